@@ -1,0 +1,62 @@
+/** Test projects: what runs in Node, what runs in workerd without and with ONNX Runtime, and end to end. */
+import { cloudflareTest } from "@cloudflare/vitest-plugin";
+import { defineConfig } from "vitest/config";
+
+const compatibilityDate = "2026-10-20";
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "node",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/**/*.workerd.test.ts", "test/e2e/**"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        // A light main: ONNX Runtime, statically imported, would cost 10-20 s a test file.
+        plugins: [
+          cloudflareTest({
+            main: "./test/worker/main.ts",
+            wrangler: { configPath: "./wrangler.toml" },
+          }),
+        ],
+        test: {
+          name: "workerd",
+          include: ["test/worker/**/*.workerd.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        plugins: [
+          cloudflareTest({
+            main: "./test/adapter/main.ts",
+            miniflare: {
+              compatibilityDate,
+              r2Buckets: ["ADAPTERS"],
+            },
+          }),
+        ],
+        test: {
+          name: "workerd-engine",
+          include: ["test/adapter/**/*.workerd.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: "e2e",
+          include: ["test/e2e/**/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+});
