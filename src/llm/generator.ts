@@ -1,0 +1,88 @@
+/**
+ * The port through which the service asks an LLM for candidates, in the core's own words.
+ * Implementations: `openai/` (any OpenAI-compatible endpoint). A generator never throws for a fault
+ * of the LLM; it yields a `failed` event for every candidate that will not come.
+ */
+import type { ChatMessage } from "../tasks/question.ts";
+
+/** What to ask for: `n` candidates for one conversation. */
+export interface GenerateRequest {
+  readonly messages: readonly ChatMessage[];
+  /** Number of candidates wanted, 1 or more. */
+  readonly n: number;
+  readonly temperature?: number;
+  readonly topP?: number;
+  /** Upper bound of generated tokens, each candidate. */
+  readonly maxTokens?: number;
+  readonly stop?: readonly string[];
+  /** For parallel calls candidate i is asked for with `seed + i`, so that they differ. */
+  readonly seed?: number;
+  /** Opaque end-user id, handed on to the provider. */
+  readonly user?: string;
+  /** Overrides the generator's model. */
+  readonly model?: string;
+  /** Ends all HTTP calls of this request; every candidate not yet yielded fails as `aborted`. */
+  readonly signal: AbortSignal;
+  /** Milliseconds for the whole request, all calls and retries together; past them: `timeout`. */
+  readonly deadlineMs: number;
+}
+
+export type FinishReason = "stop" | "length" | "content_filter" | "other";
+
+/** One completion. `index` is 0..n-1, unique within a request. */
+export interface Candidate {
+  readonly index: number;
+  readonly text: string;
+  readonly finishReason: FinishReason;
+  /** `cut`: ended by the token limit or the content filter; `empty`: nothing but white space. */
+  readonly state: "complete" | "cut" | "empty";
+}
+
+/** Why a candidate did not come. Names only: no text of the provider or the caller travels here. */
+export type GenerateFailure =
+  | "refused_connection"
+  | "unauthorized"
+  | "rate_limited"
+  | "server_error"
+  | "timeout"
+  | "cut_stream"
+  | "malformed"
+  | "not_recorded"
+  | "no_choices"
+  | "too_large"
+  | "bad_request"
+  | "aborted";
+
+/** Token counts as the provider reports them, summed over all calls of a request. */
+export interface TokenUsage {
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+}
+
+/**
+ * - `candidate`: one that is complete (or cut by the provider, see `state`).
+ * - `failed`: one that will not come; `index` null when it never got a number.
+ * - `usage`: last event; what the provider reported, how many HTTP requests were answered, and
+ *   whether one call carried `n` or parallel calls of one were made.
+ */
+export type GenerateEvent =
+  | { readonly kind: "candidate"; readonly candidate: Candidate }
+  | {
+      readonly kind: "failed";
+      readonly index: number | null;
+      readonly reason: GenerateFailure;
+      readonly retryAfterSeconds?: number;
+      readonly status?: number;
+    }
+  | {
+      readonly kind: "usage";
+      readonly usage: TokenUsage;
+      readonly requests: number;
+      readonly mode: "n" | "parallel";
+    };
+
+/** Writes candidates. Returning early from the iteration ends its HTTP calls. */
+export interface Generator {
+  readonly model: string;
+  generate(request: GenerateRequest): AsyncIterable<GenerateEvent>;
+}
