@@ -1,0 +1,32 @@
+/**
+ * Runs a TypeScript script of ours under Node 22, whatever Node began: an npm script that sets up the packages
+ * starts under the machine's own Node, which may be 20.
+ */
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import { childEnvironment, root } from "./setup.mjs";
+
+/**
+ * @param {string} script path from the repository's root
+ * @param {string[]} args
+ * @returns {Promise<number>} its exit code; signals are handed on and waited for
+ */
+export function runUnderNode22(script, args, extra = {}) {
+  const child = spawn(
+    "node",
+    ["--disable-warning=ExperimentalWarning", join(root, script), ...args],
+    {
+      cwd: root,
+      env: childEnvironment(extra),
+      stdio: "inherit",
+    },
+  );
+  // Ctrl-C reaches the whole foreground group; a plain kill reaches only us.
+  process.on("SIGINT", () => {});
+  process.on("SIGTERM", () => child.kill("SIGTERM"));
+  process.on("SIGHUP", () => child.kill("SIGTERM"));
+  return new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("exit", (code, signal) => resolve(code ?? (signal === "SIGINT" ? 130 : 143)));
+  });
+}

@@ -1,0 +1,154 @@
+/**
+ * Makes a fresh clone ready to run: npm packages, Node 22, the training package's virtual environment, Chromium.
+ * Node built-ins only, because it runs before anything is installed. Each part is stamped with the hash of what it
+ * was made from, so that a second run costs nothing. Progress goes to stderr: stdout belongs to the command's result.
+ */
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
+const stamps = join(root, "node_modules", ".medadapter");
+
+/** A set-up step that cannot be done here; `message` says what the user can do. */
+export class SetupError extends Error {}
+
+/** @param {string} text one line for a human, on stderr */
+export function say(text) {
+  process.stderr.write(`${text}\n`);
+}
+
+function hashOf(files) {
+  const hash = createHash("sha256");
+  for (const file of files) hash.update(readFileSync(join(root, file)));
+  return hash.digest("hex");
+}
+
+function stamped(name, hash) {
+  const file = join(stamps, name);
+  return existsSync(file) && readFileSync(file, "utf8") === hash;
+}
+
+function stamp(name, hash) {
+  mkdirSync(stamps, { recursive: true });
+  writeFileSync(join(stamps, name), hash);
+}
+
+function run(what, command, args) {
+  const started = Date.now();
+  say(`${what} ...`);
+  const result = spawnSync(command, args, {
+    cwd: root,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  if (result.error || result.status !== 0) {
+    const output = `${result.stdout ?? ""}${result.stderr ?? ""}`
+      .trim()
+      .split("\n")
+      .slice(-20)
+      .join("\n");
+    throw new SetupError(
+      `${what} failed (${command} ${args.join(" ")}):\n${result.error?.message ?? output}`,
+    );
+  }
+  say(`${what}: done in ${((Date.now() - started) / 1000).toFixed(0)} s`);
+}
+
+/** Installs the npm packages of the lock file, once a lock file. */
+export function ensurePackages() {
+  const hash = hashOf(["package.json", "package-lock.json", ".npmrc"]);
+  if (stamped("packages", hash)) return;
+  run("Installing npm packages (about 1.5 GB, half a minute or more)", "npm", [
+    "ci",
+    "--loglevel=error",
+  ]);
+  stamp("packages", hash);
+}
+
+/**
+ * The environment for child processes: Node 22 and the project's own commands first on PATH.
+ * wrangler and type stripping need Node 22; where the machine's Node is older, the one from npm is used.
+ */
+export function childEnvironment(extra = {}) {
+  const bin = join(root, "node_modules", ".bin");
+  const major = Number(process.versions.node.split(".")[0]);
+  const own = join(root, "node_modules", `node-linux-${process.arch}`, "bin");
+  const paths = [];
+  if (major < 22) {
+    if (!existsSync(join(own, "node"))) {
+      throw new SetupError(
+        `Node 22 or newer is needed; this is ${process.version} and no packaged Node 22 exists for ${process.platform}-${process.arch}. Install Node 22.`,
+      );
+    }
+    paths.push(own);
+  } else {
+    paths.push(dirname(process.execPath));
+  }
+  return {
+    ...process.env,
+    PATH: [...paths, bin, process.env.PATH ?? ""].join(delimiter),
+    CLOUDFLARE_CF_FETCH_ENABLED: "false",
+    WRANGLER_SEND_METRICS: "false",
+    ...extra,
+  };
+}
+
+/** Path of the virtual environment's Python, made on first use from the training package's exact pins. */
+export function ensurePython() {
+  const venv = join(root, ".venv");
+  const python = join(venv, "bin", "python");
+  const pins = "scripts/train/requirements.txt";
+  const hash = hashOf([pins, "scripts/train/pyproject.toml"]);
+  if (stamped("python", hash) && existsSync(python)) return python;
+  const base = findPython();
+  if (!existsSync(join(venv, "bin", "pip"))) makeVenv(base, venv);
+  run("Installing the training package (PyTorch and its friends: some minutes)", python, [
+    "-m",
+    "pip",
+    "install",
+    "--quiet",
+    "--disable-pip-version-check",
+    "-r",
+    pins,
+  ]);
+  run("Installing medadapter-train", python, [
+    "-m",
+    "pip",
+    "install",
+    "--quiet",
+    "--disable-pip-version-check",
+    "--no-deps",
+    "-e",
+    "scripts/train",
+  ]);
+  stamp("python", hash);
+  return python;
+}
+
+function findPython() {
+  for (const name of [process.env.PYTHON, "python3.11", "python3.12", "python3.13", "python3"]) {
+    if (!name) continue;
+    const test = "import sys; sys.exit(0 if sys.version_info >= (3, 11) else 1)";
+    if (spawnSync(name, ["-c", test]).status === 0) return name;
+  }
+  throw new SetupError("Python 3.11 or newer is needed (set PYTHON to name one).");
+}
+
+function makeVenv(base, venv) {
+  try {
+    run("Making a Python virtual environment", base, ["-m", "venv", "--clear", venv]);
+  } catch (error) {
+    // Debian keeps ensurepip in a package of its own.
+    if (process.platform !== "linux" || process.getuid?.() !== 0) {
+      throw new SetupError(`${error.message}\nOn Debian or Ubuntu: apt-get install python3-venv`);
+    }
+    run("Installing Debian's python3-venv", "sh", [
+      "-c",
+      "apt-get update -qq && apt-get install -y -qq python3-venv",
+    ]);
+    run("Making a Python virtual environment", base, ["-m", "venv", "--clear", venv]);
+  }
+}
