@@ -1,0 +1,110 @@
+/**
+ * An adapter bundle: an immutable folder whose manifest names every file with its size and SHA-256.
+ * Nothing reads a bundle before `verifyBundle` has turned it into a `Verified<Bundle>`.
+ */
+import { type FileRole, type Manifest, type ManifestFailure, parseManifest } from "./manifest.ts";
+import { fail, ok, type Result } from "./result.ts";
+
+/** The files of one stored version, unchecked. */
+export interface BundleFiles {
+  /** Bytes of the file beside the manifest, or null where there is none. Rejects when the store is down. */
+  read(path: string): Promise<Uint8Array | null>;
+}
+
+/** Outcome of a (conditional) look at a channel's pointer. */
+export type PointerObject =
+  | { readonly kind: "found"; readonly bytes: Uint8Array; readonly etag: string }
+  | { readonly kind: "unchanged" }
+  | { readonly kind: "absent" };
+
+/** Where bundles and pointers lie: R2 in the Worker, a folder in Node, memory in tests. */
+export interface BundleStore {
+  /** The pointer of `channels/<adapter>/<channel>.json`; `unchanged` where it still has `knownEtag`. */
+  pointer(adapter: string, channel: string, knownEtag: string | null): Promise<PointerObject>;
+  /** The files of `adapters/<adapter>/<version>/`; whether there are any shows when they are read. */
+  open(adapter: string, version: string): BundleFiles;
+}
+
+declare const verified: unique symbol;
+
+/** A value that has passed the check named after it; only that check can make one. */
+export type Verified<Value> = Value & { readonly [verified]: true };
+
+/** A manifest and the bytes of those of its files that were asked for. */
+export interface Bundle {
+  readonly manifest: Manifest;
+  /** By role; only the roles that `verifyBundle` was told to keep. */
+  readonly contents: ReadonlyMap<FileRole, Uint8Array<ArrayBuffer>>;
+}
+
+export type BundleFailure =
+  | { readonly kind: "manifest_missing" }
+  | ManifestFailure
+  /** The manifest is another adapter's or another version's than the one asked for. */
+  | { readonly kind: "identity_mismatch"; readonly field: "name" | "version" }
+  | { readonly kind: "file_missing"; readonly path: string }
+  | { readonly kind: "size_mismatch"; readonly path: string }
+  | { readonly kind: "hash_mismatch"; readonly path: string }
+  /** A role that the engine needs is not in the bundle. */
+  | { readonly kind: "role_missing"; readonly role: FileRole };
+
+export interface VerifyOptions {
+  /** Refuse a manifest that names another adapter or version. */
+  readonly expect?: { readonly adapter: string; readonly version: string };
+  /** Whose bytes to keep. Every file is checked; the others are let go at once to spare memory. */
+  readonly keep: readonly FileRole[];
+}
+
+/**
+ * Reads the manifest, then every file one after another, and compares sizes and SHA-256 (WebCrypto).
+ * Bytes beside the manifest that it does not name are ignored. Rejects only when the store does.
+ */
+export async function verifyBundle(
+  files: BundleFiles,
+  options: VerifyOptions,
+): Promise<Result<Verified<Bundle>, BundleFailure>> {
+  const manifestBytes = await files.read("manifest.json");
+  if (manifestBytes === null) return fail({ kind: "manifest_missing" });
+  const parsed = parseManifest(manifestBytes);
+  if (!parsed.ok) return parsed;
+  const manifest = parsed.value;
+  const { expect, keep } = options;
+  if (expect !== undefined && manifest.name !== expect.adapter) {
+    return fail({ kind: "identity_mismatch", field: "name" });
+  }
+  if (expect !== undefined && manifest.version !== expect.version) {
+    return fail({ kind: "identity_mismatch", field: "version" });
+  }
+  const contents = new Map<FileRole, Uint8Array<ArrayBuffer>>();
+  for (const { path, role, bytes: size, sha256 } of manifest.files) {
+    const read = await files.read(path);
+    if (read === null) return fail({ kind: "file_missing", path });
+    if (read.byteLength !== size) return fail({ kind: "size_mismatch", path });
+    const bytes = ownBuffer(read);
+    if ((await sha256Hex(bytes)) !== sha256) return fail({ kind: "hash_mismatch", path });
+    if (keep.includes(role)) contents.set(role, bytes);
+  }
+  const missing = keep.find((role) => !contents.has(role));
+  if (missing !== undefined) return fail({ kind: "role_missing", role: missing });
+  const bundle: Bundle = { manifest, contents };
+  return ok(bundle as Verified<Bundle>);
+}
+
+/** The bytes of a role that `verifyBundle` was told to keep. Throws where it was not: a fault of the program. */
+export function contentOf(bundle: Verified<Bundle>, role: FileRole): Uint8Array<ArrayBuffer> {
+  const bytes = bundle.contents.get(role);
+  if (bytes === undefined) throw new Error(`bundle was verified without keeping role ${role}`);
+  return bytes;
+}
+
+/** WebCrypto takes no view on shared memory; stores never give one, so this copies nothing in practice. */
+function ownBuffer(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return bytes.buffer instanceof ArrayBuffer
+    ? (bytes as Uint8Array<ArrayBuffer>)
+    : new Uint8Array(bytes);
+}
+
+async function sha256Hex(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", bytes);
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,48 @@
+/**
+ * The port behind which an encoder runs: ids in, logits out. Tensors, sessions and WebAssembly heaps
+ * stay on the other side. An engine belongs to one loaded bundle.
+ */
+
+/** Token ids with their special tokens, in order; `truncated` when the template had to cut. */
+export interface EncoderInput {
+  readonly ids: readonly number[];
+  readonly truncated: boolean;
+}
+
+/** An encoded question: `tokens` positions of keys and values, kept by the engine until `release`. */
+export interface Prefix {
+  readonly tokens: number;
+  /** Frees the keys and values. More than one call does no harm. */
+  release(): void;
+}
+
+/** Calls on one engine may overlap; an engine that can do one thing at a time puts them in a line itself. */
+export interface Engine {
+  /** Encodes a question once. Rejects with `EngineError`. */
+  encodePrefix(input: EncoderInput): Promise<Prefix>;
+  /** The adapter's raw score of one candidate on a prefix of this engine. Rejects with `EngineError`. */
+  score(prefix: Prefix, candidate: EncoderInput): Promise<number>;
+  /** Bytes that the engine's WebAssembly heap holds; it never shrinks while the isolate lives. */
+  heapBytes(): number;
+  /** Frees the model after the calls under way. Calls made afterwards reject with `closed`. */
+  close(): Promise<void>;
+}
+
+/**
+ * - `not_finite`: a logit that is NaN or infinite (damaged weights).
+ * - `trap`: the runtime threw or trapped (out of memory, unreachable code).
+ * - `shape`: an input or output does not fit the model.
+ * - `closed`: the engine or prefix has been freed.
+ */
+export type EngineFailureReason = "not_finite" | "trap" | "shape" | "closed";
+
+/** What an engine rejects with. It carries a name only, since a runtime's message may hold input. */
+export class EngineError extends Error {
+  readonly reason: EngineFailureReason;
+
+  constructor(reason: EngineFailureReason, options?: ErrorOptions) {
+    super(`engine failed: ${reason}`, options);
+    this.name = "EngineError";
+    this.reason = reason;
+  }
+}

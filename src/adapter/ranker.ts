@@ -1,0 +1,60 @@
+/**
+ * A ranker scores candidates with one loaded bundle. `open` answers at once, so that a caller knows of
+ * refusal or overload before it pays for an LLM call; the question is encoded while the LLM writes.
+ */
+import type { Option, Question } from "../tasks/question.ts";
+import type { EngineFailureReason } from "./engine.ts";
+import type { Manifest } from "./manifest.ts";
+import type { Result } from "./result.ts";
+import type { Score } from "./score.ts";
+
+/** One candidate as the encoder sees it. `answer`: the option it parsed to, null where none was found. */
+export interface CandidateText {
+  readonly answer: Option | null;
+  readonly text: string;
+}
+
+export type OpenFailure =
+  /** Question and options alone exceed the prefix budget; only context may be cut. */
+  | { readonly kind: "question_too_long"; readonly tokens: number; readonly limit: number }
+  /** All places and the queue are taken. */
+  | { readonly kind: "overloaded"; readonly retryAfterSeconds: number }
+  /** The ranker was retired: take the current one. */
+  | { readonly kind: "retired" };
+
+export type ScoreFailure =
+  /** The signal fired, or the session was closed, before the score was there. */
+  | { readonly kind: "aborted" }
+  | { readonly kind: "engine_failed"; readonly reason: EngineFailureReason };
+
+/** A question under way: admitted or in the queue, then encoded, then scoring. */
+export interface RankedQuestion {
+  /** Tokens of the prefix. */
+  readonly prefixTokens: number;
+  /** The context was cut. */
+  readonly truncated: boolean;
+  /** Resolves when the question is encoded (or cannot be). Scores wait for it by themselves. */
+  readonly ready: Promise<Result<void, ScoreFailure>>;
+  /** Scores one candidate; equal candidates are scored once. Never rejects. */
+  score(candidate: CandidateText): Promise<Result<Score, ScoreFailure>>;
+  /** Frees the prefix and the place, once; scores under way or waiting become `aborted`. */
+  close(): void;
+}
+
+/** What a ranker has in hand, for `/readyz` and metrics. */
+export interface RankerLoad {
+  /** Prefixes held or being encoded. */
+  readonly held: number;
+  /** Questions in the queue. */
+  readonly waiting: number;
+  readonly heapBytes: number;
+}
+
+export interface Ranker {
+  readonly manifest: Manifest;
+  /** Tokenizes and asks for a place, without waiting. Whoever gets a session must close it. */
+  open(question: Question, signal: AbortSignal): Result<RankedQuestion, OpenFailure>;
+  load(): RankerLoad;
+  /** Opens no more; frees the engine when the last open session closes, then resolves. */
+  retire(): Promise<void>;
+}

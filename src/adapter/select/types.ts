@@ -1,0 +1,92 @@
+/** What selection reads and what it decides. All of `select/` is pure functions over these. */
+import type { Option } from "../../tasks/question.ts";
+import type { Manifest } from "../manifest.ts";
+
+/**
+ * - `best_of`: the answer of the highest-scored candidate (the paper's rule, arXiv 2405.03000 section 3.3).
+ * - `vote`: the answer most candidates gave (self-consistency).
+ * - `weighted_vote`: the answer with the best answer score (see weightedVote.ts).
+ */
+export type Strategy = "best_of" | "vote" | "weighted_vote";
+
+/** A candidate with its parsed answer and, where the adapter ran, its score. */
+export interface ScoredCandidate {
+  readonly index: number;
+  /** Label of the parsed answer; null where none was found, and always null for free text. */
+  readonly answer: string | null;
+  readonly logit: number | null;
+  /** Probability that this candidate is right, 0..1. */
+  readonly probability: number | null;
+}
+
+/** When to give no answer: by a wanted error rate among answered questions, or below a confidence. */
+export type Abstain =
+  | { readonly kind: "target_error"; readonly targetError: number }
+  | { readonly kind: "below"; readonly threshold: number };
+
+export interface SelectInput {
+  readonly strategy: Strategy;
+  readonly candidates: readonly ScoredCandidate[];
+  /** Empty for free text: then every candidate is a unit of its own. */
+  readonly options: readonly Option[];
+  readonly hasContext: boolean;
+  /** Null where no adapter is loaded (degraded). */
+  readonly manifest: Manifest | null;
+  /** The model's and the task's names, looked up in the manifest's `validatedOn`. */
+  readonly llm: string;
+  readonly task: string;
+  readonly abstain: Abstain | null;
+}
+
+/** Why there is no confidence. */
+export type ConfidenceReason =
+  /** No adapter, or at least one candidate could not be scored. */
+  | "degraded"
+  /** The manifest holds no fitted selector for this kind of question. */
+  | "not_calibrated"
+  /** The manifest was not validated with this LLM on this task. */
+  | "not_validated_for_llm_task"
+  /** The strategy is not the one that the confidence was fitted for. */
+  | "not_calibrated_for_strategy"
+  /** No candidate had an answer. */
+  | "no_answer";
+
+/** Why no answer is given. */
+export type AbstainReason =
+  | "below_threshold"
+  /** The manifest says that no threshold can promise this error rate. */
+  | "target_unattainable"
+  /** The manifest holds no threshold for this error rate or a stricter one. */
+  | "target_not_fitted"
+  /** There is no confidence to compare; `confidenceReason` says why. */
+  | "no_confidence";
+
+/** One distinct answer: a label, or a single candidate of a free-text question. */
+export interface AnswerUnit {
+  readonly answer: string | null;
+  /** Indices of its candidates, ascending. */
+  readonly candidates: readonly number[];
+  /** By which the strategy orders the units; null where it does not score them. */
+  readonly score: number | null;
+}
+
+export interface Selection {
+  /** The chosen label; null where nothing parsed, for free text, and when abstained. */
+  readonly answer: string | null;
+  /** The chosen candidate; null only where there are no candidates at all or when abstained. */
+  readonly index: number | null;
+  /** Probability that the chosen answer is right, or null with the reason. */
+  readonly confidence: number | null;
+  readonly confidenceReason: ConfidenceReason | null;
+  /** Null when an answer is given. */
+  readonly abstained: AbstainReason | null;
+  /** Candidates for each answer, in the order of `units`; the unparsed are not among them. */
+  readonly votes: readonly { readonly answer: string; readonly count: number }[];
+  /** Distinct answers, best first; unparsed candidates last, as one unit. */
+  readonly units: readonly AnswerUnit[];
+  /**
+   * Indices of all candidates, best first: by their answer's place, then by their own probability,
+   * then by index. So the first is the one whose text is shown, and the runners-up follow.
+   */
+  readonly ranking: readonly number[];
+}
