@@ -1,0 +1,94 @@
+/** The ranker of one loaded bundle: hands out questions, and frees its engine after the last of them. */
+import type { Question } from "../tasks/question.ts";
+import { Admission, type AdmissionOptions } from "./admission.ts";
+import type { Engine } from "./engine.ts";
+import type { Manifest } from "./manifest.ts";
+import { until } from "./pause.ts";
+import { QuestionUnderWay } from "./rankedQuestion.ts";
+import type { OpenFailure, RankedQuestion, Ranker, RankerLoad } from "./ranker.ts";
+import { fail, ok, type Result } from "./result.ts";
+import { encodeCandidate, encodeQuestion } from "./template.ts";
+import type { TextTokenizer } from "./tokenizer.ts";
+
+const never = new AbortController().signal;
+const retireLookMs = 50;
+
+export class BundleRanker implements Ranker {
+  readonly manifest: Manifest;
+  readonly #tokenizer: TextTokenizer;
+  readonly #engine: Engine;
+  readonly #admission: Admission;
+  #open = 0;
+  #retired = false;
+  #freed = false;
+
+  constructor(
+    manifest: Manifest,
+    tokenizer: TextTokenizer,
+    engine: Engine,
+    admission: AdmissionOptions,
+  ) {
+    this.manifest = manifest;
+    this.#tokenizer = tokenizer;
+    this.#engine = engine;
+    this.#admission = new Admission(admission);
+  }
+
+  open(question: Question, signal: AbortSignal): Result<RankedQuestion, OpenFailure> {
+    if (this.#retired) return fail({ kind: "retired" });
+    const { budget, template, calibration } = this.manifest;
+    const prefix = encodeQuestion(this.#tokenizer, budget, question);
+    if (!prefix.ok) return prefix;
+    // The ticket needs a way to end the question, and the question needs the ticket.
+    let underWay: QuestionUnderWay | null = null;
+    const ticket = this.#admission.enter(() => underWay?.close());
+    if (!ticket.ok) return ticket;
+    this.#open += 1;
+    const hasOptions = question.options.length > 0;
+    underWay = new QuestionUnderWay({
+      engine: this.#engine,
+      ticket: ticket.value,
+      prefix: prefix.value,
+      encode: (candidate) =>
+        encodeCandidate(this.#tokenizer, budget, template.noAnswer, hasOptions, candidate),
+      calibration,
+      signal,
+      closed: () => this.#closed(),
+    });
+    if (signal.aborted) underWay.close();
+    return ok(underWay);
+  }
+
+  load(): RankerLoad {
+    return {
+      held: this.#admission.held,
+      waiting: this.#admission.waiting,
+      heapBytes: this.#engine.heapBytes(),
+    };
+  }
+
+  async retire(): Promise<void> {
+    this.#retired = true;
+    await until(
+      () => {
+        this.#admission.sweep();
+        return this.#open === 0;
+      },
+      never,
+      retireLookMs,
+    );
+    await this.#free();
+  }
+
+  #closed(): void {
+    this.#open -= 1;
+    // Whoever retired this ranker may be gone by now, so the last question frees it.
+    if (this.#retired && this.#open === 0) void this.#free();
+  }
+
+  async #free(): Promise<void> {
+    if (this.#freed) return;
+    this.#freed = true;
+    await this.#engine.close();
+  }
+}

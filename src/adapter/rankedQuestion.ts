@@ -1,0 +1,107 @@
+/** One question under way: waits for its place, encodes the prefix, then scores in the order asked. */
+import type { Option } from "../tasks/question.ts";
+import type { Ticket } from "./admission.ts";
+import { type EncoderInput, type Engine, EngineError, type Prefix } from "./engine.ts";
+import { pause } from "./pause.ts";
+import type { CandidateText, RankedQuestion, ScoreFailure } from "./ranker.ts";
+import { fail, ok, type Result } from "./result.ts";
+import { type Logit, probabilityOf, type Score } from "./score.ts";
+
+export interface RankedQuestionParts {
+  readonly engine: Engine;
+  readonly ticket: Ticket;
+  readonly prefix: EncoderInput;
+  readonly encode: (candidate: { answer: Option | null; text: string }) => EncoderInput;
+  readonly calibration: { readonly a: number; readonly b: number } | null;
+  readonly signal: AbortSignal;
+  /** Called once, when nothing of this question is held any more. */
+  readonly closed: () => void;
+}
+
+const aborted: Result<never, ScoreFailure> = fail({ kind: "aborted" });
+
+export class QuestionUnderWay implements RankedQuestion {
+  readonly prefixTokens: number;
+  readonly truncated: boolean;
+  readonly ready: Promise<Result<void, ScoreFailure>>;
+  readonly #parts: RankedQuestionParts;
+  readonly #ended = new AbortController();
+  readonly #scores = new Map<string, Promise<Result<Score, ScoreFailure>>>();
+  #prefix: Prefix | null = null;
+  /** Scores of one question follow each other; questions take turns between them. */
+  #last: Promise<unknown>;
+
+  constructor(parts: RankedQuestionParts) {
+    this.#parts = parts;
+    this.prefixTokens = parts.prefix.ids.length;
+    this.truncated = parts.prefix.truncated;
+    parts.signal.addEventListener("abort", this.close, { once: true });
+    this.ready = this.#encodePrefix();
+    this.#last = this.ready;
+  }
+
+  score(candidate: CandidateText): Promise<Result<Score, ScoreFailure>> {
+    const key = JSON.stringify([candidate.answer?.label ?? null, candidate.text]);
+    const known = this.#scores.get(key);
+    if (known !== undefined) return known;
+    const score = this.#last.then(() => this.#score(candidate));
+    this.#last = score;
+    this.#scores.set(key, score);
+    return score;
+  }
+
+  readonly close = (): void => {
+    if (this.#ended.signal.aborted) return;
+    this.#ended.abort();
+    this.#parts.signal.removeEventListener("abort", this.close);
+    this.#prefix?.release();
+    this.#prefix = null;
+    this.#parts.ticket.release();
+    this.#parts.closed();
+  };
+
+  async #encodePrefix(): Promise<Result<void, ScoreFailure>> {
+    // A turn of the event loop first: the caller sends the LLM request before the encoder takes the CPU.
+    await pause(0);
+    const { engine, ticket, prefix } = this.#parts;
+    if (!(await ticket.granted(this.#ended.signal))) {
+      this.close();
+      return aborted;
+    }
+    try {
+      const encoded = await engine.encodePrefix(prefix);
+      if (this.#ended.signal.aborted) {
+        encoded.release();
+        return aborted;
+      }
+      this.#prefix = encoded;
+      return ok(undefined);
+    } catch (error) {
+      return this.#failure(error);
+    }
+  }
+
+  async #score(candidate: CandidateText): Promise<Result<Score, ScoreFailure>> {
+    const ready = await this.ready;
+    if (!ready.ok) return ready;
+    // Encoding and scoring hold the CPU; between two of them other questions take their turn.
+    await pause(0);
+    if (this.#prefix === null) return aborted;
+    const { engine, encode, calibration } = this.#parts;
+    try {
+      const input = encode(candidate);
+      const logit = (await engine.score(this.#prefix, input)) as Logit;
+      if (this.#ended.signal.aborted) return aborted;
+      const probability = probabilityOf(logit, calibration);
+      return ok({ logit, probability, truncated: input.truncated });
+    } catch (error) {
+      return this.#failure(error);
+    }
+  }
+
+  #failure(error: unknown): Result<never, ScoreFailure> {
+    if (this.#ended.signal.aborted) return aborted;
+    const reason = error instanceof EngineError ? error.reason : "trap";
+    return fail({ kind: "engine_failed", reason });
+  }
+}
