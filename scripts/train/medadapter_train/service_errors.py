@@ -1,0 +1,27 @@
+"""Named failures of the stages that talk to others: LLM endpoint, object store, configuration.
+
+Same rules as `errors.py`: `kind` is stable, the message names files, fields and counts, and no text
+of a question, a candidate or a provider's reply ever stands in it.
+"""
+
+from __future__ import annotations
+
+from medadapter_train.errors import TrainError
+
+
+class GenerateError(TrainError):
+    """Candidates are missing: the LLM refused, failed or was stopped (exit code 6)."""
+
+    exit_code = 6
+
+
+class PublishError(TrainError):
+    """Nothing was published, or a channel was not moved (exit code 7)."""
+
+    exit_code = 7
+
+
+class ConfigError(TrainError):
+    """The configuration file is unusable (exit code 8)."""
+
+    exit_code = 8

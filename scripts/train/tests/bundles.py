@@ -1,0 +1,25 @@
+"""Small bundles and a real S3 server (moto's, over HTTP) for the tests of publishing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+
+def make_bundle(folder: Path, version: str = "1.0.0", weights: bytes = b"weights") -> Path:
+    """A bundle whose manifest is as small as publishing needs it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    contents = {
+        "adapter.ort": ("onnx", weights),
+        "tokenizer.json": ("tokenizer", b"{}"),
+        "README.md": ("card", b"# mini\n"),
+    }
+    files = []
+    for path, (role, body) in contents.items():
+        (folder / path).write_bytes(body)
+        digest = hashlib.sha256(body).hexdigest()
+        files.append({"path": path, "role": role, "bytes": len(body), "sha256": digest})
+    manifest = {"schema": 1, "name": "mini", "version": version, "files": files}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder

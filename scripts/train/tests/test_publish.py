@@ -1,0 +1,309 @@
+"""Publishing against a real S3 server: whole or invisible, repeatable, one winner of a race."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from bundles import make_bundle
+from moto.server import ThreadedMotoServer
+
+from medadapter_train.bundle_folder import open_bundle
+from medadapter_train.object_store import PreconditionFailed, Store
+from medadapter_train.pointer import list_adapters, promote, read_pointer, rollback
+from medadapter_train.publish import publish
+from medadapter_train.service_errors import PublishError
+from medadapter_train.signing import (
+    Signer,
+    canonical_json,
+    manifest_message,
+    parse_public,
+    pointer_message,
+    verify,
+    write_key_pair,
+)
+
+BUCKET = "medadapter"
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    os.environ.setdefault("AWS_ACCESS_KEY_ID", "test")
+    os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "test")
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def store(endpoint: str) -> Iterator[Store]:
+    store = Store(endpoint, BUCKET, attempts=2)
+    store._client.create_bucket(
+        Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "auto"}
+    )
+    yield store
+    for key in list(store.keys("")):
+        store.delete(key)
+    store._client.delete_bucket(Bucket=BUCKET)
+
+
+def signer_at(path: Path) -> Signer:
+    write_key_pair(path)
+    return Signer.load(path)
+
+
+def test_publishes_files_first_and_the_manifest_last(store: Store, tmp_path: Path) -> None:
+    order: list[str] = []
+    put = store.put
+
+    def recording(key: str, body: bytes, kind: str, **more: str) -> None:
+        order.append(key)
+        put(key, body, kind, **more)
+
+    store.put = recording  # type: ignore[method-assign, assignment]
+    done = publish(store, open_bundle(make_bundle(tmp_path)), signer_at(tmp_path / "key.pem"))
+    assert (done.uploaded, done.kept, done.new) == (3, 0, True)
+    assert order[-2:] == [
+        "adapters/mini/1.0.0/manifest.sig.json",
+        "adapters/mini/1.0.0/manifest.json",
+    ]
+    stored = store.get("adapters/mini/1.0.0/adapter.ort")
+    assert stored is not None
+    assert stored.body == b"weights"
+
+
+def test_publishing_twice_changes_nothing(store: Store, tmp_path: Path) -> None:
+    bundle = open_bundle(make_bundle(tmp_path))
+    publish(store, bundle)
+    again = publish(store, bundle)
+    assert (again.uploaded, again.kept, again.new) == (0, 3, False)
+
+
+def test_a_version_is_immutable(store: Store, tmp_path: Path) -> None:
+    publish(store, open_bundle(make_bundle(tmp_path / "a")))
+    other = open_bundle(make_bundle(tmp_path / "b", weights=b"others"))
+    with pytest.raises(PublishError) as caught:
+        publish(store, other)
+    assert caught.value.kind == "version_exists"
+    with pytest.raises(PublishError):
+        publish(store, other, replace_partial=True)
+    stored = store.get("adapters/mini/1.0.0/adapter.ort")
+    assert stored is not None
+    assert stored.body == b"weights"
+
+
+@pytest.mark.parametrize(
+    ("damage", "kind"),
+    [
+        (lambda d: (d / "adapter.ort").write_bytes(b"weightz"), "hash_mismatch"),
+        (lambda d: (d / "adapter.ort").write_bytes(b"more weights"), "size_mismatch"),
+        (lambda d: (d / "tokenizer.json").unlink(), "file_missing"),
+        (lambda d: (d / "manifest.json").unlink(), "bundle_missing"),
+        (lambda d: (d / "manifest.json").write_text("{"), "bad_manifest"),
+        (lambda d: (d / "manifest.json").write_text('{"schema": 2}'), "bad_manifest"),
+    ],
+)
+def test_a_damaged_bundle_is_refused_before_anything_is_sent(
+    tmp_path: Path, damage: object, kind: str
+) -> None:
+    folder = make_bundle(tmp_path)
+    damage(folder)  # type: ignore[operator]
+    with pytest.raises(PublishError) as caught:
+        open_bundle(folder)
+    assert caught.value.kind == kind
+
+
+def test_a_manifest_cannot_name_files_outside_the_bundle(tmp_path: Path) -> None:
+    folder = make_bundle(tmp_path)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["files"][0]["path"] = "../adapter.ort"
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(PublishError) as caught:
+        open_bundle(folder)
+    assert caught.value.kind == "bad_manifest"
+
+
+def test_a_killed_upload_leaves_nothing_visible_and_the_next_run_finishes(
+    store: Store, endpoint: str, tmp_path: Path
+) -> None:
+    folder = make_bundle(tmp_path)
+    script = textwrap.dedent(
+        """
+        import os, signal, sys
+        from pathlib import Path
+        from medadapter_train.bundle_folder import open_bundle
+        from medadapter_train.publish import publish
+        from medadapter_train.object_store import Store
+
+        def die(path):
+            if path == "tokenizer.json":
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        publish(Store(sys.argv[1], sys.argv[2]), open_bundle(Path(sys.argv[3])), progress=die)
+        """
+    )
+    command = [sys.executable, "-c", script, endpoint, BUCKET, str(folder)]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    [listing] = list_adapters(store)
+    assert (listing.versions, listing.partial) == ((), ("1.0.0",))
+    with pytest.raises(PublishError) as caught:
+        promote(store, "mini", "1.0.0")
+    assert caught.value.kind == "version_missing"
+    done = publish(store, open_bundle(folder))
+    assert (done.uploaded, done.kept, done.new) == (1, 2, True)
+    assert list_adapters(store)[0].versions == ("1.0.0",)
+
+
+def test_what_another_unfinished_upload_left_is_replaced_only_on_demand(
+    store: Store, tmp_path: Path
+) -> None:
+    store.put("adapters/mini/1.0.0/adapter.ort", b"of another build", "application/octet-stream")
+    bundle = open_bundle(make_bundle(tmp_path))
+    with pytest.raises(PublishError) as caught:
+        publish(store, bundle)
+    assert caught.value.kind == "partial_differs"
+    assert publish(store, bundle, replace_partial=True).new
+
+
+def test_bytes_damaged_on_the_way_are_found_and_removed(store: Store, tmp_path: Path) -> None:
+    put = store.put
+
+    def damaging(key: str, body: bytes, kind: str, **more: str) -> None:
+        put(key, b"damaged" if key.endswith(".ort") else body, kind, **more)
+
+    store.put = damaging  # type: ignore[method-assign, assignment]
+    with pytest.raises(PublishError) as caught:
+        publish(store, open_bundle(make_bundle(tmp_path)))
+    assert caught.value.kind == "hash_mismatch"
+    assert list(store.keys("adapters/")) == []
+
+
+def test_promote_and_rollback_only_raise_the_serial(store: Store, tmp_path: Path) -> None:
+    for version in ("1.0.0", "1.1.0"):
+        publish(store, open_bundle(make_bundle(tmp_path / version, version)))
+        promote(store, "mini", version)
+    back = rollback(store, "mini")
+    assert (back.version, back.serial) == ("1.0.0", 3)
+    assert read_pointer(store, "mini", "stable") == back
+    with pytest.raises(PublishError) as caught:
+        rollback(store, "mini")
+    assert caught.value.kind == "no_earlier_version"
+    forth = rollback(store, "mini", to="1.1.0")
+    assert (forth.version, forth.serial) == ("1.1.0", 4)
+    [listing] = list_adapters(store, "mini")
+    assert listing.channels == (("stable", forth),)
+
+
+def test_of_two_publishers_racing_for_a_channel_one_loses_with_a_clear_error(
+    store: Store, endpoint: str, tmp_path: Path
+) -> None:
+    for version in ("1.0.0", "1.1.0"):
+        publish(store, open_bundle(make_bundle(tmp_path / version, version)))
+    promote(store, "mini", "1.0.0")
+    rival = Store(endpoint, BUCKET)
+    put = store.put
+
+    def beaten(key: str, body: bytes, kind: str, **more: str) -> None:
+        store.put = put  # type: ignore[method-assign]
+        promote(rival, "mini", "1.0.0", share=0.5)
+        put(key, body, kind, **more)
+
+    store.put = beaten  # type: ignore[method-assign, assignment]
+    with pytest.raises(PublishError) as caught:
+        promote(store, "mini", "1.1.0")
+    assert caught.value.kind == "pointer_moved"
+    now = read_pointer(store, "mini", "stable")
+    assert now is not None
+    assert (now.version, now.serial, now.share) == ("1.0.0", 2, 0.5)
+
+
+def test_of_two_first_promotions_one_loses(store: Store, tmp_path: Path) -> None:
+    publish(store, open_bundle(make_bundle(tmp_path)))
+    get = store.get
+    store.get = lambda key: None if key.startswith("channels/") else get(key)  # type: ignore[method-assign]
+    promote(store, "mini", "1.0.0")
+    with pytest.raises(PublishError) as caught:
+        promote(store, "mini", "1.0.0", share=0.1)
+    assert caught.value.kind == "pointer_moved"
+
+
+def test_signatures_cover_manifest_and_pointer(store: Store, tmp_path: Path) -> None:
+    signer = signer_at(tmp_path / "key.pem")
+    bundle = open_bundle(make_bundle(tmp_path / "b"))
+    publish(store, bundle, signer)
+    promote(store, "mini", "1.0.0", signer=signer)
+    import base64
+
+    public = parse_public(base64.b64encode(signer.public).decode())
+    signature = store.get("adapters/mini/1.0.0/manifest.sig.json")
+    pointer = store.get("channels/mini/stable.json")
+    assert signature is not None
+    assert pointer is not None
+    verify(public, manifest_message(bundle.manifest), json.loads(signature.body))
+    raw = json.loads(pointer.body)
+    verify(public, pointer_message("mini", "stable", raw), raw["signature"])
+    for message in (
+        pointer_message("mini", "canary", raw),
+        pointer_message("mini", "stable", {**raw, "serial": 9}),
+        manifest_message(bundle.manifest + b" "),
+    ):
+        with pytest.raises(PublishError) as caught:
+            verify(public, message, raw["signature"])
+        assert caught.value.kind == "bad_signature"
+
+
+def test_a_configured_key_refuses_an_unsigned_version(store: Store, tmp_path: Path) -> None:
+    publish(store, open_bundle(make_bundle(tmp_path / "b")))
+    with pytest.raises(PublishError) as caught:
+        promote(store, "mini", "1.0.0", signer=signer_at(tmp_path / "key.pem"))
+    assert caught.value.kind == "unsigned"
+
+
+def test_signed_by_another_key_is_refused(store: Store, tmp_path: Path) -> None:
+    publish(store, open_bundle(make_bundle(tmp_path / "b")), signer_at(tmp_path / "1.pem"))
+    with pytest.raises(PublishError) as caught:
+        promote(store, "mini", "1.0.0", signer=signer_at(tmp_path / "2.pem"))
+    assert caught.value.kind == "bad_signature"
+
+
+def test_a_private_key_is_never_overwritten(tmp_path: Path) -> None:
+    write_key_pair(tmp_path / "key.pem")
+    assert (tmp_path / "key.pem").stat().st_mode & 0o077 == 0
+    with pytest.raises(PublishError) as caught:
+        write_key_pair(tmp_path / "key.pem")
+    assert caught.value.kind == "key_exists"
+
+
+def test_canonical_json_is_what_javascript_writes() -> None:
+    value = {"b": 1.0, "a": [0.5, "\u00e9\n", None, True], "c": {"z": 1, "y": 2}}
+    expected = '{"a":[0.5,"\u00e9\\n",null,true],"b":1,"c":{"y":2,"z":1}}'
+    assert canonical_json(value) == expected.encode()
+    with pytest.raises(ValueError, match="notation"):
+        canonical_json({"tiny": 1e-9})
+
+
+def test_an_unreachable_store_is_a_named_failure(tmp_path: Path) -> None:
+    store = Store("http://127.0.0.1:9", BUCKET, attempts=1)
+    with pytest.raises(PublishError) as caught:
+        publish(store, open_bundle(make_bundle(tmp_path)))
+    assert caught.value.kind == "store_unreachable"
+
+
+def test_a_create_only_write_never_replaces(store: Store) -> None:
+    store.put("a", b"1", "text/plain")
+    with pytest.raises(PreconditionFailed):
+        store.put("a", b"2", "text/plain")
+    stored = store.get("a")
+    assert stored is not None
+    store.put("a", b"2", "text/plain", if_match=stored.etag)
+    with pytest.raises(PreconditionFailed):
+        store.put("a", b"3", "text/plain", if_match=stored.etag)
