@@ -1,0 +1,95 @@
+/**
+ * From verified bytes to a ranker that has proved itself: tokenizer, engine, then the manifest's own
+ * self-test vectors. A bundle whose weights are whole but wrong (another base, a damaged export, an
+ * engine that computes otherwise) is found here, before it answers anyone.
+ */
+import { type AdmissionOptions, admissionDefaults } from "./admission.ts";
+import { type Bundle, contentOf, type Verified } from "./bundle.ts";
+import { BundleRanker } from "./bundleRanker.ts";
+import { type Engine, EngineError, type EngineFailureReason } from "./engine.ts";
+import type { Manifest, SelfTestVector } from "./manifest.ts";
+import { pause } from "./pause.ts";
+import type { Ranker } from "./ranker.ts";
+import { fail, ok, type Result } from "./result.ts";
+import { encodeCandidate, encodeQuestion } from "./template.ts";
+import { readTokenizer, type TextTokenizer, type TokenizerFailure } from "./tokenizer.ts";
+
+export type LoadFailure =
+  | TokenizerFailure
+  | { readonly kind: "engine_failed"; readonly reason: EngineFailureReason }
+  /** Vector number `vector` (from 0) gave another logit than the manifest says. */
+  | { readonly kind: "self_test_failed"; readonly vector: number };
+
+/** Starts an engine on a bundle, whose needed roles were kept when it was verified. Rejects with `EngineError`. */
+export type StartEngine = (bundle: Verified<Bundle>) => Promise<Engine>;
+
+/**
+ * Loads a ranker. The bundle needs roles `tokenizer` and whatever `start` reads; its bytes are not
+ * held afterwards. Never rejects for faults of the bundle.
+ */
+export async function loadRanker(
+  bundle: Verified<Bundle>,
+  start: StartEngine,
+  admission: Partial<AdmissionOptions> = {},
+): Promise<Result<Ranker, LoadFailure>> {
+  const { manifest } = bundle;
+  const tokenizer = readTokenizer(contentOf(bundle, "tokenizer"), manifest.base.vocabulary);
+  if (!tokenizer.ok) return tokenizer;
+  let engine: Engine | null = null;
+  try {
+    engine = await start(bundle);
+    const failed = await failedVector(manifest, tokenizer.value, engine);
+    if (failed === null) {
+      const options = { ...admissionDefaults, ...admission };
+      return ok(new BundleRanker(manifest, tokenizer.value, engine, options));
+    }
+    await engine.close();
+    return fail({ kind: "self_test_failed", vector: failed });
+  } catch (error) {
+    await engine?.close().catch(() => {});
+    const reason = error instanceof EngineError ? error.reason : "trap";
+    return fail({ kind: "engine_failed", reason });
+  }
+}
+
+/** Number of the first vector whose logit is off by more than the tolerance, or null. */
+async function failedVector(
+  manifest: Manifest,
+  tokenizer: TextTokenizer,
+  engine: Engine,
+): Promise<number | null> {
+  const { vectors, tolerance } = manifest.selfTest;
+  for (const [number, vector] of vectors.entries()) {
+    // Requests that the old version serves, or whose LLM is writing, take a turn in between.
+    await pause(0);
+    const logit = await logitOf(vector, manifest, tokenizer, engine);
+    if (logit === null || Math.abs(logit - vector.logit) > tolerance) return number;
+  }
+  return null;
+}
+
+async function logitOf(
+  vector: SelfTestVector,
+  { budget, template }: Manifest,
+  tokenizer: TextTokenizer,
+  engine: Engine,
+): Promise<number | null> {
+  const { options, text } = vector;
+  const question = encodeQuestion(tokenizer, budget, vector);
+  if (!question.ok) return null;
+  const answer = options.find((option) => option.label === vector.answer) ?? null;
+  const candidate = { answer, text };
+  const input = encodeCandidate(
+    tokenizer,
+    budget,
+    template.noAnswer,
+    options.length > 0,
+    candidate,
+  );
+  const prefix = await engine.encodePrefix(question.value);
+  try {
+    return await engine.score(prefix, input);
+  } finally {
+    prefix.release();
+  }
+}
