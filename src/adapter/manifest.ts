@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { fail, ok, type Result } from "./result.ts";
+import { featureNames } from "./select/selector.ts";
 
 const finite = z.number();
 const count = z.int().nonnegative();
@@ -200,5 +201,8 @@ function unsupportedField(manifest: Manifest): string | null {
   if (manifest.base.architecture !== "bert") return "base.architecture";
   if (manifest.attention !== "prefix") return "attention";
   if (manifest.template.id !== "medadapter-1") return "template.id";
+  if (manifest.selector?.features.some((feature) => !featureNames.has(feature))) {
+    return "selector.features";
+  }
   return null;
 }

@@ -1,0 +1,95 @@
+/**
+ * The decision: which answer, shown by which candidate, how sure, or none at all.
+ *
+ * Ties are settled the same way everywhere: more votes, then the higher probability, then the lower
+ * index. Candidates without an answer never win over one with an answer. Free text has a unit for each
+ * candidate, so there a vote is a tie and the probability decides.
+ */
+import { abstainReason } from "./abstain.ts";
+import { bestOfScore } from "./bestOf.ts";
+import { confidenceOf } from "./confidence.ts";
+import { type SelectorGroup, selectorGroup } from "./selector.ts";
+import type { AnswerUnit, SelectInput, Selection, Strategy } from "./types.ts";
+import { maxProbability, type Unit, unitsOf } from "./units.ts";
+import { voteScore } from "./vote.ts";
+import { weightedVoteScore } from "./weightedVote.ts";
+
+interface Placed {
+  readonly unit: Unit;
+  readonly score: number | null;
+}
+
+/** Chooses an answer. Candidates may come in any order; their indices must differ. */
+export function select(input: SelectInput): Selection {
+  const { strategy, candidates, options, hasContext, manifest } = input;
+  const { parsed, unparsed, incomplete } = unitsOf(candidates, options.length > 0);
+  const group = incomplete ? null : selectorGroup(manifest, hasContext, options);
+  const placed = place(parsed, scorer(strategy, parsed, group, manifest?.selector?.features ?? []));
+  const winner = placed[0] ?? null;
+  const all: Placed[] = unparsed === null ? placed : [...placed, { unit: unparsed, score: null }];
+  const ranking = all.flatMap(({ unit }) => bestFirst(unit));
+  const confidence = confidenceOf({
+    ...input,
+    group,
+    winnerScore: winner?.score ?? null,
+    incomplete,
+  });
+  const abstained = abstainReason(input.abstain, confidence.value, manifest);
+  const given = abstained === null;
+  return {
+    answer: given ? (winner?.unit.answer ?? null) : null,
+    index: given ? (ranking[0] ?? null) : null,
+    confidence: confidence.value,
+    confidenceReason: confidence.reason,
+    abstained,
+    votes: placed.flatMap(({ unit }) =>
+      unit.answer === null ? [] : [{ answer: unit.answer, count: unit.members.length }],
+    ),
+    units: all.map(answerUnit),
+    ranking,
+  };
+}
+
+function scorer(
+  strategy: Strategy,
+  all: readonly Unit[],
+  group: SelectorGroup | null,
+  features: readonly string[],
+): (unit: Unit) => number {
+  switch (strategy) {
+    case "vote":
+      return voteScore;
+    case "best_of":
+      return bestOfScore;
+    case "weighted_vote":
+      return (unit) => weightedVoteScore(unit, all, group === null ? null : { features, group });
+  }
+}
+
+/** Units with their scores, best first. */
+function place(units: readonly Unit[], score: (unit: Unit) => number): Placed[] {
+  return units
+    .map((unit) => ({ unit, score: score(unit) }))
+    .sort(
+      (x, y) =>
+        y.score - x.score ||
+        y.unit.members.length - x.unit.members.length ||
+        maxProbability(y.unit) - maxProbability(x.unit) ||
+        firstIndex(x.unit) - firstIndex(y.unit),
+    );
+}
+
+/** Indices of a unit's candidates, the one to show first. */
+function bestFirst(unit: Unit): number[] {
+  return [...unit.members]
+    .sort((x, y) => y.probability - x.probability || x.index - y.index)
+    .map((member) => member.index);
+}
+
+function firstIndex(unit: Unit): number {
+  return Math.min(...unit.members.map((member) => member.index));
+}
+
+function answerUnit({ unit, score }: Placed): AnswerUnit {
+  return { answer: unit.answer, candidates: unit.members.map((member) => member.index), score };
+}

@@ -1,0 +1,75 @@
+/**
+ * The fitted selector: one small logistic model for each kind of question (with evidence or without;
+ * closed label set or lettered options), over features of an answer among the other answers.
+ * Its Python twin fits it and writes test/fixtures/selector.golden.json, which both sides reproduce.
+ */
+import type { Option } from "../../tasks/question.ts";
+import type { Manifest } from "../manifest.ts";
+import { maxProbability, type Unit } from "./units.ts";
+
+export type Selector = NonNullable<Manifest["selector"]>;
+export type SelectorGroup = Selector["groups"][number];
+
+/** `closed`: labels say what they mean (yes, no). `lettered`: A, B, C. Null: free text. */
+export function labelKind(options: readonly Option[]): SelectorGroup["labels"] {
+  if (options.length === 0) return null;
+  const same = (option: Option) => option.label.toLowerCase() === option.text.toLowerCase();
+  return options.every(same) ? "closed" : "lettered";
+}
+
+/** The model for this kind of question, or null where none is fitted. */
+export function selectorGroup(
+  manifest: Manifest | null,
+  hasContext: boolean,
+  options: readonly Option[],
+): SelectorGroup | null {
+  const labels = labelKind(options);
+  const fits = (group: SelectorGroup) => group.context === hasContext && group.labels === labels;
+  return manifest?.selector?.groups.find(fits) ?? null;
+}
+
+/** bias + weights . features + prior of the label. Higher: more likely the right answer. */
+export function selectorLogit(
+  features: readonly string[],
+  group: SelectorGroup,
+  unit: Unit,
+  all: readonly Unit[],
+): number {
+  const prior = unit.answer === null ? 0 : (group.priors[unit.answer] ?? 0);
+  return features.reduce(
+    (sum, name, i) => sum + (group.weights[i] ?? 0) * featureOf(name, unit, all),
+    group.bias + prior,
+  );
+}
+
+type Feature = (unit: Unit, all: readonly Unit[]) => number;
+
+const parsedCount = (all: readonly Unit[]): number =>
+  all.reduce((sum, unit) => sum + unit.members.length, 0);
+const sumOf = (values: readonly number[]): number => values.reduce((sum, v) => sum + v, 0);
+
+/** All in 0..1 save the logits, `distinct` and `entropy` (nats). Only parsed candidates count. */
+const featureTable: Readonly<Record<string, Feature>> = {
+  /** Its votes among all. */
+  vote_share: (unit, all) => unit.members.length / parsedCount(all),
+  /** Its candidates' probabilities among everyone's. */
+  prob_share: (unit, all) =>
+    sumOf(unit.members.map((m) => m.probability)) /
+    sumOf(all.flatMap((other) => other.members.map((m) => m.probability))),
+  prob_max: (unit) => maxProbability(unit),
+  prob_mean: (unit) => sumOf(unit.members.map((m) => m.probability)) / unit.members.length,
+  logit_max: (unit) => unit.members.reduce((max, m) => Math.max(max, m.logit), -Infinity),
+  logit_mean: (unit) => sumOf(unit.members.map((m) => m.logit)) / unit.members.length,
+  distinct: (_, all) => all.length,
+  entropy: (_, all) =>
+    -sumOf(all.map((u) => u.members.length / parsedCount(all)).map((p) => p * Math.log(p))),
+};
+
+/** Features that this program can compute: a manifest that names another is refused. */
+export const featureNames: ReadonlySet<string> = new Set(Object.keys(featureTable));
+
+function featureOf(name: string, unit: Unit, all: readonly Unit[]): number {
+  const feature = featureTable[name];
+  if (feature === undefined) throw new Error("a manifest names an unknown selector feature");
+  return feature(unit, all);
+}
