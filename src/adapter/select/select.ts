@@ -79,10 +79,13 @@ function place(units: readonly Unit[], score: (unit: Unit) => number): Placed[] 
     );
 }
 
-/** Indices of a unit's candidates, the one to show first. */
+/** Indices of a unit's candidates, the one to show first; those without a score last. */
 function bestFirst(unit: Unit): number[] {
   return [...unit.members]
-    .sort((x, y) => y.probability - x.probability || x.index - y.index)
+    .sort(
+      (x, y) =>
+        Number(y.scored) - Number(x.scored) || y.probability - x.probability || x.index - y.index,
+    )
     .map((member) => member.index);
 }
 

@@ -12,6 +12,7 @@ export interface Unit {
 /** A candidate whose probability is known, or taken for average. */
 export interface Member {
   readonly index: number;
+  readonly scored: boolean;
   readonly probability: number;
   readonly logit: number;
 }
@@ -39,6 +40,7 @@ export function unitsOf(candidates: readonly ScoredCandidate[], hasOptions: bool
     const group = groups.get(key) ?? { answer: hasOptions ? answer : null, members: [] };
     group.members.push({
       index,
+      scored: probability !== null,
       probability: probability ?? average.probability,
       logit: logit ?? average.logit,
     });

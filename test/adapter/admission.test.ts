@@ -1,0 +1,120 @@
+/** Places and the line: bounded, in order, given back once, and not lost to requests that vanish. */
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { Admission, admissionDefaults, type Ticket } from "../../src/adapter/admission.ts";
+
+const never = new AbortController().signal;
+const open: Ticket[] = [];
+
+afterEach(() => {
+  for (const ticket of open.splice(0)) ticket.release();
+});
+
+function admission(options: { places: number; queue: number; now?: () => number }): Admission {
+  return new Admission({ ...admissionDefaults, retryAfterSeconds: 7, ...options });
+}
+
+function enter(from: Admission, dropped: () => void = () => {}): Ticket {
+  const ticket = from.enter(dropped);
+  if (!ticket.ok) throw new Error("no ticket");
+  open.push(ticket.value);
+  return ticket.value;
+}
+
+describe("admission", () => {
+  test("past places and line, it says at once when to come back", () => {
+    const gate = admission({ places: 2, queue: 1 });
+    for (let i = 0; i < 3; i++) enter(gate);
+    expect(gate).toMatchObject({ held: 2, waiting: 1 });
+    expect(gate.enter(() => {})).toEqual({
+      ok: false,
+      failure: { kind: "overloaded", retryAfterSeconds: 7 },
+    });
+  });
+
+  test("first come, first served, one place for each release", async () => {
+    const gate = admission({ places: 1, queue: 8 });
+    const tickets = Array.from({ length: 5 }, () => enter(gate));
+    const order: number[] = [];
+    const done = tickets.map(async (ticket, number) => {
+      expect(await ticket.granted(never)).toBe(true);
+      expect(gate.held).toBe(1);
+      order.push(number);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      ticket.release();
+      ticket.release();
+    });
+    await Promise.all(done.reverse());
+    expect(order).toEqual([0, 1, 2, 3, 4]);
+    expect(gate).toMatchObject({ held: 0, waiting: 0 });
+  });
+
+  test("never holds more than its places, whatever comes and goes", async () => {
+    const gate = admission({ places: 3, queue: 100 });
+    let random = 12345;
+    const next = () => {
+      random = (random * 1103515245 + 12345) % 2147483648;
+      return random / 2147483648;
+    };
+    let most = 0;
+    let served = 0;
+    const visits = Array.from({ length: 60 }, async () => {
+      await new Promise((resolve) => setTimeout(resolve, next() * 50));
+      const ticket = enter(gate);
+      const leaver = new AbortController();
+      if (next() < 0.3) setTimeout(() => leaver.abort(), next() * 20);
+      if (await ticket.granted(leaver.signal)) {
+        served += 1;
+        most = Math.max(most, gate.held);
+        await new Promise((resolve) => setTimeout(resolve, next() * 10));
+      }
+      ticket.release();
+    });
+    await Promise.all(visits);
+    expect(most).toBe(3);
+    expect(served).toBeGreaterThan(30);
+    expect(gate).toMatchObject({ held: 0, waiting: 0 });
+  });
+
+  test("who leaves the line makes room in it and is granted nothing", async () => {
+    const gate = admission({ places: 1, queue: 1 });
+    const first = enter(gate);
+    const second = enter(gate);
+    const leaver = new AbortController();
+    const granted = second.granted(leaver.signal);
+    leaver.abort();
+    expect(await granted).toBe(false);
+    second.release();
+    const third = enter(gate);
+    first.release();
+    expect(await third.granted(never)).toBe(true);
+  });
+
+  test("a place whose request vanished is taken back after a while, and that request is told", async () => {
+    let now = 0;
+    const gate = admission({ places: 1, queue: 1, now: () => now });
+    const told = vi.fn();
+    // No event loop turn passes between here and the check, so the vanished one's heart does not beat.
+    enter(gate, told);
+    now += admissionDefaults.staleMs;
+    expect(gate.held).toBe(1);
+    now += 1;
+    const next = enter(gate);
+    expect(told).toHaveBeenCalledOnce();
+    expect(await next.granted(never)).toBe(true);
+  });
+
+  test("a place whose request lives is kept, however long the LLM takes", async () => {
+    vi.useFakeTimers();
+    try {
+      const gate = admission({ places: 1, queue: 1 });
+      const told = vi.fn();
+      enter(gate, told);
+      await vi.advanceTimersByTimeAsync(10 * admissionDefaults.staleMs);
+      gate.sweep();
+      expect(told).not.toHaveBeenCalled();
+      expect(gate.held).toBe(1);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+});

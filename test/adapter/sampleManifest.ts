@@ -1,0 +1,51 @@
+/** A manifest that names no real files, for tests that never open them. */
+import type { Manifest } from "../../src/adapter/manifest.ts";
+
+export const sampleManifest: Manifest = {
+  schema: 1,
+  name: "mini",
+  version: "2026.1.1",
+  createdAt: "2026-01-01T00:00:00Z",
+  base: {
+    model: "sample",
+    source: "sample",
+    licence: "Apache-2.0",
+    architecture: "bert",
+    layers: 6,
+    hidden: 384,
+    heads: 12,
+    intermediate: 1536,
+    maxPositions: 512,
+    vocabulary: 30522,
+    layerNormEps: 1e-12,
+  },
+  attention: "prefix",
+  template: { id: "medadapter-1", noAnswer: "none" },
+  budget: { maxTokens: 512, prefixTokens: 384, candidateTokens: 128, answerTokens: 48 },
+  truncation: { context: "middle", candidate: "middle" },
+  pooling: "first",
+  tensors: {
+    ids: "ids",
+    typeIds: "type_ids",
+    past: "past",
+    score: "score",
+    present: "present",
+  },
+  files: [
+    { path: "adapter.ort", role: "onnx", bytes: 1, sha256: "0".repeat(64) },
+    { path: "tokenizer.json", role: "tokenizer", bytes: 1, sha256: "0".repeat(64) },
+  ],
+  calibration: null,
+  selector: null,
+  abstention: [],
+  adaptiveK: null,
+  validatedOn: [],
+  labelSets: { pubmedqa: ["yes", "no", "maybe"] },
+  metrics: [],
+  provenance: [],
+  training: {},
+  selfTest: {
+    tolerance: 0.01,
+    vectors: [{ question: "q", options: [], context: null, answer: null, text: "text", logit: 0 }],
+  },
+};
