@@ -44,16 +44,20 @@ export async function* streamCompletion(sent: Transmission): AsyncGenerator<stri
   const startedAt = performance.now();
   const middle = middleOf(sent);
   await pause(deliveries[0]?.atMs ?? 0, gone);
-  for (const choice of choices) {
+  const opened = new Set<Choice>();
+  const open = (choice: Choice): string => {
+    opened.add(choice);
     stats.choicesStarted += 1;
-    yield chunkEvent(envelope, choice, { kind: "opening" }, includeUsage);
-  }
+    return chunkEvent(envelope, choice, { kind: "opening" }, includeUsage);
+  };
+  if (mode !== "sequential") for (const choice of choices) yield open(choice);
   for (const [position, { atMs, choice: at, token, last }] of deliveries.entries()) {
     const choice = choices[at];
     if (choice === undefined) continue;
     if (position === middle && (yield* breakDown(sent))) return;
     await pause(startedAt + atMs - performance.now(), gone);
     if (gone.aborted) return;
+    if (!opened.has(choice)) yield open(choice);
     if (token !== "") {
       const data = chunkEvent(envelope, choice, { kind: "token", text: token }, includeUsage);
       stats.streamedBytes += data.length;

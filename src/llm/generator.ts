@@ -21,7 +21,7 @@ export interface GenerateRequest {
   readonly user?: string;
   /** Overrides the generator's model. */
   readonly model?: string;
-  /** Ends all HTTP calls of this request; every candidate not yet yielded fails as `aborted`. */
+  /** Ends all HTTP calls of this request; every candidate that has not come fails as `aborted`. */
   readonly signal: AbortSignal;
   /** Milliseconds for the whole request, all calls and retries together; past them: `timeout`. */
   readonly deadlineMs: number;
@@ -62,8 +62,8 @@ export interface TokenUsage {
 /**
  * - `candidate`: one that is complete (or cut by the provider, see `state`).
  * - `failed`: one that will not come; `index` null when it never got a number.
- * - `usage`: last event; what the provider reported, how many HTTP requests were answered, and
- *   whether one call carried `n` or parallel calls of one were made.
+ * - `usage`: last event; what the provider reported (nothing for a call that was broken off), how many
+ *   HTTP requests were sent, retries included, and whether calls for one were made in parallel.
  */
 export type GenerateEvent =
   | { readonly kind: "candidate"; readonly candidate: Candidate }

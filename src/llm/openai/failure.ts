@@ -1,0 +1,62 @@
+/** Turns what the SDK throws into the port's named failures. No text of it is kept. */
+import { APIConnectionError, APIConnectionTimeoutError, APIError } from "openai";
+import type { GenerateFailure } from "../generator.ts";
+import { retryAfterSeconds } from "./retryAfter.ts";
+import { EventTooLarge } from "./sseGuard.ts";
+
+/** Why a call failed as a whole. */
+export interface CallFailure {
+  readonly reason: GenerateFailure;
+  readonly status?: number;
+  readonly retryAfterSeconds?: number;
+}
+
+/** Codes by which the replay server says that it has nothing for this question. */
+const NOT_RECORDED = new Set(["question_not_recorded", "candidate_not_recorded"]);
+
+/** @param streaming whether the response had begun */
+export function classify(error: unknown, streaming: boolean): CallFailure {
+  if (error instanceof APIConnectionTimeoutError) return { reason: "timeout" };
+  if (error instanceof APIConnectionError) return { reason: "refused_connection" };
+  if (error instanceof APIError) return ofApiError(error);
+  if (error instanceof EventTooLarge) return { reason: "too_large" };
+  if (error instanceof SyntaxError) return { reason: "malformed" };
+  return { reason: streaming ? "cut_stream" : "refused_connection" };
+}
+
+function ofApiError({ status, code, type, headers }: APIError): CallFailure {
+  if (status === undefined) {
+    // An error object inside a stream that began well.
+    const limited = code === "rate_limit_exceeded" || type === "rate_limit_error";
+    return { reason: limited ? "rate_limited" : "server_error" };
+  }
+  const wait = headers && retryAfterSeconds(headers);
+  const reason = NOT_RECORDED.has(code ?? "") ? "not_recorded" : ofStatus(status);
+  return { reason, status, ...(wait === undefined ? {} : { retryAfterSeconds: wait }) };
+}
+
+function ofStatus(status: number): GenerateFailure {
+  if (status >= 500) return "server_error";
+  if (status === 401 || status === 403) return "unauthorized";
+  if (status === 408) return "timeout";
+  if (status === 429) return "rate_limited";
+  // A redirect is not followed: what stands at the configured address is no such API.
+  return status >= 400 ? "bad_request" : "malformed";
+}
+
+/** Parameters that some providers refuse and that can be done without. */
+export type RefusedParameter = "n" | "stream_options" | "max_tokens";
+
+const NAMES_N =
+  /["'`]n\\?["'`]|\bn\s*(?:=|>|<=|:)\s*\d|\bn (?:must|should|is)\b|\bparameter n\b|\b(?:one|multiple) (?:candidate|choice|completion)s?\b/iu;
+
+/** The parameter that an error response refuses, as its body names it; null: none that we know. */
+export function refusedParameter(
+  { status }: CallFailure,
+  errorBody: string,
+): RefusedParameter | null {
+  if (status !== 400 && status !== 422) return null;
+  if (/max_completion_tokens/u.test(errorBody)) return "max_tokens";
+  if (/stream_options/u.test(errorBody)) return "stream_options";
+  return NAMES_N.test(errorBody) ? "n" : null;
+}

@@ -1,0 +1,39 @@
+/**
+ * What was learnt about a provider and model by asking: OpenAI-compatible servers differ in the
+ * parameters they take, and none says so beforehand. The caller makes one and keeps it between
+ * requests (in a Worker: module scope), so nothing here is hidden global state.
+ */
+
+export interface ProviderTraits {
+  /** The largest `n` not yet refused; 1: candidates are asked for one by one. */
+  readonly maxN: number;
+  /** Newer OpenAI models take only the second name. */
+  readonly tokenLimitName: "max_tokens" | "max_completion_tokens";
+  /** Whether `stream_options: {include_usage}` may be sent. */
+  readonly streamUsage: boolean;
+}
+
+const UNKNOWN: ProviderTraits = {
+  maxN: Number.POSITIVE_INFINITY,
+  tokenLimitName: "max_tokens",
+  streamUsage: true,
+};
+
+/** Callers may name models, so what is kept is bounded: the longest known is forgotten first. */
+const MAX_PROVIDERS = 256;
+
+export class ProviderMemory {
+  readonly #traits = new Map<string, ProviderTraits>();
+
+  traits(baseUrl: string, model: string): ProviderTraits {
+    return this.#traits.get(`${baseUrl} ${model}`) ?? UNKNOWN;
+  }
+
+  learn(baseUrl: string, model: string, learnt: Partial<ProviderTraits>): void {
+    const [longestKnown] = this.#traits.keys();
+    if (this.#traits.size >= MAX_PROVIDERS && longestKnown !== undefined) {
+      this.#traits.delete(longestKnown);
+    }
+    this.#traits.set(`${baseUrl} ${model}`, { ...this.traits(baseUrl, model), ...learnt });
+  }
+}
