@@ -1,6 +1,7 @@
 /** Reads the answer that an LLM's text ends in. Rules and measured agreement: `docs/parsing.md`. */
 import { type Choices, readChoices } from "./answer/choices.ts";
-import { readLine, splitLines } from "./answer/lines.ts";
+import type { Found } from "./answer/expression.ts";
+import { lastAnswer, onlyAnswer, opening, readLines } from "./answer/lines.ts";
 import { findSites, type Site } from "./answer/sites.ts";
 import { type Token, tokenize } from "./answer/tokens.ts";
 import { labelOptions } from "./options.ts";
@@ -29,33 +30,54 @@ export function parseAnswer(
   const choices = readChoices(task, options.length === 0 ? labelOptions(task) : options);
   const tokens = tokenize(text);
   const thought = tokens.findLastIndex((token) => token.text === "</think>") + 1;
-  const parsed = decide(tokens.slice(thought), choices);
-  return parsed.how === "none" && thought > 0 ? decide(tokens.slice(0, thought), choices) : parsed;
+  const tagged = tokens.findLastIndex((token) => token.text === "<answer>") + 1;
+  const parts = [tagged, thought, 0].filter((start, index, all) => all.indexOf(start) === index);
+  for (const start of parts) {
+    const parsed = decide(start > 0 ? tokens.slice(start - 1) : tokens, choices);
+    if (parsed.how !== "none" || start === 0) return parsed;
+  }
+  return none;
 }
 
 function decide(tokens: readonly Token[], choices: Choices): ParsedAnswer {
-  const lines = splitLines(tokens);
-  const lastLine = lines.at(-1);
-  if (lastLine === undefined) return none;
+  const lines = readLines(tokens, choices);
+  const last = lines.at(-1);
+  if (last === undefined) return none;
   const sites = findSites(tokens, choices);
-  const bare = readLine(tokens, lastLine[0], lastLine[1], choices);
-  const final = sites.findLast((site) => site.strength === "final");
-  if (final !== undefined && (bare === null || final.at >= lastLine[0]))
-    return settle([final], "marker");
-  if (bare !== null) return { label: bare.label, how: bare.byText ? "option_text" : "bare" };
+  const final = lastFinal(sites, last.start);
+  const bare = lastAnswer(tokens, lines, choices);
+  if (final !== null && (bare === null || final.at >= last.start)) return settle([final], "marker");
+  if (bare !== null) return byLine(bare);
   for (const strength of ["phrase", "claim"] as const) {
-    const found = sites.filter(
-      (site) =>
-        site.strength === strength &&
-        site.reading.kind !== "denied" &&
-        site.reading.kind !== "unread",
-    );
+    const found = sites.filter((site) => site.strength === strength && isStated(site));
     if (found.length > 0) return settle(found, "phrase");
   }
-  const firstLine = lines[0] ?? lastLine;
-  const first = readLine(tokens, firstLine[0], firstLine[1], choices);
-  if (first !== null) return { label: first.label, how: first.byText ? "option_text" : "bare" };
-  return none;
+  const alone = opening(tokens, lines, choices) ?? onlyAnswer(lines);
+  return alone === null ? none : byLine(alone);
+}
+
+/**
+ * The last final marker that says something, or a phrase ("the answer is B") that comes after it.
+ * A marker whose words name no option ("Answer: cannot be determined") counts only where it ends
+ * the text and nothing after it names one.
+ */
+function lastFinal(sites: readonly Site[], lastLine: number): Site | null {
+  const last = sites.at(-1);
+  if (last?.strength === "final" && !isStated(last) && last.at >= lastLine) return last;
+  const final = sites.findLastIndex((site) => site.strength === "final" && isStated(site));
+  if (final < 0) return null;
+  const later = sites.findLast(
+    (site, index) => index > final && site.strength === "phrase" && site.reading.kind === "label",
+  );
+  return later ?? sites[final] ?? null;
+}
+
+function isStated(site: Site): boolean {
+  return site.reading.kind !== "denied" && site.reading.kind !== "unread";
+}
+
+function byLine(found: Found): ParsedAnswer {
+  return { label: found.label, how: found.byText ? "option_text" : "bare" };
 }
 
 function settle(sites: readonly Site[], how: "marker" | "phrase"): ParsedAnswer {

@@ -1,20 +1,10 @@
 /** The word lists of `lexicon.json` as sets. */
 import words from "./lexicon.json" with { type: "json" };
 
-const sets = {
-  nouns: new Set(words.nouns),
-  qualifiers: new Set(words.qualifiers),
-  copulas: new Set(words.copulas),
-  fillers: new Set(words.fillers),
-  connectors: new Set(words.connectors),
-  negations: new Set(words.negations),
-  hedges: new Set(words.hedges),
-  nothing: new Set(words.nothing),
-  joiners: new Set(words.joiners),
-  conclusions: new Set(words.conclusions),
-  choosing: new Set(words.choosing),
-  rights: new Set(words.rights),
-  superlatives: new Set(words.superlatives),
-} as const;
+type ListName = Exclude<keyof typeof words, "about">;
 
-export const lexicon: Readonly<Record<keyof typeof sets, ReadonlySet<string>>> = sets;
+const { about: _about, ...lists } = words;
+
+export const lexicon = Object.fromEntries(
+  Object.entries(lists).map(([name, list]) => [name, new Set(list)]),
+) as unknown as Readonly<Record<ListName, ReadonlySet<string>>>;

@@ -1,38 +1,91 @@
-/** Reads lines that are nothing but an answer: "B", "(B) text", "YES.", an option's text alone. */
+/** Reads lines that are nothing but an answer ("B", "(B) text", "YES.") and a text's opening words. */
 import type { Choices } from "./choices.ts";
-import { type Reading, readOne, skipMarks } from "./expression.ts";
+import { closers, type Found, readOption, skip, skipMarks } from "./expression.ts";
+import { readAnswer } from "./reading.ts";
 import type { Token } from "./tokens.ts";
 
-/** A line that states an answer and nothing else; `index` counts lines that hold any token. */
-export interface AnswerLine {
-  readonly index: number;
-  readonly reading: Reading & { readonly kind: "label" };
+/** A line by its tokens `[start, end)`, and the answer that it wholly consists of. */
+export interface Line {
+  readonly start: number;
+  readonly end: number;
+  readonly answer: Found | null;
 }
 
-/** Start and end token of every line that is not blank. */
-export function splitLines(tokens: readonly Token[]): [number, number][] {
-  const lines: [number, number][] = [];
+const trailing = new Set([...closers, ".", "!", ",", ";", "|", "(", "["]);
+
+/** All lines that are not blank. */
+export function readLines(tokens: readonly Token[], choices: Choices): Line[] {
+  const lines: Line[] = [];
   let start = 0;
   for (let at = 0; at <= tokens.length; at += 1) {
     const token = tokens[at];
     if (token !== undefined && token.kind !== "line") continue;
-    if (at > start) lines.push([start, at]);
+    if (at > start) lines.push({ start, end: at, answer: wholeLine(tokens, start, at, choices) });
     start = at + 1;
   }
   return lines;
 }
 
-/** The answer that this line consists of, or null. */
-export function readLine(
+function wholeLine(
   tokens: readonly Token[],
   start: number,
   end: number,
   choices: Choices,
-): AnswerLine["reading"] | null {
-  const line = tokens.slice(start, end);
-  let first = 0;
-  while (first < line.length && line[first]?.kind === "mark") first += 1;
-  const found = readOne(line, first, choices, false);
-  if (found === null || skipMarks(line, found.next) < line.length) return null;
-  return { kind: "label", ...found };
+): Found | null {
+  let first = start;
+  while (first < end && tokens[first]?.kind === "mark") first += 1;
+  const found = readOption(tokens, first, choices);
+  if (found === null || found.rival || found.next > end) return null;
+  let rest = found.next;
+  while (rest < end && trailing.has(tokens[rest]?.text ?? "")) rest += 1;
+  if (rest < end && found.verified && tokens[rest]?.text === found.label.toLowerCase()) {
+    rest = skip(tokens, rest + 1, trailing);
+  }
+  return rest >= end ? found : null;
+}
+
+/** The answer that stands alone on lines, where all such lines name one option; null otherwise. */
+export function onlyAnswer(lines: readonly Line[]): Found | null {
+  const found = lines.flatMap((line) => (line.answer === null ? [] : [line.answer]));
+  const [first] = found;
+  return first !== undefined && found.every(({ label }) => label === first.label) ? first : null;
+}
+
+/** The answer that the last line consists of, unless that line goes on a list of options. */
+export function lastAnswer(
+  tokens: readonly Token[],
+  lines: readonly Line[],
+  choices: Choices,
+): Found | null {
+  const answer = lines.at(-1)?.answer ?? null;
+  const before = lines.at(-2);
+  if (answer === null || before === undefined) return answer;
+  const other = startOfLine(tokens, before, choices);
+  const listed = other !== null && !other.byText && other.label !== answer.label;
+  const options = before.answer !== null && before.answer.label !== answer.label;
+  return options || (listed && !answer.byText) ? null : answer;
+}
+
+/** "Yes, the study shows ...", "B. Text. Because ...": an answer in the first words of a text. */
+export function opening(
+  tokens: readonly Token[],
+  lines: readonly Line[],
+  choices: Choices,
+): Found | null {
+  let start = 0;
+  while (start < tokens.length && tokens[start]?.kind !== "word") start += 1;
+  const found = readOption(tokens, start, choices);
+  if (found === null || (!found.byText && !found.verified)) return null;
+  const after = tokens[found.next];
+  if (after === undefined || after.kind !== "mark" || ["(", "/"].includes(after.text)) return null;
+  if (readAnswer(tokens, start, choices).kind !== "label") return null;
+  const others = lines.some((line) => {
+    const other = startOfLine(tokens, line, choices);
+    return other !== null && other.label !== found.label && other.byText === found.byText;
+  });
+  return others ? null : found;
+}
+
+function startOfLine(tokens: readonly Token[], line: Line, choices: Choices): Found | null {
+  return readOption(tokens, Math.min(skipMarks(tokens, line.start), line.end), choices);
 }
