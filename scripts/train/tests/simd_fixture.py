@@ -1,0 +1,75 @@
+"""A tiny random encoder for the tests of `src/adapter/engines/simd`, and what torch says of it.
+
+`python scripts/train/tests/simd_fixture.py` writes `test/fixtures/simd`: `encoder.bin` and
+`golden.json` with ids and float32 logits of the prefix-shared encoder (`model.py`).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from medadapter_train.model import Packed, PrefixRanker
+from medadapter_train.pack_simd import pack_ranker
+from transformers import BertConfig, BertModel
+
+FOLDER = Path(__file__).parents[3] / "test" / "fixtures" / "simd"
+SEED = 20261123
+# Token counts around the panels of 4 and 8 rows and the blocks of 64.
+PREFIXES = (1, 4, 7, 8, 30, 65, 96)
+CANDIDATES = (1, 3, 5, 8, 12, 29, 32)
+
+
+def tiny_ranker() -> PrefixRanker:
+    """Two layers of width 128 with weights large enough that scores differ."""
+    config = BertConfig(
+        vocab_size=400,
+        hidden_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=256,
+        max_position_embeddings=128,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )
+    generator = torch.Generator().manual_seed(SEED)
+    ranker = PrefixRanker(BertModel(config, add_pooling_layer=False)).eval()
+    with torch.no_grad():
+        for name, parameter in ranker.named_parameters():
+            noise = torch.randn(parameter.shape, generator=generator)
+            if "LayerNorm.weight" in name:
+                parameter.copy_(1 + 0.2 * noise)
+            elif parameter.dim() == 2:
+                parameter.copy_(noise * 1.2 / parameter.shape[1] ** 0.5)
+            else:
+                parameter.copy_(noise * 0.2)
+    return ranker
+
+
+def golden(ranker: PrefixRanker) -> list[dict[str, object]]:
+    """One entry a prefix: its ids, its candidates' ids and logits."""
+    generator = torch.Generator().manual_seed(SEED + 1)
+
+    def ids(count: int) -> list[int]:
+        return torch.randint(0, 400, (count,), generator=generator).tolist()
+
+    entries: list[dict[str, object]] = []
+    for p in PREFIXES:
+        prefix, candidates = ids(p), [ids(c) for c in CANDIDATES]
+        with torch.no_grad():
+            logits = ranker(Packed.of(prefix, candidates)).tolist()
+        entries.append({"prefix": prefix, "candidates": candidates, "logits": logits})
+    return entries
+
+
+def main() -> None:
+    """Writes the fixture."""
+    ranker = tiny_ranker()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    (FOLDER / "encoder.bin").write_bytes(pack_ranker(ranker))
+    (FOLDER / "golden.json").write_text(json.dumps(golden(ranker)) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,215 @@
+/**
+ * Attention of one panel of four rows, one head: scores over the prefix's and over its own keys,
+ * softmax to bytes, weighted sum over both blocks of values. The tiles are those of `gemm.ts`.
+ */
+import { inverseSums, round8, scores, weights } from "./arena";
+import { dot } from "./dot";
+import { headWidth } from "./model";
+import { keyStepsAt, valueStepsAt, valuesAt } from "./pack";
+import { exponentials, rowMaxima } from "./softmax";
+
+/** Scores of one panel of queries against `panels` panels of 8 keys: `[2 panels][4 rows][4]` f32. */
+function scoreKeys<V>(
+  q: usize,
+  record: usize,
+  keys: usize,
+  steps: usize,
+  panels: i32,
+  out: usize,
+): void {
+  const ones = i16x8.splat(1);
+  const qEnd = q + <usize>(headWidth << 2);
+  for (let panel = 0; panel < panels; panel++) {
+    let c00 = v128.load32_splat(record, 16);
+    let c01 = c00;
+    let c10 = v128.load32_splat(record, 20);
+    let c11 = c10;
+    let c20 = v128.load32_splat(record, 24);
+    let c21 = c20;
+    let c30 = v128.load32_splat(record, 28);
+    let c31 = c30;
+    for (let at = q; at < qEnd; at += 16) {
+      const k0 = v128.load(keys);
+      const k1 = v128.load(keys, 16);
+      let x = v128.load32_splat(at);
+      c00 = dot<V>(c00, x, k0, ones);
+      c01 = dot<V>(c01, x, k1, ones);
+      x = v128.load32_splat(at, 4);
+      c10 = dot<V>(c10, x, k0, ones);
+      c11 = dot<V>(c11, x, k1, ones);
+      x = v128.load32_splat(at, 8);
+      c20 = dot<V>(c20, x, k0, ones);
+      c21 = dot<V>(c21, x, k1, ones);
+      x = v128.load32_splat(at, 12);
+      c30 = dot<V>(c30, x, k0, ones);
+      c31 = dot<V>(c31, x, k1, ones);
+      keys += 32;
+    }
+    const s0 = v128.load(steps);
+    const s1 = v128.load(steps, 16);
+    const r0 = v128.load32_splat(record);
+    v128.store(out, f32x4.mul(f32x4.mul(f32x4.convert_i32x4_s(c00), s0), r0));
+    v128.store(out, f32x4.mul(f32x4.mul(f32x4.convert_i32x4_s(c01), s1), r0), 64);
+    const r1 = v128.load32_splat(record, 4);
+    v128.store(out, f32x4.mul(f32x4.mul(f32x4.convert_i32x4_s(c10), s0), r1), 16);
+    v128.store(out, f32x4.mul(f32x4.mul(f32x4.convert_i32x4_s(c11), s1), r1), 80);
+    const r2 = v128.load32_splat(record, 8);
+    v128.store(out, f32x4.mul(f32x4.mul(f32x4.convert_i32x4_s(c20), s0), r2), 32);
+    v128.store(out, f32x4.mul(f32x4.mul(f32x4.convert_i32x4_s(c21), s1), r2), 96);
+    const r3 = v128.load32_splat(record, 12);
+    v128.store(out, f32x4.mul(f32x4.mul(f32x4.convert_i32x4_s(c30), s0), r3), 48);
+    v128.store(out, f32x4.mul(f32x4.mul(f32x4.convert_i32x4_s(c31), s1), r3), 112);
+    steps += 32;
+    out += 128;
+  }
+}
+
+/** One tile of 4 rows x 8 channels of the weighted sum; added to what is there when `add`. */
+function weighValues<V>(
+  w: usize,
+  wEnd: usize,
+  v: usize,
+  steps: usize,
+  out: usize,
+  add: bool,
+): void {
+  const ones = i16x8.splat(1);
+  let c00 = i32x4.splat(0);
+  let c01 = i32x4.splat(0);
+  let c10 = i32x4.splat(0);
+  let c11 = i32x4.splat(0);
+  let c20 = i32x4.splat(0);
+  let c21 = i32x4.splat(0);
+  let c30 = i32x4.splat(0);
+  let c31 = i32x4.splat(0);
+  while (w < wEnd) {
+    let v0 = v128.load(v);
+    let v1 = v128.load(v, 16);
+    let x = v128.load32_splat(w);
+    c00 = dot<V>(c00, v0, x, ones);
+    c01 = dot<V>(c01, v1, x, ones);
+    x = v128.load32_splat(w, 4);
+    c10 = dot<V>(c10, v0, x, ones);
+    c11 = dot<V>(c11, v1, x, ones);
+    x = v128.load32_splat(w, 8);
+    c20 = dot<V>(c20, v0, x, ones);
+    c21 = dot<V>(c21, v1, x, ones);
+    x = v128.load32_splat(w, 12);
+    c30 = dot<V>(c30, v0, x, ones);
+    c31 = dot<V>(c31, v1, x, ones);
+    v0 = v128.load(v, 32);
+    v1 = v128.load(v, 48);
+    x = v128.load32_splat(w, 16);
+    c00 = dot<V>(c00, v0, x, ones);
+    c01 = dot<V>(c01, v1, x, ones);
+    x = v128.load32_splat(w, 20);
+    c10 = dot<V>(c10, v0, x, ones);
+    c11 = dot<V>(c11, v1, x, ones);
+    x = v128.load32_splat(w, 24);
+    c20 = dot<V>(c20, v0, x, ones);
+    c21 = dot<V>(c21, v1, x, ones);
+    x = v128.load32_splat(w, 28);
+    c30 = dot<V>(c30, v0, x, ones);
+    c31 = dot<V>(c31, v1, x, ones);
+    w += 32;
+    v += 64;
+  }
+  const s0 = v128.load(steps);
+  const s1 = v128.load(steps, 16);
+  storeMix(out, c00, c01, s0, s1, v128.load32_splat(inverseSums), add);
+  storeMix(out + 16, c10, c11, s0, s1, v128.load32_splat(inverseSums, 4), add);
+  storeMix(out + 32, c20, c21, s0, s1, v128.load32_splat(inverseSums, 8), add);
+  storeMix(out + 48, c30, c31, s0, s1, v128.load32_splat(inverseSums, 12), add);
+}
+
+function storeMix(
+  out: usize,
+  lo: v128,
+  hi: v128,
+  s0: v128,
+  s1: v128,
+  inverse: v128,
+  add: bool,
+): void {
+  let left = f32x4.mul(f32x4.mul(f32x4.convert_i32x4_s(lo), s0), inverse);
+  let right = f32x4.mul(f32x4.mul(f32x4.convert_i32x4_s(hi), s1), inverse);
+  if (add) {
+    left = f32x4.add(left, v128.load(out));
+    right = f32x4.add(right, v128.load(out, 64));
+  }
+  v128.store(out, left);
+  v128.store(out, right, 64);
+}
+
+/**
+ * Attention of one panel and head.
+ * @param q its packed queries; @param record their record
+ * @param past the prefix's keys and values of this layer (`pastTokens` 0: none)
+ * @param own those of the text itself, with room for `ownRoom` rows
+ * @param out the panel's f32 output at this head's first channel
+ */
+export function attend<V>(
+  head: i32,
+  q: usize,
+  record: usize,
+  past: usize,
+  pastTokens: i32,
+  own: usize,
+  ownTokens: i32,
+  ownRoom: i32,
+  out: usize,
+): void {
+  const d = headWidth;
+  const pastRoom = round8(pastTokens);
+  const ownRows = round8(ownTokens);
+  const ownScores = scores + <usize>(pastRoom << 4);
+  const ownWeights = weights + <usize>(pastRoom << 2);
+  const ownEnd = ownWeights + <usize>(ownRows << 2);
+
+  if (pastTokens) {
+    scoreKeys<V>(
+      q,
+      record,
+      past + <usize>(head * pastRoom * d),
+      keyStepsAt(past, pastRoom) + <usize>(head * pastRoom * 4),
+      pastRoom >> 3,
+      scores,
+    );
+  }
+  scoreKeys<V>(
+    q,
+    record,
+    own + <usize>(head * ownRoom * d),
+    keyStepsAt(own, ownRoom) + <usize>(head * ownRoom * 4),
+    ownRows >> 3,
+    ownScores,
+  );
+
+  let maxima = rowMaxima(ownScores, (ownTokens + 3) >> 2, f32x4.splat(-3e38));
+  if (pastTokens) maxima = rowMaxima(scores, (pastTokens + 3) >> 2, maxima);
+  let sums = exponentials(ownScores, ownTokens, maxima, ownWeights, i32x4.splat(0));
+  if (pastTokens) sums = exponentials(scores, pastTokens, maxima, weights, sums);
+  v128.store(inverseSums, f32x4.div(f32x4.splat(1), f32x4.convert_i32x4_s(sums)));
+
+  const channel = head * d;
+  for (let c = channel; c < channel + d; c += 8, out += 128) {
+    if (pastTokens) {
+      weighValues<V>(
+        weights,
+        ownWeights,
+        valuesAt(past, pastRoom) + <usize>(c * pastRoom),
+        valueStepsAt(past, pastRoom) + <usize>(c << 2),
+        out,
+        false,
+      );
+    }
+    weighValues<V>(
+      ownWeights,
+      ownEnd,
+      valuesAt(own, ownRoom) + <usize>(c * ownRoom),
+      valueStepsAt(own, ownRoom) + <usize>(c << 2),
+      out,
+      pastTokens !== 0,
+    );
+  }
+}

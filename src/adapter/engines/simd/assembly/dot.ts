@@ -1,0 +1,56 @@
+/**
+ * The one arithmetic step of the engine: 16 products of signed bytes with 7-bit unsigned bytes,
+ * summed in fours into i32 lanes. There are two ways to say it in relaxed SIMD:
+ *
+ * - `i32x4.relaxed_dot_i8x16_i7x16_add_s` is one instruction with AVX-VNNI (`vpdpbusd`) or on ARM
+ *   (`sdot`); on other x86 processors V8 spells it with five and builds a constant each time;
+ * - there, `i16x8.relaxed_dot_i8x16_i7x16_s` (`pmaddubsw`) and `i32x4.dot_i16x8_s` (`pmaddwd`) with
+ *   the constant kept in a register are 15 % faster.
+ *
+ * Relaxed operations may differ between processors only when the unsigned operand has its top bit
+ * set, or when a pair of products leaves the i16 range. Ours never does: the unsigned operand is at
+ * most 127, so a pair is within 2 * 127 * -128 = -32512. Both ways therefore give the same integers
+ * everywhere.
+ *
+ * The type parameter chooses at compile time: `u8` the first way, `u16` the second.
+ */
+
+/** `acc + signed . unsigned7`, four products a lane; `ones` is `i16x8.splat(1)` (only `u16` reads it). */
+export function dot<V>(acc: v128, signed: v128, unsigned7: v128, ones: v128): v128 {
+  if (sizeof<V>() === 1) {
+    return i32x4.relaxed_dot_i8x16_i7x16_add_s(signed, unsigned7, acc);
+  }
+  return i32x4.add(
+    acc,
+    i32x4.dot_i16x8_s(i16x8.relaxed_dot_i8x16_i7x16_s(signed, unsigned7), ones),
+  );
+}
+
+/**
+ * Whether the processor should take the second way. The `pmaddubsw` path is recognised by what it
+ * does outside the range we use: 255 * 127 + 255 * 127 saturates at 32767 only there. (Time cannot
+ * be used to choose: a Worker's clock stands still while it computes.)
+ */
+export function prefersPairs(): bool {
+  const sum = i32x4.relaxed_dot_i8x16_i7x16_add_s(
+    i8x16.splat(127),
+    i8x16.splat(-1),
+    i32x4.splat(0),
+  );
+  return i32x4.extract_lane(sum, 0) === 2 * 32767;
+}
+
+/** Whether the extremes of our range give the exact sums here: a runtime that fails this is refused. */
+export function addsAsSpecified<V>(): bool {
+  return gives<V>(-128, 127) && gives<V>(127, 127) && gives<V>(-127, 127) && gives<V>(-128, 0);
+}
+
+function gives<V>(signed: i32, unsigned7: i32): bool {
+  const sum = dot<V>(
+    i32x4.splat(-3),
+    i8x16.splat(<i8>signed),
+    i8x16.splat(<i8>unsigned7),
+    i16x8.splat(1),
+  );
+  return i32x4.all_true(i32x4.eq(sum, i32x4.splat(4 * signed * unsigned7 - 3)));
+}

@@ -1,0 +1,125 @@
+/**
+ * Linear layers: 7-bit activations times int8 weights, with a 4 x 8 micro-kernel.
+ *
+ * Layouts (all row counts are multiples of 4, widths multiples of 8):
+ * - activations: panels of 4 rows, `[rows/4][k/4][4 rows][4 k]` bytes, and per panel a record of
+ *   32 bytes: 4 steps, 4 offsets (f32), so that x = step * q + offset;
+ * - weights: panels of 8 columns, each `[k/4][8 columns][4 k]` bytes, then 8 scales, 8 column sums
+ *   (already times the scale) and 8 biases (f32);
+ * - output: f32 panels `[rows/4][n/4][4 rows][4 columns]`, so that everything that follows works
+ *   on four rows at once and reads memory straight on.
+ */
+import { dot } from "./dot";
+
+/** Bytes of one packed panel of 8 columns with `k` inputs. */
+export function panelBytes(k: i32): i32 {
+  return 8 * k + 96;
+}
+
+/** Bytes of a packed linear layer with `n` outputs and `k` inputs. */
+export function linearBytes(n: i32, k: i32): i32 {
+  return (n >> 3) * panelBytes(k);
+}
+
+/**
+ * out = activations . weights + bias.
+ * @param a activation panels; @param scales their records; @param panels number of 4-row panels
+ * @param w packed weights; @param n outputs; @param k inputs; @param out f32 panels, width `n`
+ */
+export function gemm<V>(
+  a: usize,
+  scales: usize,
+  panels: i32,
+  w: usize,
+  n: i32,
+  k: i32,
+  out: usize,
+): void {
+  const ones = i16x8.splat(1);
+  const aBytes = <usize>(k << 2);
+  const outBytes = <usize>(n << 4);
+  const wBytes = <usize>panelBytes(k);
+  const wEnd = w + <usize>linearBytes(n, k);
+  while (w < wEnd) {
+    const meta = w + <usize>(k << 3);
+    let ap = a;
+    let sp = scales;
+    let op = out;
+    for (let i = 0; i < panels; i++) {
+      const end = ap + aBytes;
+      let wp = w;
+      let c00 = i32x4.splat(0);
+      let c01 = i32x4.splat(0);
+      let c10 = i32x4.splat(0);
+      let c11 = i32x4.splat(0);
+      let c20 = i32x4.splat(0);
+      let c21 = i32x4.splat(0);
+      let c30 = i32x4.splat(0);
+      let c31 = i32x4.splat(0);
+      // At most 13 vectors alive here: more would spill (16 registers on x86).
+      while (ap < end) {
+        let w0 = v128.load(wp);
+        let w1 = v128.load(wp, 16);
+        let x = v128.load32_splat(ap);
+        c00 = dot<V>(c00, w0, x, ones);
+        c01 = dot<V>(c01, w1, x, ones);
+        x = v128.load32_splat(ap, 4);
+        c10 = dot<V>(c10, w0, x, ones);
+        c11 = dot<V>(c11, w1, x, ones);
+        x = v128.load32_splat(ap, 8);
+        c20 = dot<V>(c20, w0, x, ones);
+        c21 = dot<V>(c21, w1, x, ones);
+        x = v128.load32_splat(ap, 12);
+        c30 = dot<V>(c30, w0, x, ones);
+        c31 = dot<V>(c31, w1, x, ones);
+        w0 = v128.load(wp, 32);
+        w1 = v128.load(wp, 48);
+        x = v128.load32_splat(ap, 16);
+        c00 = dot<V>(c00, w0, x, ones);
+        c01 = dot<V>(c01, w1, x, ones);
+        x = v128.load32_splat(ap, 20);
+        c10 = dot<V>(c10, w0, x, ones);
+        c11 = dot<V>(c11, w1, x, ones);
+        x = v128.load32_splat(ap, 24);
+        c20 = dot<V>(c20, w0, x, ones);
+        c21 = dot<V>(c21, w1, x, ones);
+        x = v128.load32_splat(ap, 28);
+        c30 = dot<V>(c30, w0, x, ones);
+        c31 = dot<V>(c31, w1, x, ones);
+        ap += 32;
+        wp += 64;
+      }
+      storeRow(op, meta, sp, c00, c01);
+      storeRow(op + 16, meta, sp + 4, c10, c11);
+      storeRow(op + 32, meta, sp + 8, c20, c21);
+      storeRow(op + 48, meta, sp + 12, c30, c31);
+      sp += 32;
+      op += outBytes;
+    }
+    w += wBytes;
+    out += 128;
+  }
+}
+
+/** Writes one row of a tile: sums * scale * step + offset * column sum + bias. */
+function storeRow(out: usize, meta: usize, scale: usize, lo: v128, hi: v128): void {
+  const step = v128.load32_splat(scale);
+  const offset = v128.load32_splat(scale, 16);
+  v128.store(
+    out,
+    f32x4.relaxed_madd(
+      f32x4.mul(f32x4.convert_i32x4_s(lo), v128.load(meta)),
+      step,
+      f32x4.relaxed_madd(offset, v128.load(meta, 32), v128.load(meta, 64)),
+    ),
+  );
+  v128.store(
+    out,
+    f32x4.relaxed_madd(
+      f32x4.mul(f32x4.convert_i32x4_s(hi), v128.load(meta, 16)),
+      step,
+      f32x4.relaxed_madd(offset, v128.load(meta, 48), v128.load(meta, 80)),
+    ),
+    64,
+  );
+}

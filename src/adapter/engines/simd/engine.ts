@@ -1,0 +1,143 @@
+/**
+ * The encoder on our own WebAssembly. Prefixes live in slots of its memory; a call computes without
+ * giving way, so calls cannot come between each other and the working space is there once.
+ */
+import { type EncoderInput, type Engine, EngineError, type Prefix } from "../../engine.ts";
+import { pause } from "../../pause.ts";
+import { type EncoderExports, loadEncoder, type TokenLimits } from "./load.ts";
+
+export interface SimdOptions {
+  /** Most prefixes held at once; memory for each is taken when it is first needed. */
+  readonly slots: number;
+}
+
+export const simdDefaults: SimdOptions = { slots: 16 };
+
+/** How often an `encodePrefix` that waits for a slot looks again. */
+const slotLookMs = 5;
+
+/** A question's keys and values in slot `slot`. */
+class SimdPrefix implements Prefix {
+  readonly tokens: number;
+  readonly owner: SimdEngine;
+  slot: number | null;
+
+  constructor(owner: SimdEngine, slot: number, tokens: number) {
+    this.owner = owner;
+    this.slot = slot;
+    this.tokens = tokens;
+  }
+
+  release(): void {
+    if (this.slot === null) return;
+    this.owner.giveBack(this.slot);
+    this.slot = null;
+  }
+}
+
+/**
+ * Starts an engine from the bytes of `encoder.bin` or the stream of them.
+ * Rejects with `SimdStartError`.
+ */
+export async function startSimdEngine(
+  module: WebAssembly.Module,
+  source: Uint8Array | ReadableStream<Uint8Array>,
+  limits: TokenLimits,
+  options: SimdOptions = simdDefaults,
+): Promise<SimdEngine> {
+  return new SimdEngine(await loadEncoder(module, source, limits), limits, options.slots);
+}
+
+export class SimdEngine implements Engine {
+  #encoder: EncoderExports | null;
+  readonly #limits: TokenLimits;
+  readonly #free: number[];
+  #broken = false;
+  #heapBytes: number;
+
+  constructor(encoder: EncoderExports, limits: TokenLimits, slots: number) {
+    this.#encoder = encoder;
+    this.#limits = limits;
+    this.#free = Array.from({ length: slots }, (_, index) => slots - 1 - index);
+    this.#heapBytes = encoder.memory.buffer.byteLength;
+  }
+
+  /** Waits while all slots are taken. */
+  async encodePrefix(input: EncoderInput): Promise<Prefix> {
+    const tokens = input.ids.length;
+    this.#check(input, this.#limits.prefixTokens);
+    while (this.#free.length === 0) {
+      await pause(slotLookMs);
+      this.#working();
+    }
+    const slot = this.#free.pop();
+    if (slot === undefined) throw new EngineError("trap");
+    try {
+      this.#run(input, (encoder) => {
+        if (!encoder.openSlot(slot)) throw new EngineError("trap");
+        encoder.prefix(slot, tokens);
+      });
+    } catch (error) {
+      this.#free.push(slot);
+      throw error;
+    }
+    return new SimdPrefix(this, slot, tokens);
+  }
+
+  async score(prefix: Prefix, candidate: EncoderInput): Promise<number> {
+    if (!(prefix instanceof SimdPrefix) || prefix.owner !== this) throw new EngineError("shape");
+    const { slot } = prefix;
+    if (slot === null) throw new EngineError("closed");
+    this.#check(candidate, this.#limits.candidateTokens);
+    const logit = this.#run(candidate, (encoder) =>
+      encoder.score(slot, prefix.tokens, candidate.ids.length),
+    );
+    if (!Number.isFinite(logit)) throw new EngineError("not_finite");
+    return logit;
+  }
+
+  heapBytes(): number {
+    return this.#heapBytes;
+  }
+
+  /** The instance and its memory go with the last reference to them. */
+  async close(): Promise<void> {
+    this.#encoder = null;
+    this.#heapBytes = 0;
+  }
+
+  /** For `SimdPrefix.release`. */
+  giveBack(slot: number): void {
+    this.#free.push(slot);
+  }
+
+  #working(): EncoderExports {
+    if (this.#encoder === null) throw new EngineError("closed");
+    if (this.#broken) throw new EngineError("trap");
+    return this.#encoder;
+  }
+
+  /** The encoder trusts its input: lengths and ids are checked here. */
+  #check(input: EncoderInput, most: number): void {
+    const vocabulary = this.#working().vocabularySize();
+    const { length } = input.ids;
+    const known = (id: number) => Number.isInteger(id) && id >= 0 && id < vocabulary;
+    if (length === 0 || length > most || !input.ids.every(known)) throw new EngineError("shape");
+  }
+
+  #run<Value>(input: EncoderInput, work: (encoder: EncoderExports) => Value): Value {
+    const encoder = this.#working();
+    const ids = new Int32Array(encoder.memory.buffer, encoder.idsAt(), input.ids.length);
+    ids.set(input.ids);
+    try {
+      return work(encoder);
+    } catch (error) {
+      if (error instanceof EngineError) throw error;
+      // After a trap the memory may be in any state.
+      this.#broken = true;
+      throw new EngineError("trap", { cause: error });
+    } finally {
+      this.#heapBytes = encoder.memory.buffer.byteLength;
+    }
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * `encoder.bin` into a WebAssembly instance. The file goes where the encoder reads it, piece by piece
+ * as it comes: JavaScript never holds a second copy of the weights.
+ */
+import { EngineError, type EngineFailureReason } from "../../engine.ts";
+
+/** What `assembly/index.ts` exports. Addresses and sizes are byte offsets into `memory`. */
+export interface EncoderExports {
+  readonly memory: WebAssembly.Memory;
+  headerAt(): number;
+  configure(prefixTokens: number, candidateTokens: number): number;
+  weightsBytes(): number;
+  vocabularySize(): number;
+  idsAt(): number;
+  openSlot(slot: number): number;
+  prefix(slot: number, tokens: number): void;
+  score(slot: number, prefixTokens: number, tokens: number): number;
+  kernel(): number;
+  setKernel(pairs: number): void;
+}
+
+/** Most tokens of a prefix and of a candidate: memory is laid out for them. */
+export interface TokenLimits {
+  readonly prefixTokens: number;
+  readonly candidateTokens: number;
+}
+
+/**
+ * - `unsupported`: this runtime has no relaxed SIMD, or computes it otherwise than specified.
+ * - `not_an_encoder`, `other_layout`: not a file of ours, or of another version.
+ * - `unsupported_shape`: dimensions that the kernels cannot run, or a size that does not fit them.
+ * - `out_of_memory`: the heap cannot grow to what model and limits need.
+ * - `limits`: the token limits do not fit the model's positions.
+ * - `cut_short`: the bytes end early, or go on after the end.
+ */
+export type SimdStartFailure =
+  | "unsupported"
+  | "not_an_encoder"
+  | "other_layout"
+  | "unsupported_shape"
+  | "out_of_memory"
+  | "limits"
+  | "cut_short";
+
+/** An engine that could not start, and why. To the ranker it is an `EngineError` like any other. */
+export class SimdStartError extends EngineError {
+  readonly failure: SimdStartFailure;
+
+  constructor(failure: SimdStartFailure, options?: ErrorOptions) {
+    super(reasonOf(failure), options);
+    this.name = "SimdStartError";
+    this.failure = failure;
+  }
+}
+
+function reasonOf(failure: SimdStartFailure): EngineFailureReason {
+  return failure === "unsupported" || failure === "out_of_memory" ? "trap" : "shape";
+}
+
+const headerBytes = 128;
+const pageBytes = 65_536;
+
+/** By the code that `configure` returns. */
+const refusals: readonly (SimdStartFailure | null)[] = [
+  null,
+  "not_an_encoder",
+  "other_layout",
+  "unsupported_shape",
+  "out_of_memory",
+  "limits",
+  "unsupported",
+];
+
+/** Compiles from bytes, where the runtime allows that. Throws `SimdStartError` `unsupported`. */
+export function compileEncoder(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Module {
+  try {
+    // The Worker types, which know no compiling from bytes, hide Node's constructor.
+    return Reflect.construct(WebAssembly.Module, [bytes]);
+  } catch (error) {
+    throw new SimdStartError("unsupported", { cause: error });
+  }
+}
+
+/** Makes an instance and fills it with the weights. Rejects with `SimdStartError`. */
+export async function loadEncoder(
+  module: WebAssembly.Module,
+  source: Uint8Array | ReadableStream<Uint8Array>,
+  limits: TokenLimits,
+): Promise<EncoderExports> {
+  const encoder = instantiate(module);
+  const start = encoder.headerAt();
+  const header = new Uint8Array(headerBytes);
+  let received = 0;
+  let total = Number.POSITIVE_INFINITY;
+  for await (const chunk of chunks(source)) {
+    let rest = chunk;
+    if (received < headerBytes) {
+      const piece = rest.subarray(0, headerBytes - received);
+      header.set(piece, received);
+      received += piece.byteLength;
+      rest = rest.subarray(piece.byteLength);
+      if (received < headerBytes) continue;
+      configure(encoder, header, limits);
+      total = encoder.weightsBytes();
+    }
+    if (received + rest.byteLength > total) throw new SimdStartError("cut_short");
+    new Uint8Array(encoder.memory.buffer).set(rest, start + received);
+    received += rest.byteLength;
+  }
+  if (received !== total) throw new SimdStartError("cut_short");
+  return encoder;
+}
+
+function instantiate(module: WebAssembly.Module): EncoderExports {
+  try {
+    return new WebAssembly.Instance(module, {}).exports as unknown as EncoderExports;
+  } catch (error) {
+    throw new SimdStartError("unsupported", { cause: error });
+  }
+}
+
+function configure(encoder: EncoderExports, header: Uint8Array, limits: TokenLimits): void {
+  const start = encoder.headerAt();
+  const missing = start + headerBytes - encoder.memory.buffer.byteLength;
+  if (missing > 0) encoder.memory.grow(Math.ceil(missing / pageBytes));
+  new Uint8Array(encoder.memory.buffer).set(header, start);
+  const refusal = refusals[encoder.configure(limits.prefixTokens, limits.candidateTokens)];
+  if (refusal !== null) throw new SimdStartError(refusal ?? "unsupported");
+}
+
+async function* chunks(
+  source: Uint8Array | ReadableStream<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  if (source instanceof Uint8Array) {
+    yield source;
+    return;
+  }
+  const reader = source.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    // Also when the loader gives up in the middle: the body is then not read on.
+    await reader.cancel().catch(() => {});
+  }
+}
