@@ -1,0 +1,93 @@
+"""The training run's typed configuration, read from TOML and kept in the manifest."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from medadapter_train.base import MINILM
+from medadapter_train.errors import TrainError
+
+
+@dataclass(frozen=True)
+class SourceSet:
+    """One candidate file. `per_round` is how often its questions come in a round (0.25: a quarter)."""
+
+    file: str
+    per_round: float = 1.0
+    candidates: int = 6
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides a run. Two runs of equal configuration and thread count are equal."""
+
+    sets: list[SourceSet]
+    data_folder: str = ""
+    base: str = MINILM
+    seed: int = 1
+    passes: int = 9600
+    batch: int = 8
+    learning_rate: float = 5e-5
+    head_learning_rate: float = 2.5e-4
+    weight_decay: float = 0.01
+    warmup_steps: int = 50
+    decay_share: float = 0.35
+    clip_norm: float = 1.0
+    mask_share: float = 0.05
+    bce: float = 1.0
+    listwise: float = 0.5
+    pure: float = 0.4
+    bf16: bool = True
+    threads: int = 2
+    validate_every: int = 1600
+    checkpoint_every: int = 400
+    validate_per_set: int = 40
+    validate_sets: list[str] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """The configuration for the manifest: no folder of this machine in it."""
+        raw = asdict(self)
+        raw.pop("data_folder")
+        return raw
+
+
+def load_config(path: Path) -> TrainConfig:
+    """Read `[train]` of a TOML file. Raises `TrainError` bad_config naming the field."""
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise TrainError("config_missing", f"{path.name}: no such file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TrainError("bad_config", f"{path.name}: not a TOML file") from error
+    return parse_config(raw.get("train"))
+
+
+def parse_config(raw: Any) -> TrainConfig:
+    """Check a decoded `[train]` table."""
+    if not isinstance(raw, dict):
+        raise TrainError("bad_config", "table [train] is missing")
+    known = {f.name: f for f in fields(TrainConfig)}
+    for name, value in raw.items():
+        if name not in known:
+            raise TrainError("bad_config", f"train.{name}: unknown field")
+        default = known[name].default
+        if isinstance(default, bool | int | float | str) and not _like(value, default):
+            raise TrainError("bad_config", f"train.{name}: wrong type")
+    try:
+        sets = [SourceSet(**s) for s in raw.get("sets", [])]
+    except TypeError as error:
+        raise TrainError("bad_config", "train.sets: wrong fields") from error
+    if not sets:
+        raise TrainError("bad_config", "train.sets: names no file")
+    return TrainConfig(**{**raw, "sets": sets})
+
+
+def _like(value: Any, default: bool | int | float | str) -> bool:
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(default, bool) and isinstance(value, bool)
+    if isinstance(default, float):
+        return isinstance(value, int | float)
+    return isinstance(value, type(default))

@@ -1,0 +1,150 @@
+"""Candidate files: one question a line with an LLM's candidates and their outcome labels.
+
+Format: `../../../docs/data.md`. Files are JSON lines, plain or gzip, read as a stream: memory does
+not grow with the file. Option letters of sets whose options read yes / no / maybe become those words
+(template: label equals text), as the service itself names them.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO, cast
+
+from medadapter_train.errors import DataError
+
+CLOSED_WORDS = frozenset({"yes", "no", "maybe"})
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One LLM completion. `source` tells LLM and prompt apart; it is never shown to the adapter."""
+
+    text: str
+    answer: str | None
+    correct: bool
+    source: str = ""
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A question with its candidates. `options` are (label, text) pairs; `set_name` is the file."""
+
+    id: str
+    set_name: str
+    question: str
+    options: tuple[tuple[str, str], ...]
+    context: str | None
+    gold: str
+    candidates: tuple[Candidate, ...]
+
+    @property
+    def closed(self) -> bool:
+        """Whether labels are words (yes, no, ...) and not letters of this question's own options."""
+        return bool(self.options) and all(k.lower() == v.lower() for k, v in self.options)
+
+
+def set_name_of(path: Path) -> str:
+    """`pubmedqa_x6.jsonl.gz` -> `pubmedqa_x6`."""
+    return path.name.removesuffix(".gz").removesuffix(".jsonl").removesuffix(".json")
+
+
+def read_records(path: Path) -> Iterator[Record]:
+    """Stream the records of one file.
+
+    Raises `DataError`: file_missing, truncated_gzip, not_utf8, bad_json, bad_record, empty_file.
+    """
+    if not path.is_file():
+        raise DataError("file_missing", f"{path.name}: no such file")
+    line = 0
+    try:
+        with _open(path) as stream:
+            for line, text in enumerate(stream, start=1):
+                if text.strip():
+                    yield parse_record(json.loads(text), set_name_of(path), f"{path.name}:{line}")
+    except UnicodeDecodeError as error:
+        raise DataError("not_utf8", f"{path.name}:{line + 1}: not UTF-8") from error
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError("truncated_gzip", f"{path.name}: damaged after line {line}") from error
+    except json.JSONDecodeError as error:
+        raise DataError("bad_json", f"{path.name}:{line}: not JSON (column {error.colno})") from None
+    if line == 0:
+        raise DataError("empty_file", f"{path.name}: no records")
+
+
+def _open(path: Path) -> TextIO:
+    if path.suffix == ".gz":
+        return cast(TextIO, gzip.open(path, "rt", encoding="utf-8", errors="strict"))
+    return path.open("rt", encoding="utf-8", errors="strict")
+
+
+def read_all(paths: Iterable[Path]) -> Iterator[Record]:
+    """Stream several files, one after the other."""
+    for path in paths:
+        yield from read_records(path)
+
+
+def parse_record(raw: Any, set_name: str, where: str) -> Record:
+    """Check one decoded line. `where` (file and line) is all that an error tells."""
+    if not isinstance(raw, dict):
+        raise DataError("bad_record", f"{where}: not an object")
+    question = _text(raw, "question", where)
+    options, rename = _options(raw.get("options"), where)
+    context = raw.get("context") or raw.get("evidence") or None
+    if context is not None and not isinstance(context, str):
+        raise DataError("bad_record", f"{where}: field context is not text")
+    gold = rename.get(str(raw.get("gold")), str(raw.get("gold")))
+    if options and gold not in dict(options):
+        raise DataError("unknown_label", f"{where}: field gold is none of the options")
+    raw_candidates = raw.get("candidates")
+    if not isinstance(raw_candidates, list) or not raw_candidates:
+        raise DataError("no_candidates", f"{where}: field candidates is missing or empty")
+    labels = frozenset(label for label, _ in options)
+    candidates = tuple(
+        _candidate(c, rename, labels, f"{where}: candidates[{i}]")
+        for i, c in enumerate(raw_candidates)
+    )
+    record_id = str(raw.get("id", where))
+    return Record(record_id, set_name, question, options, context, gold, candidates)
+
+
+def _text(raw: dict[str, Any], field: str, where: str) -> str:
+    value = raw.get(field)
+    if not isinstance(value, str) or not value.strip():
+        raise DataError("bad_record", f"{where}: field {field} is missing or blank")
+    return value
+
+
+def _options(raw: Any, where: str) -> tuple[tuple[tuple[str, str], ...], dict[str, str]]:
+    if raw is None or raw == {}:
+        return (), {}
+    if not isinstance(raw, dict) or not all(isinstance(v, str) for v in raw.values()):
+        raise DataError("bad_record", f"{where}: field options is not an object of texts")
+    if all(text.strip().lower() in CLOSED_WORDS for text in raw.values()):
+        rename = {str(k): text.strip().lower() for k, text in raw.items()}
+        return tuple((word, word) for word in rename.values()), rename
+    return tuple((str(k), text) for k, text in raw.items()), {}
+
+
+def _candidate(
+    raw: Any, rename: dict[str, str], labels: frozenset[str], where: str
+) -> Candidate:
+    if not isinstance(raw, dict) or not isinstance(raw.get("text"), str):
+        raise DataError("bad_record", f"{where}: field text is missing")
+    answer = raw.get("answer")
+    answer = None if answer is None else rename.get(str(answer), str(answer))
+    if not isinstance(raw.get("correct"), bool):
+        raise DataError("bad_record", f"{where}: field correct is missing")
+    if answer is not None and labels and answer not in labels:
+        # LLMs do name options that are not there: that is no parsed answer, and never a right one.
+        if raw["correct"]:
+            raise DataError("unknown_label", f"{where}: field answer is none of the options")
+        answer = None
+    model = str(raw.get("model", ""))
+    source = f"{model}|{raw.get('method', '')}"
+    return Candidate(raw["text"], answer, raw["correct"], source, model)

@@ -1,0 +1,35 @@
+"""Named failures of the training package.
+
+Every failure a user can cause is a `TrainError` with a stable `kind` and an exit code; its message
+names files, line numbers and fields, and never echoes content (questions may be patients' own).
+"""
+
+from __future__ import annotations
+
+
+class TrainError(Exception):
+    """A failure with a name. `kind` is stable, `exit_code` is what the command line returns."""
+
+    exit_code = 2
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class DataError(TrainError):
+    """The data given is unusable (exit code 3)."""
+
+    exit_code = 3
+
+
+class ModelError(TrainError):
+    """The base model, checkpoint or bundle given is missing or unusable (exit code 4)."""
+
+    exit_code = 4
+
+
+class ParityError(TrainError):
+    """An export whose copies disagree: nothing was written (exit code 5)."""
+
+    exit_code = 5

@@ -1,0 +1,47 @@
+"""The split by question: train 80 %, validation 8 %, test 12 %, the same over all files.
+
+The share of a question depends on nothing but its normalised text, so a question that stands in
+several files (or in a file that is added later) is always in the same share.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import Literal
+
+from medadapter_train.data import Record
+from medadapter_train.errors import DataError
+
+Share = Literal["train", "validation", "test"]
+_BOUNDS: tuple[tuple[Share, float], ...] = (("train", 0.80), ("validation", 0.88), ("test", 1.0))
+_CHOICES = re.compile(r"\banswer choices:.*$", re.DOTALL)
+_NOT_WORD = re.compile(r"[\W_]+")
+
+
+def normalise_question(question: str) -> str:
+    """Case, width, punctuation, spacing and an appended list of choices do not make it another."""
+    text = unicodedata.normalize("NFKC", question).casefold()
+    text = _CHOICES.sub("", text)
+    return _NOT_WORD.sub(" ", text).strip()
+
+
+def question_key(question: str) -> str:
+    """SHA-256 of the normalised question, hex."""
+    return hashlib.sha256(normalise_question(question).encode()).hexdigest()
+
+
+def share_of(question: str) -> Share:
+    """The share a question belongs to."""
+    position = int(question_key(question)[:13], 16) / 16**13
+    return next(share for share, bound in _BOUNDS if position < bound)
+
+
+def check_leak(train: Iterable[Record], held_out: Iterable[Record]) -> None:
+    """Raise `DataError` question_leak when a question (normalised) stands on both sides."""
+    seen = {question_key(r.question) for r in train}
+    leaked = sum(question_key(r.question) in seen for r in held_out)
+    if leaked:
+        raise DataError("question_leak", f"{leaked} held-out questions are also in training")

@@ -1,0 +1,127 @@
+"""Tokenized candidate sets on disk, memory-mapped: memory does not grow with the data."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset, Features, Sequence as Seq, Value, disable_progress_bars
+
+from medadapter_train.data import Record, read_records
+from medadapter_train.errors import DataError, TrainError
+from medadapter_train.split import Share, share_of
+from medadapter_train.template import TextEncoder
+
+disable_progress_bars()
+_FEATURES = Features(
+    {
+        "set": Value("string"),
+        "prefix": Seq(Value("int32")),
+        "candidates": Seq(Seq(Value("int32"))),
+        "answers": Seq(Value("string")),
+        "correct": Seq(Value("bool")),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A tokenized question."""
+
+    set_name: str
+    prefix: list[int]
+    candidates: list[list[int]]
+    answers: list[str | None]
+    correct: list[bool]
+
+
+def encode_record(record: Record, encoder: TextEncoder) -> dict[str, Any] | None:
+    """Token ids of a record; None when its question is over the budget."""
+    try:
+        prefix = encoder.prefix(record.question, record.options, record.context)
+    except TrainError:
+        return None
+    return {
+        "set": record.set_name,
+        "prefix": prefix.ids,
+        "candidates": [
+            encoder.candidate(record.options, c.answer, c.text).ids for c in record.candidates
+        ],
+        "answers": [c.answer for c in record.candidates],
+        "correct": [c.correct for c in record.candidates],
+    }
+
+
+def _rows(paths: list[str], share: str, encoder: TextEncoder) -> Iterator[dict[str, Any]]:
+    for path in paths:
+        for record in read_records(Path(path)):
+            if share_of(record.question) == share:
+                row = encode_record(record, encoder)
+                if row is not None:
+                    yield row
+
+
+class TokenStore:
+    """Rows of one share of some files. Built once under `folder`, then opened again."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+        self.sets: list[str] = list(dataset["set"])
+
+    @classmethod
+    def build(
+        cls, paths: Sequence[Path], share: Share, encoder: TextEncoder, folder: Path
+    ) -> TokenStore:
+        key = _key(paths, share, encoder)
+        final = folder / f"{share}-{key}"
+        if not final.is_dir():
+            folder.mkdir(parents=True, exist_ok=True)
+            scratch = folder / f".{final.name}.building"
+            shutil.rmtree(scratch, ignore_errors=True)
+            try:
+                dataset = Dataset.from_generator(
+                    _rows,
+                    features=_FEATURES,
+                    cache_dir=str(scratch / "cache"),
+                    gen_kwargs={"paths": [str(p) for p in paths], "share": share, "encoder": encoder},
+                    fingerprint=key,
+                )
+            except Exception as error:
+                cause = _data_error(error)
+                raise cause if cause is not None else error
+            if len(dataset) == 0:
+                raise DataError("empty_share", f"no question falls in the {share} share")
+            dataset.save_to_disk(str(scratch / "rows"))
+            (scratch / "rows").replace(final)
+            shutil.rmtree(scratch, ignore_errors=True)
+        return cls(Dataset.load_from_disk(str(final)))
+
+    def __len__(self) -> int:
+        return len(self.sets)
+
+    def __getitem__(self, index: int) -> Row:
+        raw = self.dataset[index]
+        return Row(raw["set"], raw["prefix"], raw["candidates"], raw["answers"], raw["correct"])
+
+
+def _data_error(error: BaseException | None) -> DataError | None:
+    """`datasets` wraps what its generator raises: our own error is somewhere down the chain."""
+    while error is not None:
+        if isinstance(error, DataError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _key(paths: Sequence[Path], share: str, encoder: TextEncoder) -> str:
+    digest = hashlib.sha256(f"{share} {encoder.budget} v1".encode())
+    digest.update(encoder.tokenizer.to_str().encode())
+    for path in paths:
+        if not path.is_file():
+            raise DataError("file_missing", f"{path.name}: no such file")
+        digest.update(f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}".encode())
+    return digest.hexdigest()[:16]

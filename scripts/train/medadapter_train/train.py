@@ -1,0 +1,232 @@
+"""The training loop: packed questions, accumulated gradients, resumable to the step.
+
+One optimizer step takes `batch` questions, one packed question a micro-batch. Under `accelerate
+launch` with several processes each takes its part of the step's questions.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from medadapter_train.base import load_base, load_tokenizer
+from medadapter_train.checkpoint import load_state, save_state, save_weights
+from medadapter_train.config import TrainConfig
+from medadapter_train.data import set_name_of
+from medadapter_train.errors import DataError, TrainError
+from medadapter_train.losses import LossWeights, ranking_loss
+from medadapter_train.mixture import Mixture, draw_candidates, mask_ids
+from medadapter_train.model import Packed, PrefixRanker
+from medadapter_train.store import TokenStore
+from medadapter_train.template import TextEncoder
+from medadapter_train.validation import macro_gain, table, validate
+
+log = logging.getLogger("medadapter")
+
+
+class Trainer:
+    """A run in folder `out`: checkpoint.pt, weights/, log.jsonl. `run()` starts or resumes it."""
+
+    def __init__(self, config: TrainConfig, out: Path) -> None:
+        self.config, self.out = config, out
+        self.accelerator = Accelerator(
+            cpu=not torch.cuda.is_available(), mixed_precision="bf16" if config.bf16 else "no"
+        )
+        if config.batch % self.accelerator.num_processes:
+            raise TrainError("bad_config", "train.batch: must be a multiple of the processes")
+        torch.set_num_threads(config.threads)
+        set_seed(config.seed)
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "config.json").write_text(json.dumps(asdict(config), indent=1))
+        tokenizer = load_tokenizer(config.base)
+        tokenizer.save(str(out / "tokenizer.json"))
+        self.encoder = TextEncoder(tokenizer)
+        paths = [Path(config.data_folder) / s.file for s in config.sets]
+        with self.accelerator.main_process_first():
+            self.store = TokenStore.build(paths, "train", self.encoder, out / "tokens")
+            self.held_out = self._validation_store()
+        names = {set_name_of(Path(s.file)): s for s in config.sets}
+        self.most = {name: s.candidates for name, s in names.items()}
+        per_round = {name: s.per_round for name, s in names.items()}
+        self.mixture = Mixture(self.store.sets, per_round, config.seed)
+        _check_classes(self.store)
+        self.mask = int(tokenizer.token_to_id("[MASK]") or 0)
+        self.keep = frozenset({self.encoder.cls, self.encoder.sep})
+        self.model = PrefixRanker(load_base(config.base))
+        self.model.init_head(config.seed)
+        # Frozen: half of all weights, and a dense gradient of them is the costliest one.
+        self.model.bert.embeddings.word_embeddings.weight.requires_grad_(False)
+        self.optimizer = self._optimizer()
+        self.wrapped, self.optimizer = self.accelerator.prepare(self.model, self.optimizer)
+        self.step = 0
+        self.best = float("-inf")
+
+    def _validation_store(self) -> TokenStore | None:
+        c = self.config
+        if not c.validate_sets:
+            return None
+        paths = [Path(c.data_folder) / f for f in c.validate_sets]
+        return TokenStore.build(paths, "validation", self.encoder, self.out / "tokens")
+
+    def _optimizer(self) -> torch.optim.Optimizer:
+        c = self.config
+        head = [*self.model.dense.parameters(), *self.model.out.parameters()]
+        body = [p for p in self.model.bert.parameters() if p.requires_grad]
+        groups = [
+            {"params": [p for p in body if p.dim() > 1], "lr": c.learning_rate},
+            {"params": [p for p in body if p.dim() == 1], "lr": c.learning_rate, "weight_decay": 0},
+            {"params": head, "lr": c.head_learning_rate},
+        ]
+        for group in groups:
+            group["initial_lr"] = group["lr"]
+        return torch.optim.AdamW(groups, weight_decay=c.weight_decay)
+
+    @property
+    def steps(self) -> int:
+        return self.config.passes // self.config.batch
+
+    def rate(self, step: int) -> float:
+        """Warm-up, constant, then linear decay over the last `decay_share` of the run."""
+        warm = min(1.0, (step + 1) / max(1, self.config.warmup_steps))
+        left = (self.steps - step) / max(1.0, self.steps * self.config.decay_share)
+        return min(warm, left, 1.0)
+
+    def run(self) -> float:
+        """Train to the end; returns the best validation gain."""
+        self._resume()
+        c = self.config
+        started, first = time.monotonic(), self.step
+        running = 0.0
+        with _progress() as bar:
+            task = bar.add_task("training", total=self.steps, completed=self.step)
+            while self.step < self.steps:
+                loss = self._one_step()
+                self.step += 1
+                running = loss if running == 0 else 0.98 * running + 0.02 * loss
+                bar.update(task, completed=self.step, description=f"loss {running:.4f}")
+                if self.step % 20 == 0:
+                    speed = (self.step - first) * c.batch / (time.monotonic() - started)
+                    self._note(loss=round(running, 4), questions_per_second=round(speed, 2))
+                passes = self.step * c.batch
+                if passes % c.validate_every < c.batch or self.step == self.steps:
+                    self._validate()
+                if passes % c.checkpoint_every < c.batch or self.step == self.steps:
+                    self._save()
+        return self.best
+
+    def _one_step(self) -> float:
+        c, weights = self.config, LossWeights(self.config.bce, self.config.listwise, self.config.pure)
+        self.wrapped.train()
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * self.rate(self.step)
+        mine = range(self.accelerator.process_index, c.batch, self.accelerator.num_processes)
+        total = 0.0
+        for offset in mine:
+            packed, labels = self._pass(self.step * c.batch + offset)
+            last = offset + self.accelerator.num_processes >= c.batch
+            if last:
+                logits = self.wrapped(packed)
+                loss = ranking_loss(logits, labels, weights) / len(mine)
+                self.accelerator.backward(loss)
+            else:
+                with self.accelerator.no_sync(self.wrapped):
+                    logits = self.wrapped(packed)
+                    loss = ranking_loss(logits, labels, weights) / len(mine)
+                    self.accelerator.backward(loss)
+            total += float(loss.detach())
+        if not total < float("inf"):
+            raise TrainError("diverged", f"the loss is not finite at step {self.step}")
+        self.accelerator.clip_grad_norm_(self.wrapped.parameters(), c.clip_norm)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return total
+
+    def _pass(self, position: int) -> tuple[Packed, torch.Tensor]:
+        index, rng = self.mixture.at(position)
+        row = self.store[index]
+        chosen = draw_candidates(row, self.most[row.set_name], rng)
+        share = self.config.mask_share
+        prefix = mask_ids(row.prefix, share, self.mask, self.keep, rng)
+        texts = [mask_ids(row.candidates[i], share, self.mask, self.keep, rng) for i in chosen]
+        labels = torch.tensor([float(row.correct[i]) for i in chosen])
+        device = self.accelerator.device
+        return Packed.of(prefix, texts).to(device), labels.to(device)
+
+    def _validate(self) -> None:
+        if not self.accelerator.is_main_process:
+            return
+        name = f"step-{self.step:05d}.safetensors"
+        save_weights(self.out / "weights" / name, self.model.state_dict())
+        if self.held_out is None:
+            return
+        self.model.eval()
+        with self.accelerator.autocast():
+            scores = validate(self.model, self.held_out, self.config.validate_per_set, [])
+        gain = macro_gain(scores)
+        log.info("step %d\n%s", self.step, table(scores))
+        self._note(validation={k: asdict(v) for k, v in scores.items()}, gain=gain)
+        if gain > self.best:
+            self.best = gain
+            (self.out / "best.json").write_text(json.dumps({"weights": name, "gain": gain}))
+
+    def _save(self) -> None:
+        if self.accelerator.is_main_process:
+            save_state(
+                self.out / "checkpoint.pt",
+                {
+                    "step": self.step,
+                    "best": self.best,
+                    "model": self.model.state_dict(),
+                    "optimizer": self.optimizer.state_dict(),
+                    "rng": torch.get_rng_state(),
+                },
+            )
+
+    def _resume(self) -> None:
+        state = load_state(self.out / "checkpoint.pt")
+        if state is None:
+            return
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        torch.set_rng_state(state["rng"])
+        self.step, self.best = int(state["step"]), float(state["best"])
+        log.info("resumed at step %d", self.step)
+
+    def _note(self, **values: object) -> None:
+        """One JSON line of figures; no text of the data."""
+        if self.accelerator.is_main_process:
+            with (self.out / "log.jsonl").open("a") as stream:
+                stream.write(json.dumps({"step": self.step, **values}) + "\n")
+            if "loss" in values and not sys.stderr.isatty():
+                log.info("step %d/%d %s", self.step, self.steps, values)
+
+
+def _check_classes(store: TokenStore) -> None:
+    """One-class data teach nothing: refuse them."""
+    seen: set[bool] = set()
+    for correct in store.dataset["correct"]:
+        seen.update(correct)
+        if len(seen) == 2:
+            return
+    raise DataError("one_class", "all candidates are right, or all are wrong")
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=not sys.stderr.isatty(),
+    )
