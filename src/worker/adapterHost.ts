@@ -1,0 +1,145 @@
+/**
+ * The adapter that an isolate serves: found by its pointer in R2, loaded beside the requests, swapped in when its
+ * self-test passes. The one mutable state of the Worker. A request never waits for a look at the pointer; only the
+ * very first ones find nothing loaded, and their LLM writes meanwhile. What is refused leaves the old one serving.
+ */
+import type { BundleFiles, BundleStore } from "../adapter/bundle.ts";
+import { parsePointer } from "../adapter/pointer.ts";
+import type { Ranker } from "../adapter/ranker.ts";
+import type { Result } from "../adapter/result.ts";
+import type { AdapterFault, BundleFault } from "./adapterFault.ts";
+
+/** Reads, checks, starts and self-tests a bundle. */
+export type LoadRanker = (
+  files: BundleFiles,
+  expect: { readonly adapter: string; readonly version: string },
+) => Promise<Result<Ranker, BundleFault>>;
+
+/** `ctx.waitUntil`: keeps work alive after the response, and after a client that left. */
+export type WaitUntil = (work: Promise<unknown>) => void;
+
+export interface AdapterHostOptions {
+  readonly store: BundleStore;
+  readonly adapter: string;
+  readonly channel: string;
+  readonly intervalMs: number;
+  readonly load: LoadRanker;
+  /** Told of every fault, and of every version that begins to serve (null). */
+  readonly onChange: (fault: AdapterFault | null) => void;
+}
+
+/** What `/readyz` says. */
+export interface AdapterStatus {
+  readonly name: string;
+  readonly channel: string;
+  readonly ranker: Ranker | null;
+  readonly version: string | null;
+  readonly serial: number | null;
+  /** What is wrong: why nothing is served, or why a newer version is not. */
+  readonly fault: AdapterFault | null;
+}
+
+/** A look whose request was killed never ends; after this time another may begin. */
+const STALE_LOOK_MS = 60_000;
+
+export class AdapterHost {
+  readonly #options: AdapterHostOptions;
+  #serving: { readonly ranker: Ranker; readonly version: string } | null = null;
+  #serial: number | null = null;
+  #etag: string | null = null;
+  /** Of the pointer with `#etag`: stays until the pointer changes. */
+  #refusal: AdapterFault | null = null;
+  /** Of the last look alone. */
+  #transient: AdapterFault | null = null;
+  #lookedAt: number | null = null;
+  #look: { readonly done: Promise<void>; readonly since: number } | null = null;
+
+  constructor(options: AdapterHostOptions) {
+    this.#options = options;
+  }
+
+  get name(): string {
+    return this.#options.adapter;
+  }
+
+  /** The ranker that serves now, or null. */
+  peek(): Ranker | null {
+    return this.#serving?.ranker ?? null;
+  }
+
+  status(): AdapterStatus {
+    const { adapter: name, channel } = this.#options;
+    const version = this.#serving?.version ?? null;
+    const serial = version === null ? null : this.#serial;
+    const fault = this.#transient ?? this.#refusal;
+    return { name, channel, ranker: this.peek(), version, serial, fault };
+  }
+
+  /**
+   * To be called by every request: looks at the pointer again where the last look is older than the interval.
+   * @returns a promise that ends with the look under way; only those who find nothing loaded need to wait for it
+   */
+  look(waitUntil: WaitUntil): Promise<void> {
+    const now = Date.now();
+    if (this.#look !== null && now - this.#look.since < STALE_LOOK_MS) return this.#look.done;
+    if (this.#lookedAt !== null && now - this.#lookedAt < this.#options.intervalMs) {
+      return Promise.resolve();
+    }
+    const done = this.#refresh(waitUntil).then(() => {
+      this.#lookedAt = Date.now();
+      this.#look = null;
+    });
+    this.#look = { done, since: now };
+    // Others wait for this promise too, so it must outlive the request that began it.
+    waitUntil(done);
+    return done;
+  }
+
+  async #refresh(waitUntil: WaitUntil): Promise<void> {
+    try {
+      const { store, adapter, channel } = this.#options;
+      const object = await store.pointer(adapter, channel, this.#etag);
+      this.#transient = null;
+      if (object.kind === "unchanged") return;
+      if (object.kind === "absent") {
+        this.#transient = this.#told({ kind: "pointer_absent" });
+        return;
+      }
+      const pointer = parsePointer(object.bytes, adapter);
+      if (pointer.ok) await this.#follow(pointer.value.version, pointer.value.serial, waitUntil);
+      else this.#refusal = this.#told(pointer.failure);
+      // Only now: where the store failed half-way it is asked again; what was refused is not.
+      this.#etag = object.etag;
+    } catch {
+      this.#transient = this.#told({ kind: "store_unavailable" });
+    }
+  }
+
+  async #follow(version: string, serial: number, waitUntil: WaitUntil): Promise<void> {
+    if (this.#serial !== null && serial < this.#serial) {
+      this.#refusal = this.#told({ kind: "pointer_older" });
+      return;
+    }
+    const { store, adapter, load } = this.#options;
+    if (this.#serving?.version !== version) {
+      const loaded = await load(store.open(adapter, version), { adapter, version });
+      if (!loaded.ok) {
+        this.#refusal = this.#told({ ...loaded.failure, version });
+        return;
+      }
+      const old = this.#serving;
+      this.#serving = { ranker: loaded.value, version };
+      this.#options.onChange(null);
+      if (old !== null) waitUntil(old.ranker.retire());
+    }
+    this.#serial = serial;
+    this.#refusal = null;
+  }
+
+  /** Reports a fault once, not at every look. */
+  #told(fault: AdapterFault): AdapterFault {
+    const known = this.#transient?.kind === fault.kind || this.#refusal?.kind === fault.kind;
+    if (!known) this.#options.onChange(fault);
+    return fault;
+  }
+}

@@ -1,0 +1,30 @@
+/** Bundles and pointers in R2: `adapters/<name>/<version>/...` and `channels/<name>/<channel>.json`. */
+import type { BundleFiles, BundleStore, PointerObject } from "../adapter/bundle.ts";
+
+/** A BundleStore over an R2 bucket. Strongly consistent: a pointer never shows before the files put before it. */
+export function r2BundleStore(bucket: R2Bucket): BundleStore {
+  return {
+    async pointer(adapter, channel, knownEtag): Promise<PointerObject> {
+      const key = `channels/${adapter}/${channel}.json`;
+      const condition = knownEtag === null ? {} : { onlyIf: { etagDoesNotMatch: knownEtag } };
+      const found: R2ObjectBody | R2Object | null = await bucket.get(key, condition);
+      if (found === null) return { kind: "absent" };
+      if (!hasBody(found)) return { kind: "unchanged" };
+      return { kind: "found", bytes: new Uint8Array(await found.arrayBuffer()), etag: found.etag };
+    },
+
+    open(adapter, version): BundleFiles {
+      return {
+        async read(path) {
+          const found = await bucket.get(`adapters/${adapter}/${version}/${path}`);
+          return found === null ? null : new Uint8Array(await found.arrayBuffer());
+        },
+      };
+    },
+  };
+}
+
+/** R2 answers a failed condition with the object but no body. */
+function hasBody(object: R2ObjectBody | R2Object): object is R2ObjectBody {
+  return "body" in object;
+}

@@ -1,0 +1,93 @@
+/**
+ * What the deployment gives the Worker (bindings, variables, secrets) and the configuration read from it:
+ * parsed once an isolate, every fault named by its variable, never by its value (docs/configuration.md).
+ */
+
+/** Bindings of wrangler.toml. Variables are strings; secrets come from `wrangler secret put` or .dev.vars. */
+export interface Bindings {
+  readonly ADAPTERS: R2Bucket;
+  readonly ADAPTER?: string;
+  readonly POINTER_INTERVAL_SECONDS?: string;
+  readonly LLM_BASE_URL?: string;
+  readonly LLM_API_KEY?: string;
+  readonly LLM_MODEL?: string;
+  readonly LLM_DEADLINE_MS?: string;
+  readonly NOTICE?: string;
+  readonly ABSTAINED_TEXT?: string;
+}
+
+/** The Worker's configuration, checked. */
+export interface Config {
+  /** Name of the adapter that ranks, as in R2's `channels/<name>/stable.json`. */
+  readonly adapter: string;
+  /** Age in milliseconds from which the pointer in R2 is looked at again. */
+  readonly pointerIntervalMs: number;
+  /** OpenAI-compatible endpoint, without a trailing slash. Never chosen by a caller. */
+  readonly llmBaseUrl: string;
+  readonly llmApiKey: string | null;
+  /** Models that callers may name; the first is the default. */
+  readonly models: readonly [string, ...string[]];
+  /** Milliseconds an LLM may take for all candidates of one request. */
+  readonly llmDeadlineMs: number;
+  /** Carried by every answer. */
+  readonly notice: string;
+  /** Content of a chat completion that abstained. */
+  readonly abstainedText: string;
+}
+
+export type ConfigResult =
+  | { readonly ok: true; readonly config: Config }
+  | { readonly ok: false; readonly faults: readonly string[] };
+
+const DEFAULT_NOTICE =
+  "Not medical advice. A machine wrote and ranked this; check it with a clinician.";
+const DEFAULT_ABSTAINED = "I am not sure enough to answer this question.";
+
+/** Reads the configuration. Faults are sentences that name the variable and what it must be. */
+export function readConfig(env: Bindings): ConfigResult {
+  const faults: string[] = [];
+  const models = (env.LLM_MODEL ?? "").split(",").map((name) => name.trim());
+  const [firstModel = "", ...otherModels] = models.filter((name) => name !== "");
+  if (firstModel === "") faults.push("LLM_MODEL must name a model, or several separated by commas");
+  const adapter = env.ADAPTER ?? "mini";
+  if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(adapter)) {
+    faults.push("ADAPTER must be a name of lower-case letters, digits and hyphens");
+  }
+  const llmBaseUrl = readUrl(env.LLM_BASE_URL, faults);
+  const config: Config = {
+    adapter,
+    pointerIntervalMs: readNumber(env, "POINTER_INTERVAL_SECONDS", 30, 0, 86_400, faults) * 1000,
+    llmBaseUrl,
+    llmApiKey: env.LLM_API_KEY || null,
+    models: [firstModel, ...otherModels],
+    llmDeadlineMs: readNumber(env, "LLM_DEADLINE_MS", 120_000, 100, 600_000, faults),
+    notice: env.NOTICE || DEFAULT_NOTICE,
+    abstainedText: env.ABSTAINED_TEXT || DEFAULT_ABSTAINED,
+  };
+  return faults.length === 0 ? { ok: true, config } : { ok: false, faults };
+}
+
+function readUrl(value: string | undefined, faults: string[]): string {
+  const url = URL.parse(value ?? "");
+  if (url === null || (url.protocol !== "http:" && url.protocol !== "https:")) {
+    faults.push("LLM_BASE_URL must be the http(s) URL of an OpenAI-compatible endpoint");
+    return "";
+  }
+  return (value ?? "").replace(/\/+$/, "");
+}
+
+function readNumber(
+  env: Bindings,
+  name: "POINTER_INTERVAL_SECONDS" | "LLM_DEADLINE_MS",
+  fallback: number,
+  least: number,
+  most: number,
+  faults: string[],
+): number {
+  const text = env[name];
+  if (text === undefined || text.trim() === "") return fallback;
+  const value = Number(text);
+  if (Number.isFinite(value) && value >= least && value <= most) return value;
+  faults.push(`${name} must be a number from ${least} to ${most}`);
+  return fallback;
+}

@@ -1,0 +1,82 @@
+/**
+ * Structured logs, one JSON line each. No record has a field that could hold text of a question, a candidate or an
+ * answer: numbers, booleans and names out of closed sets only.
+ */
+import { createMiddleware } from "hono/factory";
+import type { GenerateFailure } from "../llm/generator.ts";
+import type { AdapterFault } from "./adapterFault.ts";
+import type { AppEnv } from "./parts.ts";
+import type { ProblemKind } from "./problems.ts";
+import { Problem } from "./problems.ts";
+import type { RequestId } from "./requestId.ts";
+
+const ROUTES = [
+  "/v1/answer",
+  "/v1/chat/completions",
+  "/v1/rerank",
+  "/v1/models",
+  "/healthz",
+  "/readyz",
+  "/openapi.json",
+] as const;
+
+/** Figures that routes add to their request's record. Times in milliseconds. */
+export interface LogFigures {
+  k?: number;
+  candidates?: number;
+  scored?: number;
+  failed?: Partial<Record<GenerateFailure, number>>;
+  degraded?: boolean;
+  abstained?: boolean;
+  promptTokens?: number;
+  completionTokens?: number;
+  llmMs?: number;
+  afterLlmMs?: number;
+}
+
+/** A line of code, without the message that an exception carries. */
+type CodeFrame = string & { readonly brand: "CodeFrame" };
+
+type LogRecord =
+  | (LogFigures & {
+      readonly event: "request";
+      readonly id: RequestId;
+      /** The route's pattern, not the path that was asked for. */
+      readonly route: (typeof ROUTES)[number] | "other";
+      readonly status: number;
+      readonly ms: number;
+      readonly problem?: ProblemKind;
+    })
+  | { readonly event: "adapter"; readonly fault: AdapterFault["kind"] | null }
+  | { readonly event: "bug"; readonly id: RequestId; readonly frames: readonly CodeFrame[] };
+
+/** Writes one line. */
+export function writeLog(record: LogRecord): void {
+  console.log(JSON.stringify(record));
+}
+
+/** Where an exception was thrown: its stack without its message, which may hold input. */
+export function framesOf(error: Error): CodeFrame[] {
+  const lines = (error.stack ?? "")
+    .split("\n")
+    .filter((line) => /^\s+at .*:\d+:\d+\)?$/.test(line));
+  return lines.slice(0, 8).map((line) => line.trim() as CodeFrame);
+}
+
+/** Writes the record of each request when its response is made. */
+export function requestLog() {
+  return createMiddleware<AppEnv>(async (c, next) => {
+    const began = Date.now();
+    c.set("figures", {});
+    await next();
+    writeLog({
+      event: "request",
+      id: c.get("requestId"),
+      route: ROUTES.find((route) => route === c.req.path) ?? "other",
+      status: c.res.status,
+      ms: Date.now() - began,
+      ...(c.error instanceof Problem ? { problem: c.error.kind } : {}),
+      ...c.get("figures"),
+    });
+  });
+}

@@ -1,0 +1,44 @@
+/** Wires the parts: the LLM's endpoint, R2, the engine. What runs the encoder is the entry's choice. */
+import { verifyBundle } from "../adapter/bundle.ts";
+import { loadRanker, type StartEngine } from "../adapter/load.ts";
+import type { FileRole } from "../adapter/manifest.ts";
+import { openAIGenerator } from "../llm/openai/generator.ts";
+import { ProviderMemory } from "../llm/openai/providerMemory.ts";
+import { AdapterHost, type LoadRanker } from "./adapterHost.ts";
+import { r2BundleStore } from "./adapterStore.ts";
+import { writeLog } from "./log.ts";
+import type { MakeParts } from "./parts.ts";
+
+/** A way to run the encoder. */
+export interface EngineKind {
+  readonly name: string;
+  /** The files it reads. */
+  readonly roles: readonly FileRole[];
+  readonly start: StartEngine;
+}
+
+/** Parts whose adapter runs on `engine`. */
+export function partsWith(engine: EngineKind): MakeParts {
+  const load: LoadRanker = async (files, expect) => {
+    const bundle = await verifyBundle(files, { expect, keep: ["tokenizer", ...engine.roles] });
+    return bundle.ok ? loadRanker(bundle.value, engine.start) : bundle;
+  };
+  return (env, config) => ({
+    config,
+    engine: engine.name,
+    generator: openAIGenerator({
+      baseUrl: config.llmBaseUrl,
+      apiKey: config.llmApiKey,
+      model: config.models[0],
+      memory: new ProviderMemory(),
+    }),
+    adapters: new AdapterHost({
+      store: r2BundleStore(env.ADAPTERS),
+      adapter: config.adapter,
+      channel: "stable",
+      intervalMs: config.pointerIntervalMs,
+      load,
+      onChange: (fault) => writeLog({ event: "adapter", fault: fault?.kind ?? null }),
+    }),
+  });
+}

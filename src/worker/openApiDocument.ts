@@ -1,0 +1,11 @@
+/** The head of `/openapi.json`; its paths and schemas come from the routes themselves. */
+export const openApiDocument = {
+  openapi: "3.1.0",
+  info: {
+    title: "MedAdapter Edge",
+    version: "0.1.0",
+    description:
+      "Medical questions answered by a frozen LLM, its candidates ranked by a small adapter, with a calibrated confidence. Not medical advice.",
+    license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+  },
+};

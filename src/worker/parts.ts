@@ -1,0 +1,34 @@
+/** What the routes are built from, made once an isolate, and what a request carries with it. */
+import type { Generator } from "../llm/generator.ts";
+import type { AdapterHost } from "./adapterHost.ts";
+import type { Bindings, Config } from "./env.ts";
+import type { LogFigures } from "./log.ts";
+import type { RequestId } from "./requestId.ts";
+
+export interface Parts {
+  readonly config: Config;
+  readonly generator: Generator;
+  readonly adapters: AdapterHost;
+  /** Name of the engine that runs the adapter, for `/readyz`. */
+  readonly engine: string;
+}
+
+/** Makes the parts from a checked configuration. */
+export type MakeParts = (env: Bindings, config: Config) => Parts;
+
+/** The parts, or the configuration's faults. */
+export type PartsResult =
+  | { readonly ok: true; readonly parts: Parts }
+  | { readonly ok: false; readonly faults: readonly string[] };
+
+export interface AppEnv {
+  Bindings: Bindings;
+  Variables: {
+    requestId: RequestId;
+    figures: LogFigures;
+    /** Fires when the client leaves. */
+    signal: AbortSignal;
+    parts: Parts;
+    setup: PartsResult;
+  };
+}

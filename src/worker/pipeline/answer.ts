@@ -1,0 +1,119 @@
+/**
+ * The way of one question, in one direction: the LLM writes, each candidate is parsed and scored when it arrives, then
+ * one is chosen. The question's prefix is encoded while the LLM writes. Routes consume the events: a plain answer takes
+ * the last one, a stream shows them all.
+ */
+import type { GenerateEvent, GenerateFailure, Generator, TokenUsage } from "../../llm/generator.ts";
+import { parseAnswer } from "../../tasks/parse.ts";
+import type { AdapterHost, WaitUntil } from "../adapterHost.ts";
+import { Problem } from "../problems.ts";
+import { arrivals } from "./arrivals.ts";
+import type { Ask } from "./ask.ts";
+import { llmProblem } from "./llmProblem.ts";
+import { conclude, type Outcome, type RankedCandidate } from "./outcome.ts";
+import { Scoring } from "./scoring.ts";
+
+export type AnswerEvent =
+  | { readonly kind: "candidate"; readonly candidate: RankedCandidate }
+  | { readonly kind: "failed"; readonly index: number | null; readonly reason: GenerateFailure }
+  | { readonly kind: "final"; readonly outcome: Outcome };
+
+export interface AnswerParts {
+  readonly generator: Generator;
+  readonly adapters: AdapterHost;
+  readonly deadlineMs: number;
+  /** Fires when the client leaves. */
+  readonly signal: AbortSignal;
+  readonly waitUntil: WaitUntil;
+}
+
+/**
+ * Admits the question at once (throws `Problem`: too long, overloaded), then answers it as the events are read.
+ * Reading throws `Problem` where no candidate came at all.
+ */
+export function answer(ask: Ask, parts: AnswerParts): AsyncGenerator<AnswerEvent, void> {
+  // Ends the LLM's calls and the scoring, whoever stops first: client, reader or fault.
+  const stop = new AbortController();
+  const signal = AbortSignal.any([parts.signal, stop.signal]);
+  const scoring = new Scoring(parts.adapters, ask.question, signal, parts.waitUntil);
+  return run(ask, parts, scoring, signal, () => {
+    stop.abort();
+    scoring.close();
+  });
+}
+
+async function* run(
+  ask: Ask,
+  parts: AnswerParts,
+  scoring: Scoring,
+  signal: AbortSignal,
+  finish: () => void,
+): AsyncGenerator<AnswerEvent, void> {
+  const startedAt = performance.now();
+  let llmEndedAt = startedAt;
+  const candidates: RankedCandidate[] = [];
+  const failures: Extract<GenerateEvent, { kind: "failed" }>[] = [];
+  let usage: TokenUsage = { promptTokens: 0, completionTokens: 0 };
+  try {
+    const events = parts.generator.generate({
+      ...ask.sampling,
+      messages: ask.messages,
+      n: ask.k,
+      model: ask.model,
+      signal,
+      deadlineMs: parts.deadlineMs,
+    });
+    for await (const { value: event, atMs } of arrivals(events)) {
+      llmEndedAt = atMs;
+      if (event.kind === "usage") {
+        usage = event.usage;
+      } else if (event.kind === "failed") {
+        failures.push(event);
+        yield { kind: "failed", index: event.index, reason: event.reason };
+      } else {
+        const candidate = await rank(ask, event, scoring);
+        candidates.push(candidate);
+        yield { kind: "candidate", candidate };
+      }
+    }
+    await scoring.opened();
+    if (parts.signal.aborted) throw new Problem("client_closed");
+    if (candidates.every(({ state }) => state === "empty")) throw llmProblem(failures);
+    const failed = countBy(failures.map(({ reason }) => reason));
+    const outcome = conclude(ask, candidates, scoring, { failed, usage, startedAt, llmEndedAt });
+    yield { kind: "final", outcome };
+  } finally {
+    finish();
+  }
+}
+
+async function rank(
+  ask: Ask,
+  { candidate }: Extract<GenerateEvent, { kind: "candidate" }>,
+  scoring: Scoring,
+): Promise<RankedCandidate> {
+  const { options } = ask.question;
+  const empty = candidate.state === "empty";
+  const label = empty ? null : parseAnswer(ask.task, options, candidate.text).label;
+  const option = options.find((one) => one.label === label) ?? null;
+  const score = empty ? null : await scoring.score(option, candidate.text);
+  return {
+    ...candidate,
+    answer: label,
+    logit: score?.logit ?? null,
+    probability: score?.probability ?? null,
+    truncated: score?.truncated ?? false,
+  };
+}
+
+function countBy<Key>(keys: readonly Key[]): Map<Key, number> {
+  const counts = new Map<Key, number>();
+  for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + 1);
+  return counts;
+}
+
+/** The outcome alone, for callers who wait for the whole. */
+export async function outcomeOf(events: AsyncIterable<AnswerEvent>): Promise<Outcome> {
+  for await (const event of events) if (event.kind === "final") return event.outcome;
+  throw new Error("the pipeline ended without an outcome");
+}

@@ -1,0 +1,114 @@
+/** From a valid request to what the pipeline needs: task, question, prompt, model. Faults name their field. */
+import type { Abstain, Strategy } from "../../adapter/select/types.ts";
+import { fitQuestion, type QuestionFault } from "../../tasks/options.ts";
+import { renderPrompt } from "../../tasks/prompt.ts";
+import type { ChatMessage, Question } from "../../tasks/question.ts";
+import { inferTask, taskById } from "../../tasks/registry.ts";
+import type { TaskSpec } from "../../tasks/task.ts";
+import type { Config } from "../env.ts";
+import { fieldProblem, type Problem } from "../problems.ts";
+
+/** How the LLM is to write. */
+export interface Sampling {
+  readonly temperature?: number;
+  readonly topP?: number;
+  readonly maxTokens: number;
+  readonly stop?: readonly string[];
+  readonly seed?: number;
+  readonly user?: string;
+}
+
+/** One question, ready to be asked. */
+export interface Ask {
+  readonly task: TaskSpec;
+  readonly question: Question;
+  readonly messages: readonly ChatMessage[];
+  readonly model: string;
+  readonly k: number;
+  /** Null: the default for the task. */
+  readonly strategy: Strategy | null;
+  readonly abstain: Abstain | null;
+  readonly sampling: Sampling;
+}
+
+/** Names of the fields that a fault is to name: they differ between routes. */
+export interface FieldNames {
+  readonly task: string;
+  readonly options: string;
+  readonly context: string;
+}
+
+/** The task by its id, or by the question's looks, and the question as that task wants it. Throws `Problem`. */
+export function readTaskAndQuestion(
+  taskId: string | null | undefined,
+  given: Question,
+  fields: FieldNames,
+): { task: TaskSpec; question: Question } {
+  const task = taskId ? taskById(taskId) : inferTask(given);
+  if (task === null) throw fieldProblem("unknown_task", fields.task);
+  const fitted = fitQuestion(task, given);
+  if ("fault" in fitted) throw questionProblem(fitted.fault, fields);
+  return { task, question: fitted.question };
+}
+
+function questionProblem(fault: QuestionFault, fields: FieldNames): Problem {
+  const about = (field: string, reason: string) => fieldProblem("invalid_request", field, reason);
+  switch (fault.kind) {
+    case "options_required":
+      return about(fields.options, "is required by this task");
+    case "options_forbidden":
+      return about(fields.options, "must not be given for this task");
+    case "options_not_labels":
+      return about(fields.options, `must be this task's labels: ${fault.labels.join(", ")}`);
+    case "context_required":
+      return about(fields.context, "is required by this task");
+    case "context_forbidden":
+      return about(fields.context, "must not be given for this task");
+  }
+}
+
+/** The model to ask. Throws `Problem` for one that is not configured. */
+export function readModel(model: string | null | undefined, config: Config): string {
+  if (!model) return config.models[0];
+  if (config.models.includes(model)) return model;
+  throw fieldProblem("unknown_model", "model");
+}
+
+/** Throws `Problem` for an adapter that is not the configured one. */
+export function checkAdapter(adapter: string | null | undefined, field: string, config: Config) {
+  if (adapter && adapter !== config.adapter) throw fieldProblem("unknown_adapter", field);
+}
+
+/** `abstain` from the wire. */
+export function readAbstain(
+  rule: { target_error: number } | { below: number } | null | undefined,
+): Abstain | null {
+  if (!rule) return null;
+  return "below" in rule
+    ? { kind: "below", threshold: rule.below }
+    : { kind: "target_error", targetError: rule.target_error };
+}
+
+/**
+ * The conversation that the LLM gets: the caller's system and earlier messages unchanged, then the question in its
+ * task's form. The task's worked example goes before the conversation, so that answers end in a form that can be read;
+ * its system message only where the caller has none. Free text is handed on as it came.
+ */
+export function promptAfter(
+  messages: readonly ChatMessage[],
+  task: TaskSpec,
+  question: Question,
+): ChatMessage[] {
+  if (task.kind === "free") return [...messages];
+  const own = renderPrompt(task, question);
+  const firstOther = messages.findIndex(({ role }) => role !== "system");
+  const system = messages.slice(0, firstOther);
+  const earlier = messages.slice(firstOther, -1);
+  const example = own.slice(1, -1);
+  return [
+    ...(system.length > 0 ? system : own.slice(0, 1)),
+    ...example,
+    ...earlier,
+    ...own.slice(-1),
+  ];
+}

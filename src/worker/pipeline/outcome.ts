@@ -1,0 +1,84 @@
+/** The end of the pipeline: what was chosen, with every figure that led there. */
+import { select } from "../../adapter/select/select.ts";
+import type { Selection, Strategy } from "../../adapter/select/types.ts";
+import type { Candidate, GenerateFailure, TokenUsage } from "../../llm/generator.ts";
+import type { DegradedReason } from "../adapterFault.ts";
+import type { Ask } from "./ask.ts";
+import type { Scoring, ScoringFigures } from "./scoring.ts";
+
+/** A candidate with its parsed answer and, where the adapter ran, its score. */
+export interface RankedCandidate extends Candidate {
+  readonly answer: string | null;
+  readonly logit: number | null;
+  readonly probability: number | null;
+  readonly truncated: boolean;
+}
+
+export interface Timing {
+  readonly totalMs: number;
+  readonly llmMs: number;
+  readonly afterLlmMs: number;
+}
+
+export interface Outcome {
+  readonly ask: Ask;
+  readonly selection: Selection;
+  /** The strategy that really chose. */
+  readonly strategy: Strategy;
+  /** Best first. */
+  readonly candidates: readonly RankedCandidate[];
+  /** The chosen candidate; null when abstained. */
+  readonly chosen: RankedCandidate | null;
+  readonly failed: ReadonlyMap<GenerateFailure, number>;
+  readonly degraded: DegradedReason | null;
+  readonly adapter: { readonly name: string; readonly version: string } | null;
+  readonly truncated: boolean;
+  readonly usage: TokenUsage;
+  readonly figures: ScoringFigures;
+  readonly timing: Timing;
+}
+
+/** Chooses among the candidates by the strategy asked for, or by majority where there are no scores. */
+export function conclude(
+  ask: Ask,
+  candidates: readonly RankedCandidate[],
+  scoring: Scoring,
+  rest: Pick<Outcome, "failed" | "usage"> & { startedAt: number; llmEndedAt: number },
+): Outcome {
+  const { degraded, manifest } = scoring;
+  const preferred = ask.task.kind === "free" ? "best_of" : "weighted_vote";
+  const strategy = degraded === null ? (ask.strategy ?? preferred) : "vote";
+  // An empty candidate says nothing: it has no part in the choice and comes last.
+  const spoken = candidates.filter(({ state }) => state !== "empty");
+  const empty = candidates.filter(({ state }) => state === "empty");
+  const selection = select({
+    strategy,
+    candidates: spoken,
+    options: ask.question.options,
+    hasContext: ask.question.context !== null,
+    manifest,
+    llm: ask.model,
+    task: ask.task.id,
+    abstain: ask.abstain,
+  });
+  const byIndex = new Map(spoken.map((candidate) => [candidate.index, candidate]));
+  const now = performance.now();
+  return {
+    ask,
+    selection,
+    strategy,
+    candidates: [...selection.ranking.flatMap((index) => byIndex.get(index) ?? []), ...empty],
+    chosen: selection.index === null ? null : (byIndex.get(selection.index) ?? null),
+    failed: rest.failed,
+    degraded,
+    adapter: scoring.adapter,
+    truncated: scoring.truncated,
+    usage: rest.usage,
+    figures: scoring.figures,
+    timing: {
+      totalMs: now - rest.startedAt,
+      llmMs: rest.llmEndedAt - rest.startedAt,
+      afterLlmMs: now - rest.llmEndedAt,
+    },
+  };
+}

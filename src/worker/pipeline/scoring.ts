@@ -1,0 +1,162 @@
+/**
+ * The scoring half of a request. Opened before the LLM is asked, so that an over-long question or a full queue is
+ * refused at no cost; where no adapter is loaded yet it opens as soon as there is one, while the LLM writes.
+ */
+
+import type { Manifest } from "../../adapter/manifest.ts";
+import type { RankedQuestion, Ranker } from "../../adapter/ranker.ts";
+import type { Score } from "../../adapter/score.ts";
+import type { Option, Question } from "../../tasks/question.ts";
+import type { DegradedReason } from "../adapterFault.ts";
+import type { AdapterHost, WaitUntil } from "../adapterHost.ts";
+import { fieldProblem, Problem } from "../problems.ts";
+
+/** How long candidates wait for an adapter that is being loaded, after the first of them came. */
+const LOAD_WAIT_MS = 20_000;
+
+export interface ScoringFigures {
+  /** Tokens that the encoder read. */
+  readonly tokens: number;
+  readonly scored: number;
+  /** From the start until the question was encoded; null where it was not. */
+  readonly prefixMs: number | null;
+  /** Time spent waiting for scores, in sum. */
+  readonly scoringMs: number;
+}
+
+export class Scoring {
+  readonly #question: Question;
+  readonly #signal: AbortSignal;
+  readonly #startedAt = performance.now();
+  #opening: Promise<void>;
+  #ranker: Ranker | null = null;
+  #session: RankedQuestion | null = null;
+  #refused: Problem | null = null;
+  #degraded: DegradedReason | null = null;
+  #prefixMs: number | null = null;
+  #scoringMs = 0;
+  #scored = 0;
+  #tokens = 0;
+  #closed = false;
+
+  /**
+   * Admits the question. Throws `Problem` where a loaded adapter refuses it.
+   * @param signal ends waiting and scoring
+   */
+  constructor(
+    adapters: AdapterHost,
+    question: Question,
+    signal: AbortSignal,
+    waitUntil: WaitUntil,
+  ) {
+    this.#question = question;
+    this.#signal = signal;
+    const looking = adapters.look(waitUntil);
+    const ranker = adapters.peek();
+    if (ranker !== null) {
+      this.#open(ranker);
+      if (this.#refused !== null) throw this.#refused;
+      this.#opening = Promise.resolve();
+    } else {
+      this.#opening = looking.then(() => this.#openLate(adapters));
+    }
+  }
+
+  /** The manifest by which answers are selected; null when degraded. */
+  get manifest(): Manifest | null {
+    return this.#degraded === null ? (this.#ranker?.manifest ?? null) : null;
+  }
+
+  get degraded(): DegradedReason | null {
+    return this.#degraded;
+  }
+
+  /** The adapter that scored, or would have. */
+  get adapter(): { name: string; version: string } | null {
+    const manifest = this.#ranker?.manifest;
+    return manifest === undefined ? null : { name: manifest.name, version: manifest.version };
+  }
+
+  /** The context was cut. */
+  get truncated(): boolean {
+    return this.#session?.truncated ?? false;
+  }
+
+  get figures(): ScoringFigures {
+    return {
+      tokens: this.#tokens,
+      scored: this.#scored,
+      prefixMs: this.#prefixMs,
+      scoringMs: this.#scoringMs,
+    };
+  }
+
+  /** Waits for an adapter under way. Throws `Problem` where it refuses the question. */
+  async opened(): Promise<void> {
+    const timer = Promise.withResolvers<void>();
+    const timeout = setTimeout(() => timer.resolve(), LOAD_WAIT_MS);
+    await Promise.race([this.#opening, timer.promise]);
+    clearTimeout(timeout);
+    if (this.#refused !== null) throw this.#refused;
+    if (this.#session === null) this.#degraded ??= "loading";
+  }
+
+  /** Scores one candidate; null where there is no adapter, or no more: `degraded` then says why. */
+  async score(answer: Option | null, text: string): Promise<Score | null> {
+    await this.opened();
+    if (this.#session === null || this.#degraded !== null) return null;
+    const ready = await this.#session.ready;
+    const began = performance.now();
+    const result = ready.ok ? await this.#session.score({ answer, text }) : ready;
+    this.#scoringMs += performance.now() - began;
+    if (result.ok) {
+      this.#scored += 1;
+      return result.value;
+    }
+    if (result.failure.kind === "aborted") {
+      throw new Problem(this.#signal.aborted ? "client_closed" : "overloaded");
+    }
+    this.#degraded = "engine_failed";
+    return null;
+  }
+
+  /** Gives the place back. To be called at the end, whatever happened. */
+  close(): void {
+    this.#closed = true;
+    this.#session?.close();
+  }
+
+  #openLate(adapters: AdapterHost): void {
+    if (this.#closed || this.#degraded !== null) return;
+    const ranker = adapters.peek();
+    if (ranker !== null) this.#open(ranker);
+    else this.#degraded = adapters.status().fault?.kind ?? "loading";
+  }
+
+  #open(ranker: Ranker): void {
+    const opened = ranker.open(this.#question, this.#signal);
+    if (!opened.ok) {
+      this.#refused = problemOf(opened.failure);
+      return;
+    }
+    this.#ranker = ranker;
+    this.#session = opened.value;
+    void opened.value.ready.then((ready) => {
+      if (!ready.ok) return;
+      this.#prefixMs = performance.now() - this.#startedAt;
+      this.#tokens += opened.value.prefixTokens;
+    });
+  }
+}
+
+function problemOf(failure: { kind: string; retryAfterSeconds?: number }): Problem {
+  switch (failure.kind) {
+    case "question_too_long":
+      return fieldProblem("question_too_long", "question");
+    case "overloaded":
+      return new Problem("overloaded", { retryAfterSeconds: failure.retryAfterSeconds ?? 2 });
+    default:
+      // The version was swapped out between two lines: the caller's retry meets the new one.
+      return new Problem("overloaded", { retryAfterSeconds: 1 });
+  }
+}

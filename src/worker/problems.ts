@@ -1,0 +1,168 @@
+/**
+ * Errors: one table from a named failure to status, public message and OpenAI's error type. Bodies are problem details
+ * (RFC 9457) that also carry OpenAI's `error` member, so that both kinds of client understand them. Messages are
+ * written here, whole: nothing of the caller's input, the LLM's output or an exception's text gets in.
+ */
+
+/** OpenAI's `error.type`. */
+type ErrorType = "invalid_request_error" | "not_found_error" | "api_error" | "overloaded_error";
+
+interface Row {
+  readonly status: number;
+  readonly type: ErrorType;
+  readonly message: string;
+}
+
+const bad = (message: string): Row => ({ status: 400, type: "invalid_request_error", message });
+const upstream = (status: 502 | 503 | 504, message: string): Row => ({
+  status,
+  type: "api_error",
+  message,
+});
+
+const table = {
+  invalid_request: bad("The request has a field that is missing or not valid."),
+  malformed_json: bad("The body is not valid JSON."),
+  unsupported_parameter: bad("The request has a field that this service does not support."),
+  unknown_task: bad("This task is not known: GET /v1/models lists the tasks."),
+  unknown_adapter: bad("This adapter is not known: GET /v1/models lists the adapters."),
+  question_too_long: bad(
+    "Question and options are longer than the adapter can read. Only the context may be long: it is cut where needed.",
+  ),
+  unknown_model: {
+    status: 404,
+    type: "invalid_request_error",
+    message: "This model is not known: GET /v1/models lists the models.",
+  },
+  question_not_recorded: {
+    status: 404,
+    type: "not_found_error",
+    message:
+      "The LLM behind this service is a replay of recordings and has none for this question: ask a question of examples/recorded or examples/questions, or set LLM_BASE_URL to a real LLM (for example an Ollama at http://127.0.0.1:11434/v1) and LLM_MODEL.",
+  },
+  not_found: { status: 404, type: "not_found_error", message: "There is nothing here." },
+  not_open: {
+    status: 403,
+    type: "invalid_request_error",
+    message: "This service has no keys yet and answers on localhost only.",
+  },
+  method_not_allowed: {
+    status: 405,
+    type: "invalid_request_error",
+    message: "This method is not allowed here: the Allow header lists those that are.",
+  },
+  body_too_large: {
+    status: 413,
+    type: "invalid_request_error",
+    message: "The body is larger than 1 MiB.",
+  },
+  unsupported_media_type: {
+    status: 415,
+    type: "invalid_request_error",
+    message: "The body must be JSON, with the header content-type: application/json.",
+  },
+  upstream_unreachable: upstream(502, "The LLM could not be reached."),
+  upstream_unauthorized: upstream(502, "The LLM refused this service's credentials."),
+  upstream_refused: upstream(502, "The LLM refused the request."),
+  upstream_rate_limited: upstream(503, "The LLM is rate limited. Try again later."),
+  upstream_error: upstream(502, "The LLM failed."),
+  upstream_timeout: upstream(504, "The LLM did not answer in time."),
+  upstream_cut: upstream(502, "The LLM's answer broke off."),
+  upstream_malformed: upstream(502, "The LLM's answer could not be read."),
+  upstream_too_large: upstream(502, "The LLM's answer was too large."),
+  upstream_empty: upstream(502, "The LLM returned no text."),
+  client_closed: { status: 499, type: "api_error", message: "The client left." },
+  adapter_unavailable: {
+    status: 503,
+    type: "api_error",
+    message: "No adapter is loaded, so nothing can be scored: /readyz says why.",
+  },
+  overloaded: {
+    status: 503,
+    type: "overloaded_error",
+    message: "Too many requests are being scored at once. Try again later.",
+  },
+  misconfigured: {
+    status: 500,
+    type: "api_error",
+    message: "This service is not configured: /readyz names the variables.",
+  },
+  internal: { status: 500, type: "api_error", message: "Something went wrong inside the service." },
+} as const satisfies Record<string, Row>;
+
+export type ProblemKind = keyof typeof table;
+
+/** Seconds that a client is told to wait where the failure itself does not say. */
+const DEFAULT_RETRY_SECONDS: Partial<Record<ProblemKind, number>> = {
+  overloaded: 2,
+  adapter_unavailable: 10,
+  upstream_rate_limited: 10,
+};
+
+/** A field that is not valid and why, in our own words. */
+export interface FieldFault {
+  /** Path such as `options[1].label`. */
+  readonly field: string;
+  readonly reason: string;
+}
+
+export interface ProblemDetails {
+  readonly fields?: readonly FieldFault[];
+  readonly retryAfterSeconds?: number;
+  /** Value of the Allow header (405). */
+  readonly allow?: string;
+}
+
+/** The one exception that routes and middleware throw; `app.onError` turns it into a response. */
+export class Problem extends Error {
+  readonly kind: ProblemKind;
+  readonly details: ProblemDetails;
+
+  constructor(kind: ProblemKind, details: ProblemDetails = {}) {
+    super(kind);
+    this.kind = kind;
+    this.details = details;
+  }
+
+  get status(): number {
+    return table[this.kind].status;
+  }
+}
+
+/** A problem about one field of the request. */
+export function fieldProblem(kind: ProblemKind, field: string, reason?: string): Problem {
+  return new Problem(kind, { fields: [{ field, reason: reason ?? table[kind].message }] });
+}
+
+/** The body of a problem: RFC 9457 members, the fields at fault, and OpenAI's `error`. */
+export function problemBody(problem: Problem, requestId: string) {
+  const row: Row = table[problem.kind];
+  const fields = problem.details.fields ?? [];
+  const named = fields.map(({ field, reason }) => `${field}: ${reason}`).join("; ");
+  const detail = problem.kind === "invalid_request" && named !== "" ? named : row.message;
+  return {
+    type: `urn:medadapter:problem:${problem.kind}`,
+    title: problem.kind.replaceAll("_", " "),
+    status: row.status,
+    detail,
+    instance: `urn:medadapter:request:${requestId}`,
+    code: problem.kind,
+    errors: fields,
+    error: {
+      message: detail,
+      type: row.type,
+      code: problem.kind,
+      param: fields[0]?.field ?? null,
+    },
+  };
+}
+
+/** The response of a problem, with Retry-After and Allow where they belong. */
+export function problemResponse(problem: Problem, requestId: string): Response {
+  const headers = new Headers({ "content-type": "application/problem+json" });
+  const retry = problem.details.retryAfterSeconds ?? DEFAULT_RETRY_SECONDS[problem.kind];
+  if (retry !== undefined) headers.set("retry-after", String(Math.max(1, Math.ceil(retry))));
+  if (problem.details.allow !== undefined) headers.set("allow", problem.details.allow);
+  const body = JSON.stringify(problemBody(problem, requestId));
+  return new Response(body, { status: problem.status, headers });
+}

@@ -1,0 +1,76 @@
+/** An outcome on the wire: what `/v1/answer` sends and chat completions carry under `medadapter`. */
+import type { LogFigures } from "../log.ts";
+import type { Outcome, RankedCandidate } from "../pipeline/outcome.ts";
+import type { AnswerBody } from "../schemas/answer.ts";
+
+type Include = readonly ("candidates" | "texts")[];
+
+/** Everything but `id`, `object`, `model` and `text`. */
+export function answerParts(outcome: Outcome, notice: string, include: Include) {
+  const { selection, ask, figures, timing, usage } = outcome;
+  const free = ask.task.kind === "free";
+  const listed = outcome.candidates.map((candidate, at) => wireCandidate(candidate, at, include));
+  return {
+    answer: free ? (outcome.chosen?.text ?? null) : selection.answer,
+    confidence: selection.confidence,
+    confidence_reason: selection.confidenceReason,
+    abstained: selection.abstained !== null,
+    abstained_reason: selection.abstained,
+    degraded: outcome.degraded !== null,
+    degraded_reason: outcome.degraded,
+    strategy: outcome.strategy,
+    task: ask.task.id,
+    adapter: outcome.adapter,
+    ...(include.includes("candidates") ? { candidates: listed } : {}),
+    failed: [...outcome.failed].map(([reason, count]) => ({ reason, count })),
+    votes: selection.votes.map(({ answer, count }) => ({ answer, count })),
+    truncated: outcome.truncated,
+    usage: {
+      prompt_tokens: usage.promptTokens,
+      completion_tokens: usage.completionTokens,
+      total_tokens: usage.promptTokens + usage.completionTokens,
+      adapter_tokens: figures.tokens,
+      candidates_scored: figures.scored,
+    },
+    timing: {
+      total_ms: tenths(timing.totalMs),
+      llm_ms: tenths(timing.llmMs),
+      prefix_ms: figures.prefixMs === null ? null : tenths(figures.prefixMs),
+      scoring_ms: tenths(figures.scoringMs),
+      after_llm_ms: tenths(timing.afterLlmMs),
+    },
+    notice,
+  } satisfies Partial<AnswerBody>;
+}
+
+function wireCandidate(candidate: RankedCandidate, at: number, include: Include) {
+  return {
+    index: candidate.index,
+    rank: at + 1,
+    answer: candidate.answer,
+    score: candidate.logit,
+    probability: candidate.probability,
+    ...(include.includes("texts") ? { text: candidate.text } : {}),
+    truncated: candidate.truncated,
+    finish_reason: candidate.finishReason,
+    state: candidate.state,
+  };
+}
+
+function tenths(ms: number): number {
+  return Math.round(ms * 10) / 10;
+}
+
+/** The outcome's figures for the log. */
+export function logOutcome(figures: LogFigures, outcome: Outcome): void {
+  figures.k = outcome.ask.k;
+  figures.candidates = outcome.candidates.length;
+  figures.scored = outcome.figures.scored;
+  figures.failed = Object.fromEntries(outcome.failed);
+  figures.degraded = outcome.degraded !== null;
+  figures.abstained = outcome.selection.abstained !== null;
+  figures.promptTokens = outcome.usage.promptTokens;
+  figures.completionTokens = outcome.usage.completionTokens;
+  figures.llmMs = tenths(outcome.timing.llmMs);
+  figures.afterLlmMs = tenths(outcome.timing.afterLlmMs);
+}

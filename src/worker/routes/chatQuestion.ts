@@ -1,0 +1,113 @@
+/** From a chat request to a question: the last user message, its options and context; what is not supported is named. */
+
+import type { ChatMessage, Question } from "../../tasks/question.ts";
+import type { Config } from "../env.ts";
+import {
+  type Ask,
+  checkAdapter,
+  promptAfter,
+  readAbstain,
+  readModel,
+  readTaskAndQuestion,
+} from "../pipeline/ask.ts";
+import { fieldProblem } from "../problems.ts";
+import type { ChatBody } from "../schemas/chat.ts";
+import { DEFAULT_K, DEFAULT_MAX_TOKENS, toOptions } from "../schemas/shared.ts";
+import { questionFromText } from "./fromTextStub.ts";
+
+const fields = {
+  task: "medadapter.task",
+  options: "medadapter.options",
+  context: "medadapter.context",
+};
+
+/** What to ask the pipeline. Throws `Problem` naming the field. */
+export function readChat(body: ChatBody, config: Config): Ask {
+  refuseUnsupported(body);
+  const extras = body.medadapter ?? {};
+  const model = readModel(body.model, config);
+  checkAdapter(extras.adapter, "medadapter.adapter", config);
+  const n = body.n ?? 1;
+  const k = extras.k ?? Math.max(DEFAULT_K, n);
+  if (n > k) throw fieldProblem("invalid_request", "n", "must not be more than medadapter.k");
+  const messages = body.messages.map(readMessage);
+  const last = messages.at(-1);
+  if (last?.role !== "user" || last.content.trim() === "") {
+    throw fieldProblem("invalid_request", "messages", "must end with a user message that has text");
+  }
+  const { task, question } = readTaskAndQuestion(
+    extras.task,
+    readQuestion(last.content, extras),
+    fields,
+  );
+  return {
+    task,
+    question,
+    messages: promptAfter(messages, task, question),
+    model,
+    k,
+    strategy: extras.strategy ?? null,
+    abstain: readAbstain(extras.abstain),
+    sampling: readSampling(body),
+  };
+}
+
+/** What the caller says in `medadapter` stands above what the text seems to say. */
+function readQuestion(text: string, extras: NonNullable<ChatBody["medadapter"]>): Question {
+  const found = questionFromText(text);
+  const context = extras.context?.toWellFormed() ?? found.context;
+  if (!extras.options) return { ...found, context };
+  // The options may stand in the text as well; then they are not a part of the question twice.
+  return { question: found.question, options: toOptions(extras.options), context };
+}
+
+function readSampling(body: ChatBody): Ask["sampling"] {
+  const { temperature, top_p, seed, user, stop } = body;
+  return {
+    maxTokens: body.max_completion_tokens ?? body.max_tokens ?? DEFAULT_MAX_TOKENS,
+    ...(temperature == null ? {} : { temperature }),
+    ...(top_p == null ? {} : { topP: top_p }),
+    ...(seed == null ? {} : { seed }),
+    ...(user == null ? {} : { user }),
+    ...(stop == null ? {} : { stop: typeof stop === "string" ? [stop] : stop }),
+  };
+}
+
+function readMessage(message: ChatBody["messages"][number], at: number): ChatMessage {
+  const field = `messages[${at}]`;
+  const { role, content } = message;
+  if (role === "tool" || role === "function") {
+    throw fieldProblem("unsupported_parameter", `${field}.role`);
+  }
+  const parts = typeof content === "string" ? [{ type: "text", text: content }] : (content ?? []);
+  const texts = parts.map((part, i) => {
+    if (part.type === "text" && part.text !== undefined) return part.text;
+    throw fieldProblem("unsupported_parameter", `${field}.content[${i}].type`);
+  });
+  return { role: role === "developer" ? "system" : role, content: texts.join("\n").toWellFormed() };
+}
+
+function refuseUnsupported(body: ChatBody): void {
+  const { response_format: format, modalities } = body;
+  const isText = typeof format === "object" && format !== null && "type" in format;
+  const set: Record<string, boolean> = {
+    stream: body.stream === true,
+    tools: isSet(body.tools),
+    tool_choice:
+      isSet(body.tool_choice) && body.tool_choice !== "none" && body.tool_choice !== "auto",
+    functions: isSet(body.functions),
+    function_call: isSet(body.function_call) && body.function_call !== "none",
+    response_format: isSet(format) && !(isText && format.type === "text"),
+    logprobs: isSet(body.logprobs),
+    top_logprobs: isSet(body.top_logprobs),
+    modalities: isSet(modalities) && JSON.stringify(modalities) !== '["text"]',
+    audio: isSet(body.audio),
+  };
+  const field = Object.keys(set).find((name) => set[name]);
+  if (field !== undefined) throw fieldProblem("unsupported_parameter", field);
+}
+
+function isSet(value: unknown): boolean {
+  const emptyList = Array.isArray(value) && value.length === 0;
+  return value !== undefined && value !== null && value !== false && value !== 0 && !emptyList;
+}

@@ -1,0 +1,50 @@
+/** `GET /v1/models`: what can be asked for: LLMs, the adapter that ranks them, tasks. */
+import { createRoute, type RouteHandler, z } from "@hono/zod-openapi";
+import { taskIds } from "../../tasks/registry.ts";
+import type { AppEnv } from "../parts.ts";
+
+const ModelList = z
+  .object({
+    object: z.literal("list"),
+    data: z.array(
+      z.object({
+        id: z.string(),
+        object: z.literal("model"),
+        created: z.int(),
+        owned_by: z.string(),
+        medadapter: z.object({
+          adapter: z.object({ name: z.string(), version: z.string() }).nullable(),
+          tasks: z.array(z.string()),
+        }),
+      }),
+    ),
+  })
+  .openapi("ModelList");
+
+export const modelsRoute = createRoute({
+  method: "get",
+  path: "/v1/models",
+  summary: "The LLMs that can be asked, each with its adapter",
+  responses: {
+    200: {
+      description: "In OpenAI's form",
+      content: { "application/json": { schema: ModelList } },
+    },
+  },
+});
+
+export const getModels: RouteHandler<typeof modelsRoute, AppEnv> = async (c) => {
+  const { config, adapters } = c.get("parts");
+  await adapters.look((work) => c.executionCtx.waitUntil(work));
+  const manifest = adapters.peek()?.manifest;
+  const adapter = manifest ? { name: manifest.name, version: manifest.version } : null;
+  const created = manifest ? Math.floor(Date.parse(manifest.createdAt) / 1000) : 0;
+  const data = config.models.map((id) => ({
+    id,
+    object: "model" as const,
+    created,
+    owned_by: "medadapter",
+    medadapter: { adapter, tasks: [...taskIds] },
+  }));
+  return c.json({ object: "list" as const, data }, 200);
+};

@@ -1,0 +1,150 @@
+/** `POST /v1/rerank`: scores texts that someone else wrote, in Cohere's or Text Embeddings Inference's form. */
+import { createRoute, type RouteHandler, type z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import type { Score } from "../../adapter/score.ts";
+import { parseAnswer } from "../../tasks/parse.ts";
+import type { Option } from "../../tasks/question.ts";
+import type { AppEnv } from "../parts.ts";
+import { checkAdapter, readTaskAndQuestion } from "../pipeline/ask.ts";
+import { Scoring } from "../pipeline/scoring.ts";
+import { fieldProblem, Problem } from "../problems.ts";
+import { problemResponses } from "../schemas/problem.ts";
+import {
+  type CohereRequest,
+  RerankRequest,
+  RerankResponse,
+  type TeiRequest,
+} from "../schemas/rerank.ts";
+import { toQuestion } from "../schemas/shared.ts";
+
+export const rerankRoute = createRoute({
+  method: "post",
+  path: "/v1/rerank",
+  summary: "Score texts that someone else wrote (Cohere's and TEI's forms)",
+  request: { body: { required: true, content: { "application/json": { schema: RerankRequest } } } },
+  responses: {
+    200: {
+      description: "Best first, in the form of the request",
+      content: { "application/json": { schema: RerankResponse } },
+    },
+    ...problemResponses,
+  },
+});
+
+type Body = z.infer<typeof RerankRequest>;
+type CohereBody = z.infer<typeof CohereRequest>;
+type TeiBody = z.infer<typeof TeiRequest>;
+
+interface ScoredText {
+  readonly index: number;
+  readonly text: string;
+  readonly answer: string | null;
+  readonly score: Score;
+}
+
+const fields = { task: "task", options: "options", context: "context" };
+
+export const postRerank: RouteHandler<typeof rerankRoute, AppEnv> = async (c) => {
+  const body = c.req.valid("json");
+  const texts = textsOf(body);
+  const { config } = c.get("parts");
+  checkAdapter(body.adapter, "adapter", config);
+  if ("model" in body) checkAdapter(body.model, "model", config);
+  const { task, question } = readTaskAndQuestion(
+    body.task,
+    toQuestion({ ...body, question: body.query }),
+    fields,
+  );
+  const answers = readAnswers(body, texts.length, question.options);
+  const labelled = texts.map((text, index) => {
+    const answer = answers
+      ? (answers[index] ?? null)
+      : parseAnswer(task, question.options, text).label;
+    return { index, text, answer };
+  });
+  const waitUntil = (work: Promise<unknown>) => c.executionCtx.waitUntil(work);
+  const scoring = new Scoring(c.get("parts").adapters, question, c.get("signal"), waitUntil);
+  const work = scoreAll(scoring, question.options, labelled).finally(() => scoring.close());
+  waitUntil(work.catch(() => {}));
+  const ranked = (await work).sort((a, b) => b.score.logit - a.score.logit || a.index - b.index);
+  c.get("figures").scored = ranked.length;
+  return "texts" in body
+    ? c.json(teiBody(body, ranked), 200)
+    : c.json(cohereBody(c, body, ranked, scoring, task.id), 200);
+};
+
+function textsOf(body: Body): string[] {
+  const given = "texts" in body ? body.texts : body.documents;
+  return given.map((one) => (typeof one === "string" ? one : one.text).toWellFormed());
+}
+
+/** The caller's own labels for the texts, checked. */
+function readAnswers(body: Body, count: number, options: readonly Option[]) {
+  const { answers } = body;
+  if (!answers) return null;
+  const fault = (field: string, reason: string) => fieldProblem("invalid_request", field, reason);
+  if (answers.length !== count) throw fault("answers", "must have one entry for each text");
+  return answers.map((answer, at) => {
+    if (answer === null) return null;
+    const label = options.find(
+      (option) => option.label.toLowerCase() === answer.toLowerCase(),
+    )?.label;
+    if (label === undefined)
+      throw fault(`answers[${at}]`, "must be the label of an option, or null");
+    return label;
+  });
+}
+
+async function scoreAll(
+  scoring: Scoring,
+  options: readonly Option[],
+  texts: readonly Omit<ScoredText, "score">[],
+): Promise<ScoredText[]> {
+  const scored: ScoredText[] = [];
+  for (const one of texts) {
+    const option = options.find(({ label }) => label === one.answer) ?? null;
+    const score = await scoring.score(option, one.text);
+    if (score === null) throw new Problem("adapter_unavailable");
+    scored.push({ ...one, score });
+  }
+  return scored;
+}
+
+function teiBody(body: TeiBody, ranked: readonly ScoredText[]) {
+  return ranked.map(({ index, score, text }) => ({
+    index,
+    score: body.raw_scores === true ? score.logit : score.probability,
+    ...(body.return_text === true ? { text } : {}),
+  }));
+}
+
+function cohereBody(
+  c: Context<AppEnv>,
+  body: CohereBody,
+  ranked: readonly ScoredText[],
+  scoring: Scoring,
+  task: string,
+) {
+  const results = ranked
+    .slice(0, body.top_n ?? ranked.length)
+    .map(({ index, score, answer, text }) => ({
+      index,
+      relevance_score: score.probability,
+      score: score.logit,
+      answer,
+      truncated: score.truncated,
+      ...(body.return_documents === true ? { document: { text } } : {}),
+    }));
+  const adapter = scoring.adapter ?? { name: "", version: "" };
+  return {
+    id: c.get("requestId"),
+    results,
+    meta: { api_version: { version: "2" }, billed_units: { search_units: 1 } },
+    medadapter: {
+      adapter,
+      task,
+      truncated: scoring.truncated,
+      notice: c.get("parts").config.notice,
+    },
+  };
+}

@@ -1,0 +1,108 @@
+/** `POST /v1/answer`: what goes in, what comes out. */
+import { z } from "@hono/zod-openapi";
+import {
+  AbstainRule,
+  AdapterName,
+  ContextText,
+  DEFAULT_K,
+  DEFAULT_MAX_TOKENS,
+  K,
+  Options,
+  QuestionText,
+  Sampling,
+  StrategyName,
+  TaskId,
+} from "./shared.ts";
+
+export const AnswerRequest = z
+  .strictObject({
+    question: QuestionText,
+    options: Options.nullish(),
+    context: ContextText.nullish(),
+    task: TaskId.nullish(),
+    k: K.default(DEFAULT_K).openapi({ description: "How many candidates the LLM writes." }),
+    strategy: StrategyName.nullish(),
+    adapter: AdapterName.nullish(),
+    model: z.string().min(1).max(256).nullish(),
+    temperature: Sampling.temperature.nullish(),
+    top_p: Sampling.top_p.nullish(),
+    max_tokens: Sampling.max_tokens.default(DEFAULT_MAX_TOKENS),
+    seed: Sampling.seed.nullish(),
+    abstain: AbstainRule.nullish(),
+    include: z
+      .array(z.enum(["candidates", "texts"]))
+      .default(["candidates", "texts"])
+      .openapi({ description: "`candidates`: their list; `texts`: their texts in it." }),
+  })
+  .openapi("AnswerRequest");
+
+export const AnswerCandidate = z
+  .object({
+    index: z.int().openapi({ description: "Its number at the LLM, from 0." }),
+    rank: z.int().openapi({ description: "Its place, from 1." }),
+    answer: z.string().nullable().openapi({ description: "The label it gives, if any." }),
+    score: z.number().nullable().openapi({ description: "The adapter's raw logit." }),
+    probability: z
+      .number()
+      .nullable()
+      .openapi({ description: "That this candidate is right: calibrated where the adapter is." }),
+    text: z.string().optional(),
+    truncated: z.boolean().openapi({ description: "Cut in its middle for the adapter." }),
+    finish_reason: z.enum(["stop", "length", "content_filter", "other"]),
+    state: z.enum(["complete", "cut", "empty"]),
+  })
+  .openapi("AnswerCandidate");
+
+/** What answers of `/v1/answer` and of chat completions have in common. */
+export const AnswerParts = {
+  answer: z.string().nullable().openapi({
+    description:
+      "The chosen option's label, or the text; null if abstained or nothing could be read.",
+  }),
+  confidence: z.number().nullable().openapi({ description: "That the answer is right, 0 to 1." }),
+  confidence_reason: z.string().nullable().openapi({ description: "Why there is no confidence." }),
+  abstained: z.boolean(),
+  abstained_reason: z.string().nullable(),
+  degraded: z.boolean().openapi({ description: "No scores: the majority vote answered." }),
+  degraded_reason: z.string().nullable(),
+  strategy: z.string(),
+  task: z.string(),
+  adapter: z.object({ name: z.string(), version: z.string() }).nullable(),
+  candidates: z.array(AnswerCandidate).optional(),
+  failed: z
+    .array(z.object({ reason: z.string(), count: z.int() }))
+    .openapi({ description: "Candidates that did not come, and why." }),
+  votes: z.array(z.object({ answer: z.string(), count: z.int() })),
+  truncated: z.boolean().openapi({ description: "The context was cut for the adapter." }),
+  timing: z.object({
+    total_ms: z.number(),
+    llm_ms: z.number().openapi({ description: "Until the LLM's last candidate was there." }),
+    prefix_ms: z.number().nullable().openapi({
+      description: "Until the question was encoded, from the start: hidden behind the LLM.",
+    }),
+    scoring_ms: z.number().openapi({ description: "Spent waiting for scores, in sum." }),
+    after_llm_ms: z.number().openapi({ description: "From the LLM's last byte to the answer." }),
+  }),
+  notice: z.string(),
+};
+
+export const AnswerUsage = z.object({
+  prompt_tokens: z.int(),
+  completion_tokens: z.int(),
+  total_tokens: z.int(),
+  adapter_tokens: z.int().openapi({ description: "Tokens that the adapter read." }),
+  candidates_scored: z.int(),
+});
+
+export const AnswerResponse = z
+  .object({
+    id: z.string(),
+    object: z.literal("answer"),
+    model: z.string(),
+    text: z.string().nullable().openapi({ description: "The chosen candidate's text." }),
+    ...AnswerParts,
+    usage: AnswerUsage,
+  })
+  .openapi("Answer");
+
+export type AnswerBody = z.infer<typeof AnswerResponse>;

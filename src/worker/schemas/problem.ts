@@ -1,0 +1,33 @@
+/** Errors on the wire: RFC 9457 problem details with OpenAI's `error` member. */
+import { z } from "@hono/zod-openapi";
+
+const ProblemBody = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    instance: z.string(),
+    code: z.string(),
+    errors: z.array(z.object({ field: z.string(), reason: z.string() })),
+    error: z.object({
+      message: z.string(),
+      type: z.string(),
+      code: z.string(),
+      param: z.string().nullable(),
+    }),
+  })
+  .openapi("Problem");
+
+const content = { "application/problem+json": { schema: ProblemBody } };
+
+/** Responses that every POST route can give. */
+export const problemResponses = {
+  400: { description: "A field is missing, not valid or not supported", content },
+  404: { description: "Model unknown, or question not among the recordings", content },
+  413: { description: "Body over 1 MiB", content },
+  415: { description: "Body is not JSON", content },
+  502: { description: "The LLM failed", content },
+  503: { description: "Overloaded, or nothing to serve with: see Retry-After", content },
+  504: { description: "The LLM took too long", content },
+};

@@ -1,0 +1,109 @@
+/** Pieces that several routes' schemas share, and their way from the wire to the core's words. */
+import { z } from "@hono/zod-openapi";
+import type { Option, Question } from "../../tasks/question.ts";
+
+/** Bounds in characters; tokens are counted later by the adapter, whose budget is the manifest's. */
+const MAX_QUESTION = 32_768;
+const MAX_CONTEXT = 262_144;
+const MAX_OPTIONS = 32;
+
+/** How many candidates the LLM writes. */
+export const DEFAULT_K = 8;
+export const MAX_K = 32;
+
+const notBlank = (text: string) => text.trim() !== "";
+
+export const QuestionText = z
+  .string()
+  .max(MAX_QUESTION)
+  .refine(notBlank, "must not be blank")
+  .openapi({ example: "Does regular handwashing reduce the spread of colds in schools?" });
+
+export const ContextText = z
+  .string()
+  .max(MAX_CONTEXT)
+  .openapi({ description: "Evidence to answer from. Cut in its middle where it is too long." });
+
+const Label = z.string().max(64).refine(notBlank, "must not be blank");
+const OptionText = z.string().max(8_192).refine(notBlank, "must not be blank");
+
+/** Options as an object (label to text) or as a list; labels differ, whatever their case. */
+export const Options = z
+  .union([
+    z.array(z.strictObject({ label: Label, text: OptionText })),
+    z.record(z.string(), OptionText),
+  ])
+  .superRefine((options, context) => {
+    const labels = toOptions(options).map(({ label }) => label.toLowerCase());
+    const say = (message: string, path: PropertyKey[] = []) =>
+      context.addIssue({ code: "custom", message, path });
+    if (labels.length > MAX_OPTIONS) say(`must be at most ${MAX_OPTIONS} entries`);
+    labels.forEach((label, at) => {
+      const path = Array.isArray(options) ? [at, "label"] : [];
+      if (label === "" || label.length > 64) say("a label must be 1 to 64 characters", path);
+      if (labels.indexOf(label) < at) say("a label must not occur twice", path);
+    });
+  })
+  .openapi({ example: { A: "Yes, it does", B: "No, it does not" } });
+
+export type WireOptions = z.infer<typeof Options>;
+
+/** Options in the core's form, in the caller's order, labels without surrounding space. */
+export function toOptions(options: WireOptions | null | undefined): Option[] {
+  const pairs: [string, string][] = Array.isArray(options)
+    ? options.map(({ label, text }) => [label, text])
+    : Object.entries(options ?? {});
+  return pairs.map(([label, text]) => ({
+    label: label.toWellFormed().trim(),
+    text: text.toWellFormed().trim(),
+  }));
+}
+
+/** A question in the core's form. Lone surrogates become U+FFFD, as the adapter and most LLMs need it. */
+export function toQuestion(wire: {
+  question: string;
+  options?: WireOptions | null | undefined;
+  context?: string | null | undefined;
+}): Question {
+  const context = wire.context?.toWellFormed() ?? "";
+  return {
+    question: wire.question.toWellFormed().trim(),
+    options: toOptions(wire.options),
+    context: context.trim() === "" ? null : context,
+  };
+}
+
+export const K = z.int().min(1).max(MAX_K);
+
+export const TaskId = z.string().min(1).max(64).openapi({
+  description: "How to prompt and to read answers; guessed from question and options by default.",
+  example: "pubmedqa",
+});
+
+export const AdapterName = z.string().min(1).max(64).openapi({ example: "mini" });
+
+export const StrategyName = z.enum(["best_of", "vote", "weighted_vote"]).openapi({
+  description:
+    "`best_of`: the best-scored candidate. `vote`: self-consistency, no scores. `weighted_vote`: answers by the scores of their candidates (the default where answers are closed).",
+});
+
+export const AbstainRule = z
+  .union([
+    z.strictObject({ target_error: z.number().gt(0).lt(1) }),
+    z.strictObject({ below: z.number().min(0).max(1) }),
+  ])
+  .openapi({
+    description:
+      "When to give no answer: `target_error`, the wanted share of wrong ones among the answers given; `below`, a confidence. Without a confidence both abstain.",
+  });
+
+/** What an LLM takes; the provider's own defaults hold for what is not given, save `max_tokens`. */
+export const Sampling = {
+  temperature: z.number().min(0).max(2),
+  top_p: z.number().gt(0).max(1),
+  max_tokens: z.int().min(1).max(32_768),
+  seed: z.int(),
+};
+
+/** Upper bound of generated tokens for each candidate where the caller names none. */
+export const DEFAULT_MAX_TOKENS = 1024;
