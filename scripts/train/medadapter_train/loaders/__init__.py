@@ -1,0 +1,1 @@
+"""Public data sets' own file formats, read from a folder that the user has downloaded."""
