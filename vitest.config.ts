@@ -1,6 +1,7 @@
 /** Test projects: what runs in Node, what runs in workerd without and with ONNX Runtime, and end to end. */
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { serveFile } from "./test/adapter/serveFile.node.ts";
 
 const compatibilityDate = "2026-10-20";
 
@@ -38,6 +39,8 @@ export default defineConfig({
             miniflare: {
               compatibilityDate,
               r2Buckets: ["ADAPTERS"],
+              modulesRules: [{ type: "CompiledWasm", include: ["**/*.wasm"], fallthrough: true }],
+              serviceBindings: { FILES: serveFile },
             },
           }),
         ],

@@ -1,0 +1,8 @@
+/** Where the tests find the shipped bundle and the golden files that Python writes. */
+import { fileURLToPath } from "node:url";
+
+const repository = fileURLToPath(new URL("../../", import.meta.url));
+
+/** models/mini, or another bundle named by MEDADAPTER_TEST_BUNDLE. */
+export const bundlePath = process.env.MEDADAPTER_TEST_BUNDLE ?? `${repository}models/mini`;
+export const fixturePath = `${repository}test/fixtures`;
