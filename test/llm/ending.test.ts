@@ -27,7 +27,7 @@ describe("the deadline", () => {
     const { reasons, usage } = await collect(generator.generate(ask(2, { deadlineMs: 300 })));
     expect(reasons).toEqual({ 0: "timeout", 1: "timeout" });
     expect(usage.requests).toBe(1);
-    expect(Date.now() - startedAt).toBeLessThan(1_500);
+    expect(Date.now() - startedAt).toBeLessThan(4_000);
     expect(await eventually(async () => (await replay.stats()).abortedConnections === 1)).toBe(
       true,
     );
@@ -38,7 +38,7 @@ describe("the deadline", () => {
     const startedAt = Date.now();
     const { reasons } = await collect(generatorOn(slow.url).generate(ask(8, { deadlineMs: 400 })));
     expect(Object.values(reasons)).toEqual(Array(8).fill("timeout"));
-    expect(Date.now() - startedAt).toBeLessThan(1_500);
+    expect(Date.now() - startedAt).toBeLessThan(4_000);
     expect((await slow.stats()).requests).toBeLessThanOrEqual(6);
   });
 });

@@ -1,9 +1,10 @@
 /**
  * Puts the choices of one streamed completion together, whatever order their parts come in.
  *
- * A finished choice is given out as soon as no other can still share its index: some servers send
- * all choices of n > 1 under index 0, interleaved, and their texts would run into one another. That is
- * certain once all wanted indices were seen, or when another one begins after it; until then it waits.
+ * A finished choice is given out once all wanted indices have shown up, at the latest at the end. Until
+ * then another choice may still come under its index: some servers send all choices of n > 1 as index
+ * 0, interleaved, and their texts would run into one another. Servers that interleave properly begin
+ * all choices at once, so this costs them no time.
  */
 import type { Candidate, FinishReason, GenerateFailure } from "../generator.ts";
 import type { ChoicePart, Chunk } from "./chunk.ts";
@@ -89,7 +90,7 @@ export class Choices {
     if (growing === undefined) {
       growing = { text: "", bytes: 0, waiting: null, settled: false };
       this.#byIndex.set(index, growing);
-      yield* this.#giveOutWaiting();
+      if (this.seen === this.#wanted) yield* this.#giveOutWaiting();
     }
     if (growing.waiting !== null && (content !== "" || end !== null)) {
       this.#duplicated = true;
