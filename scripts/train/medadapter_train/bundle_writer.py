@@ -1,0 +1,115 @@
+"""A bundle's folder and manifest, written whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from transformers import BertConfig
+
+from medadapter_train.errors import ModelError
+from medadapter_train.template import NO_ANSWER, TEMPLATE_ID, Budget
+
+ROLES = {
+    "adapter.ort": "onnx",
+    "tokenizer.json": "tokenizer",
+    "README.md": "card",
+    "encoder.bin": "simd",
+}
+
+
+def file_entries(folder: Path) -> list[dict[str, Any]]:
+    """Path, role, size and SHA-256 of every file that a bundle may hold and this one does."""
+    return [
+        {
+            "path": name,
+            "role": role,
+            "bytes": (folder / name).stat().st_size,
+            "sha256": hashlib.sha256((folder / name).read_bytes()).hexdigest(),
+        }
+        for name, role in ROLES.items()
+        if (folder / name).is_file()
+    ]
+
+
+def base_entry(config: BertConfig, model: str, source: str, licence: str) -> dict[str, Any]:
+    """The manifest's `base`."""
+    return {
+        "model": model,
+        "source": source,
+        "licence": licence,
+        "architecture": "bert",
+        "layers": config.num_hidden_layers,
+        "hidden": config.hidden_size,
+        "heads": config.num_attention_heads,
+        "intermediate": config.intermediate_size,
+        "maxPositions": config.max_position_embeddings,
+        "vocabulary": config.vocab_size,
+        "layerNormEps": config.layer_norm_eps,
+    }
+
+
+def contract_entries(budget: Budget) -> dict[str, Any]:
+    """The fields that say how texts become tokens and tensors."""
+    return {
+        "attention": "prefix",
+        "template": {"id": TEMPLATE_ID, "noAnswer": NO_ANSWER},
+        "budget": {
+            "maxTokens": budget.max_tokens,
+            "prefixTokens": budget.prefix_tokens,
+            "candidateTokens": budget.candidate_tokens,
+            "answerTokens": budget.answer_tokens,
+        },
+        "truncation": {"context": "middle", "candidate": "middle"},
+        "pooling": "first",
+        "tensors": {
+            "ids": "ids",
+            "typeIds": "type_ids",
+            "past": "past",
+            "score": "score",
+            "present": "present",
+        },
+    }
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Raises `ModelError` bundle_missing, bundle_damaged."""
+    path = folder / "manifest.json"
+    if not path.is_file():
+        raise ModelError("bundle_missing", f"{folder.name}: no manifest.json")
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise ModelError("bundle_damaged", "manifest.json: not JSON") from None
+    if not isinstance(raw, dict) or raw.get("schema") != 1:
+        raise ModelError("bundle_damaged", "manifest.json: unknown schema")
+    for entry in raw.get("files", []):
+        file = folder / entry["path"]
+        if not file.is_file() or (
+            hashlib.sha256(file.read_bytes()).hexdigest() != entry["sha256"]
+        ):
+            raise ModelError("bundle_damaged", f"{entry['path']}: missing or altered")
+    return raw
+
+
+def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+    """Write `manifest.json` with fresh file entries, by rename: never half of it."""
+    whole = {**manifest, "files": file_entries(folder)}
+    scratch = folder / ".manifest.json.part"
+    text = json.dumps(whole, ensure_ascii=False, indent=1, allow_nan=False)
+    scratch.write_text(text + "\n", encoding="utf-8")
+    scratch.replace(folder / "manifest.json")
+
+
+def replace_folder(scratch: Path, final: Path) -> None:
+    """Put a finished folder under its final name; an older one gives way."""
+    final.parent.mkdir(parents=True, exist_ok=True)
+    old = final.with_name(f".{final.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if final.exists():
+        final.rename(old)
+    scratch.rename(final)
+    shutil.rmtree(old, ignore_errors=True)
