@@ -46,13 +46,16 @@ function decide(tokens: readonly Token[], choices: Choices): ParsedAnswer {
   const sites = findSites(tokens, choices);
   const final = lastFinal(sites, last.start);
   const bare = lastAnswer(tokens, lines, choices);
-  if (final !== null && (bare === null || final.at >= last.start)) return settle([final], "marker");
+  if (final !== null) {
+    const same = final.reading.kind === "label" && final.reading.label === bare?.label;
+    if (bare === null || same || final.at >= last.start) return settle([final], "marker");
+  }
   if (bare !== null) return byLine(bare);
   for (const strength of ["phrase", "claim"] as const) {
     const found = sites.filter((site) => site.strength === strength && isStated(site));
     if (found.length > 0) return settle(found, "phrase");
   }
-  const alone = opening(tokens, lines, choices) ?? onlyAnswer(lines);
+  const alone = opening(tokens, lines, choices) ?? onlyAnswer(tokens, lines);
   return alone === null ? none : byLine(alone);
 }
 

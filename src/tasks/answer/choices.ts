@@ -3,67 +3,65 @@ import type { Option } from "../question.ts";
 import type { TaskSpec } from "../task.ts";
 import { type Token, tokenize } from "./tokens.ts";
 
-/** One wording of one option: its words and the marks that change a value, at most 64. */
-interface Wording {
-  readonly label: string;
-  readonly words: readonly string[];
+/** A word of one or more option texts; `labels`: the options whose text ends here. */
+export interface WordNode {
+  readonly next: Map<string, WordNode>;
+  readonly labels: Set<string>;
 }
 
 export interface Choices {
-  /** Folded single-word label -> the option's label as the caller wrote it; closed labels are not here. */
+  /** Folded label ("b") -> the label as the caller wrote it. Closed labels are texts, not letters. */
   readonly letters: ReadonlyMap<string, string>;
-  /** First word -> wordings that begin with it, longest first. */
-  readonly wordings: ReadonlyMap<string, readonly Wording[]>;
+  /** The option texts and the task's aliases, word by word: a walk costs at most 64 steps. */
+  readonly texts: WordNode;
 }
 
-/** Longest part of an option's text that is compared, in tokens: keeps every comparison bounded. */
+/** Longest part of an option's text that is compared, in words. */
 const maxWords = 64;
 const valueMarks = new Set(["<", ">", "+", "=", "/", "%"]);
+export const articles: ReadonlySet<string> = new Set(["a", "an", "the"]);
 
-/** Whether a token counts when option texts are compared. */
+/** Whether a token counts when option texts are compared: words, and the marks that change a value. */
 export function isTextToken(token: Token): boolean {
   return token.kind === "word" || (token.kind === "mark" && valueMarks.has(token.text));
 }
 
-/** Labels, texts and the task's aliases of these options. Two options with one text match neither. */
+/** Labels, texts and aliases of these options. What two options share names neither. */
 export function readChoices(task: TaskSpec, options: readonly Option[]): Choices {
   const letters = new Map<string, string>();
-  const byText = new Map<string, Wording | null>();
-  const add = (label: string, text: string) => {
-    const words = tokenize(text)
-      .filter(isTextToken)
-      .map((token) => token.text);
-    if (words.length > 1 && /^(a|an|the)$/.test(words[0] ?? "")) words.shift();
-    if (words.length === 0) return;
-    const cut = words.slice(0, maxWords);
-    const key = cut.join(" ");
-    const other = byText.get(key);
-    const same = other === undefined || other?.label === label;
-    byText.set(key, same ? { label, words: cut } : null);
-  };
-  for (const option of options) {
-    const label = tokenize(option.label);
-    const isText = option.label.trim().toLowerCase() === option.text.trim().toLowerCase();
-    if (label.length === 1 && label[0] !== undefined && !isText)
-      letters.set(label[0].text, option.label);
-    add(option.label, option.text);
+  const shared = new Set<string>();
+  const texts: WordNode = { next: new Map(), labels: new Set() };
+  for (const { label, text } of options) {
+    const [word, ...more] = wordsOf(label);
+    const words = wordsOf(text);
+    const key = words.join(" ");
+    if (word !== undefined && more.length === 0 && word !== key) {
+      if (letters.has(word)) shared.add(word);
+      letters.set(word, label);
+    }
+    addText(texts, label, words);
+    const aliases = Object.hasOwn(task.parser.aliases, key) ? task.parser.aliases[key] : [];
+    for (const alias of aliases ?? []) addText(texts, label, wordsOf(alias));
   }
-  for (const option of options) {
-    const key = option.text.trim().toLowerCase();
-    for (const alias of task.parser.aliases[key] ?? []) add(option.label, alias);
-  }
-  return { letters, wordings: byFirstWord(byText) };
+  for (const word of shared) letters.delete(word);
+  return { letters, texts };
 }
 
-function byFirstWord(byText: ReadonlyMap<string, Wording | null>): Map<string, Wording[]> {
-  const wordings = new Map<string, Wording[]>();
-  for (const wording of byText.values()) {
-    if (wording === null) continue;
-    const first = wording.words[0] ?? "";
-    const list = wordings.get(first) ?? [];
-    list.push(wording);
-    wordings.set(first, list);
+function wordsOf(text: string): string[] {
+  return tokenize(text)
+    .filter(isTextToken)
+    .map((token) => token.text);
+}
+
+function addText(root: WordNode, label: string, words: readonly string[]): void {
+  const first = words.length > 1 && articles.has(words[0] ?? "") ? 1 : 0;
+  if (words.length === 0) return;
+  let node = root;
+  for (const word of words.slice(first, first + maxWords)) {
+    const known = node.next.get(word);
+    const next = known ?? { next: new Map(), labels: new Set() };
+    if (known === undefined) node.next.set(word, next);
+    node = next;
   }
-  for (const list of wordings.values()) list.sort((a, b) => b.words.length - a.words.length);
-  return wordings;
+  node.labels.add(label);
 }

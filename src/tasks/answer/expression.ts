@@ -1,5 +1,5 @@
 /** Reads one answer at one place: a letter ("B", "(B)", "B. text") or an option's whole text. */
-import { type Choices, isTextToken } from "./choices.ts";
+import { articles, type Choices, isTextToken, type WordNode } from "./choices.ts";
 import { lexicon } from "./lexicon.ts";
 import type { Token } from "./tokens.ts";
 
@@ -10,6 +10,8 @@ export interface Found {
   readonly byText: boolean;
   /** Letter and text stand together and agree. */
   readonly verified: boolean;
+  /** The letter stands in brackets or quotes. */
+  readonly enclosed: boolean;
   /** The letter is followed by the whole text of another option: two answers in one place. */
   readonly rival: boolean;
   readonly next: number;
@@ -18,7 +20,8 @@ export interface Found {
 export const openers: ReadonlySet<string> = new Set(["(", "[", "{", '"', "'"]);
 export const closers: ReadonlySet<string> = new Set([")", "]", "}", '"', "'", "</answer>"]);
 const separators = new Set([...closers, ".", ":", ",", "-", "=", ">", "(", "["]);
-const articles = new Set(["a", "an", "the"]);
+/** Marks and line ends that may stand between two words of an option's text. */
+const maxMarks = 4;
 
 /** A letter or an option's text exactly at `at`; null where neither stands there. */
 export function readOption(
@@ -46,35 +49,47 @@ function withLetter(tokens: readonly Token[], text: Found, choices: Choices): Fo
   return { ...text, verified: true, next: skip(tokens, at + 1, closers) };
 }
 
-function endsSentence(tokens: readonly Token[], at: number): boolean {
+/** Whether a line or sentence ends here, closing signs apart. */
+export function endsSentence(tokens: readonly Token[], at: number): boolean {
   const token = tokens[skip(tokens, at, closers)];
   return token === undefined || token.kind === "line" || token.text === ".";
 }
 
-/** An option's whole text at `at`, the longest that fits, ending where a phrase can end. */
+/** An option's whole text at `at`, with or without an article before it. */
 function readText(tokens: readonly Token[], at: number, choices: Choices): Found | null {
-  const first = tokens[at];
-  if (first === undefined || !isTextToken(first)) return null;
-  if (articles.has(first.text) && tokens[at + 1]?.kind === "word") {
-    const text = readText(tokens, at + 1, choices);
-    if (text !== null) return text;
-  }
-  for (const { label, words } of choices.wordings.get(first.text) ?? []) {
-    let next = at;
-    let matched = 0;
-    while (matched < words.length && next < tokens.length) {
-      const token = tokens[next];
-      if (token !== undefined && isTextToken(token)) {
-        if (token.text !== words[matched]) break;
-        matched += 1;
-      }
-      next += 1;
+  const bare = articles.has(tokens[at]?.text ?? "") && tokens[at + 1]?.kind === "word";
+  return (bare ? readWords(tokens, at + 1, choices) : null) ?? readWords(tokens, at, choices);
+}
+
+/** The longest option text that begins at `at` and ends where a phrase can end. */
+function readWords(tokens: readonly Token[], at: number, choices: Choices): Found | null {
+  let node: WordNode | undefined = choices.texts;
+  let found: Found | null = null;
+  let marks = 0;
+  for (let next = at; marks < maxMarks; next += 1) {
+    const token = tokens[next];
+    if (token === undefined) break;
+    if (!isTextToken(token)) {
+      if (next === at) break;
+      marks += 1;
+      continue;
     }
-    if (matched === words.length && endsPhrase(tokens, next, choices)) {
-      return { label, byText: true, verified: false, rival: false, next };
+    node = node.next.get(token.text);
+    if (node === undefined) break;
+    marks = 0;
+    const [label, ...others] = node.labels;
+    if (label !== undefined && others.length === 0 && endsPhrase(tokens, next + 1, choices)) {
+      found = {
+        label,
+        byText: true,
+        verified: false,
+        enclosed: false,
+        rival: false,
+        next: next + 1,
+      };
     }
   }
-  return null;
+  return found;
 }
 
 /** A single label letter at `at`, told from the article "a" and from words like "B cells". */
@@ -87,11 +102,18 @@ function readLetter(
   const token = tokens[at];
   const label = token?.kind === "word" ? choices.letters.get(token.text) : undefined;
   if (token === undefined || label === undefined) return null;
-  const found: Found = { label, byText: false, verified: false, rival: false, next: at + 1 };
   const after = tokens[at + 1];
   const before = tokens[at - 1];
   const enclosed =
     before?.kind === "mark" && (openers.has(before.text) || before.text === "\\boxed");
+  const found: Found = {
+    label,
+    byText: false,
+    verified: false,
+    enclosed: enclosed && closers.has(after?.text ?? ""),
+    rival: false,
+    next: at + 1,
+  };
   if (after === undefined || after.kind === "line") return found;
   if (after.kind === "mark") {
     if (isHyphen(tokens, at + 1)) {
@@ -127,7 +149,7 @@ function endsPhrase(tokens: readonly Token[], next: number, choices: Choices): b
   if (token.kind === "mark") return !isHyphen(tokens, next);
   if (!lexicon.joiners.has(token.text)) return lexicon.connectors.has(token.text);
   const other = tokens[skip(tokens, next + 1, openers)]?.text ?? "";
-  return choices.letters.has(other) || choices.wordings.has(other);
+  return choices.letters.has(other) || choices.texts.next.has(other);
 }
 
 /** A hyphen inside a compound ("B-lymphocyte"), told from a dash. */

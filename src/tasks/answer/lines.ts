@@ -44,9 +44,13 @@ function wholeLine(
   return rest >= end ? found : null;
 }
 
-/** The answer that stands alone on lines, where all such lines name one option; null otherwise. */
-export function onlyAnswer(lines: readonly Line[]): Found | null {
-  const found = lines.flatMap((line) => (line.answer === null ? [] : [line.answer]));
+/**
+ * The answer that stands alone on lines (no headings) before the last, where all such lines name
+ * one option.
+ */
+export function onlyAnswer(tokens: readonly Token[], lines: readonly Line[]): Found | null {
+  const plain = lines.slice(0, -1).filter((line) => tokens[line.start]?.text[0] !== "#");
+  const found = plain.flatMap((line) => (line.answer === null ? [] : [line.answer]));
   const [first] = found;
   return first !== undefined && found.every(({ label }) => label === first.label) ? first : null;
 }
@@ -61,7 +65,8 @@ export function lastAnswer(
   const before = lines.at(-2);
   if (answer === null || before === undefined) return answer;
   const other = startOfLine(tokens, before, choices);
-  const listed = other !== null && !other.byText && other.label !== answer.label;
+  const heading = tokens.slice(before.start, before.end).some((token) => token.text === "answer");
+  const listed = other !== null && !heading && !other.byText && other.label !== answer.label;
   const options = before.answer !== null && before.answer.label !== answer.label;
   return options || (listed && !answer.byText) ? null : answer;
 }

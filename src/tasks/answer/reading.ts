@@ -10,6 +10,7 @@ import {
   skipMarks,
 } from "./expression.ts";
 import { lexicon } from "./lexicon.ts";
+import { isSentenceEnd } from "./sentence.ts";
 import type { Token } from "./tokens.ts";
 
 /**
@@ -19,7 +20,8 @@ import type { Token } from "./tokens.ts";
  */
 export type Reading =
   | ({ readonly kind: "label" } & Found)
-  | { readonly kind: "several" | "nothing" | "denied" | "unread" | "empty" };
+  | { readonly kind: "several"; readonly next: number }
+  | { readonly kind: "nothing" | "denied" | "unread" | "empty" };
 
 const leads = new Set([
   ...openers,
@@ -36,6 +38,8 @@ const leads = new Set([
   "\\boxed",
 ]);
 const maxSkipped = 16;
+/** Answers that are followed in a list: bounds the work on "A or A or A ...". */
+const maxLinks = 32;
 
 /** The answer that begins at token `start`; looks at most 16 tokens ahead for it. */
 export function readAnswer(tokens: readonly Token[], start: number, choices: Choices): Reading {
@@ -68,21 +72,23 @@ export function readAnswer(tokens: readonly Token[], start: number, choices: Cho
 
 /** "A and C", "B or D", "A, B, C": more than one answer, unless all are the same. */
 function withOthers(tokens: readonly Token[], found: Found, choices: Choices): Reading {
-  if (found.rival) return { kind: "several" };
+  if (found.rival) return { kind: "several", next: found.next };
   let next = skip(tokens, found.next, closers);
-  for (;;) {
+  let several = false;
+  for (let links = 0; links < maxLinks; links += 1) {
     const from = next;
     while (next < from + 3 && isJoiner(tokens[next])) next += 1;
     if (next === from) break;
     let other = skip(tokens, next, openers);
-    const named = ["option", "choice"].includes(tokens[other]?.text ?? "");
+    const named = ["option", "choice", "answer"].includes(tokens[other]?.text ?? "");
     if (named) other = skip(tokens, other + 1, openers);
     const read = readOption(tokens, other, choices);
     if (read === null || (read.byText && !found.byText)) break;
-    if (read.label !== found.label) return { kind: "several" };
+    several ||= read.label !== found.label;
     next = skip(tokens, read.next, closers);
   }
-  return listGoesOn(tokens, found, choices) ? { kind: "several" } : { kind: "label", ...found };
+  several ||= listGoesOn(tokens, found, choices);
+  return several ? { kind: "several", next } : { kind: "label", ...found };
 }
 
 /** "- (C) text" and a next line "- (H) text", both whole: a list of answers. */
@@ -97,8 +103,4 @@ function listGoesOn(tokens: readonly Token[], found: Found, choices: Choices): b
 
 function isDots(tokens: readonly Token[], at: number): boolean {
   return tokens[at + 1]?.text === "." || tokens[at - 1]?.text === ".";
-}
-
-export function isSentenceEnd(token: Token | undefined): boolean {
-  return token?.kind === "mark" && [".", "!", "?"].includes(token.text);
 }

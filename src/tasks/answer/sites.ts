@@ -1,8 +1,18 @@
 /** Finds where a text states its answer: final markers, phrases and claims, each with its reading. */
 import type { Choices } from "./choices.ts";
-import { readOption, skipMarks } from "./expression.ts";
+import { endsSentence, readOption, skipMarks } from "./expression.ts";
 import { lexicon } from "./lexicon.ts";
-import { isSentenceEnd, type Reading, readAnswer } from "./reading.ts";
+import { type Reading, readAnswer } from "./reading.ts";
+import {
+  freshSentence,
+  isHedged,
+  isSentenceEnd,
+  isSuperlative,
+  listen,
+  type Sentence,
+  startsLine,
+  startsSentence,
+} from "./sentence.ts";
 import type { Token } from "./tokens.ts";
 
 /** `final`: the last one wins; `phrase`: all must agree; `claim` ("B is the best option"): weakest. */
@@ -12,58 +22,33 @@ export interface Site {
   readonly reading: Reading;
 }
 
-/** What the sentence has said up to here. */
-interface Sentence {
-  readonly superlative: boolean;
-  readonly conditional: boolean;
-  readonly concluding: boolean;
-  /** Words since "not", "another" and the like. */
-  readonly sinceHedge: number;
-}
-
-const fresh: Sentence = {
-  superlative: false,
-  conditional: false,
-  concluding: false,
-  sinceHedge: Number.POSITIVE_INFINITY,
-};
 const bridged = 12;
-const hedgeReach = 5;
 
 /** Every statement of an answer, in the order of the text. */
 export function findSites(tokens: readonly Token[], choices: Choices): Site[] {
   const sites: Site[] = [];
-  let sentence = fresh;
+  let sentence = freshSentence;
   for (let at = 0; at < tokens.length; at += 1) {
-    const token = tokens[at];
-    if (token === undefined) break;
     const site = siteAt(tokens, at, choices, sentence);
     if (site !== null && site.reading.kind !== "empty") sites.push(site);
-    if (isSentenceEnd(token)) sentence = fresh;
-    else if (token.kind === "word") sentence = heard(sentence, tokens, at);
-    else if (token.kind === "line") {
-      const goesOn = tokens[at - 1]?.text === ":";
-      sentence = { ...fresh, superlative: goesOn && sentence.superlative };
-    }
+    sentence = listen(sentence, tokens, at);
+    if (site?.reading.kind === "several") at = Math.max(at, site.reading.next - 1);
   }
-  return sites;
+  return withoutHeadings(tokens, sites);
 }
 
-function heard(sentence: Sentence, tokens: readonly Token[], at: number): Sentence {
-  const word = tokens[at]?.text ?? "";
-  const superlative = sentence.superlative || isSuperlative(tokens, at);
-  if (lexicon.conclusions.has(word)) return { ...fresh, superlative, concluding: true };
-  return {
-    superlative,
-    conditional: sentence.conditional || lexicon.conditions.has(word),
-    concluding: sentence.concluding,
-    sinceHedge: lexicon.hedges.has(word) ? 0 : sentence.sinceHedge + 1,
-  };
-}
-
-/** "it is not clear whether the answer is B", "if she were older, the best option would be B". */
-function isHedged(sentence: Sentence): boolean {
-  return sentence.conditional || sentence.sinceHedge < hedgeReach;
+/**
+ * `####` lines are headings too: they count only where the last of them names an option, and they
+ * do not go through several options, unless the last one ends the text.
+ */
+function withoutHeadings(tokens: readonly Token[], sites: readonly Site[]): Site[] {
+  const isHash = (site: Site) => tokens[site.at]?.text === "####";
+  const labels = new Set(
+    sites.filter(isHash).map(({ reading }) => (reading.kind === "label" ? reading.label : null)),
+  );
+  const last = tokens.findLastIndex((token, at) => token.text === "####" && startsLine(tokens, at));
+  const ends = !tokens.slice(last).some((token) => token.kind === "line");
+  return sites.filter((site) => !isHash(site) || (site.at === last && (labels.size === 1 || ends)));
 }
 
 function siteAt(
@@ -93,7 +78,9 @@ function siteAt(
   if (lexicon.statements.has(token.text)) {
     const site = read("phrase", at + 1);
     if (site.reading.kind !== "label") return null;
-    if (site.reading.verified || (sentence.superlative && !site.reading.byText)) return site;
+    const { byText, enclosed, next, verified } = site.reading;
+    const marked = enclosed && endsSentence(tokens, next);
+    if (verified || marked || (sentence.superlative && !byText)) return site;
     return sentence.superlative ? { ...site, strength: "claim" } : null;
   }
   return claimSite(tokens, at, choices);
@@ -112,6 +99,7 @@ function nounSite(
   if (!isAnswer && !isSummary && !(lexicon.nouns.has(noun) && isQualified(tokens, at))) return null;
   let next = at + 1;
   while (next < at + bridged && lexicon.bridges.has(tokens[next]?.text ?? "")) next += 1;
+  if (['"', "'"].includes(tokens[next]?.text ?? "") && tokens[next + 1]?.text === ":") next += 1;
   const token = tokens[next];
   if (token === undefined) return null;
   if (token.kind === "line") {
@@ -133,7 +121,7 @@ function nounSite(
 function claimSite(tokens: readonly Token[], at: number, choices: Choices): Site | null {
   const token = tokens[at];
   if (token === undefined) return null;
-  if (!choices.letters.has(token.text) && !choices.wordings.has(token.text)) return null;
+  if (!choices.letters.has(token.text) && !choices.texts.next.has(token.text)) return null;
   const found = readOption(tokens, at, choices, true);
   if (found === null) return null;
   const before = tokens[at - 1];
@@ -172,37 +160,19 @@ function labelled(site: Site): Site | null {
   return site.reading.kind === "label" || site.reading.kind === "several" ? site : null;
 }
 
-/** "best", or "most likely", "most appropriate"; also "least ..." for questions that ask for that. */
-function isSuperlative(tokens: readonly Token[], at: number): boolean {
-  const word = tokens[at]?.text ?? "";
-  if (word === "best") return true;
-  return lexicon.superlatives.has(word) && ["most", "least"].includes(tokens[at - 1]?.text ?? "");
-}
-
 function isQualified(tokens: readonly Token[], at: number): boolean {
   return [at - 1, at - 2].some((place) => lexicon.qualifiers.has(tokens[place]?.text ?? ""));
 }
 
-function startsLine(tokens: readonly Token[], at: number): boolean {
-  const before = tokens[at - 1];
-  return before === undefined || before.kind === "line";
-}
-
-/** Whether only marks, numbers and such words stand before it on its line. */
+/** Whether only marks, single signs ("C.") and such words stand before it on its line. */
 function startsLineBut(tokens: readonly Token[], at: number, words: ReadonlySet<string>): boolean {
   let back = at - 1;
   while (back > at - 6) {
     const token = tokens[back];
     if (token === undefined || token.kind === "line") return true;
-    if (token.kind === "word" && !words.has(token.text) && token.text !== "the") return false;
+    const counts = token.kind === "word" && token.text.length > 1 && token.text !== "the";
+    if (counts && !words.has(token.text)) return false;
     back -= 1;
   }
   return false;
-}
-
-function startsSentence(tokens: readonly Token[], at: number): boolean {
-  const before = tokens[at - 1];
-  return (
-    before === undefined || before.kind === "line" || isSentenceEnd(before) || before.text === "in"
-  );
 }
