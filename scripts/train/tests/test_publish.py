@@ -16,6 +16,7 @@ from bundles import make_bundle
 from moto.server import ThreadedMotoServer
 
 from medadapter_train.bundle_folder import open_bundle
+from medadapter_train.feedback import feedback_files
 from medadapter_train.object_store import PreconditionFailed, Store
 from medadapter_train.pointer import list_adapters, promote, read_pointer, rollback
 from medadapter_train.publish import publish
@@ -307,3 +308,16 @@ def test_a_create_only_write_never_replaces(store: Store) -> None:
     store.put("a", b"2", "text/plain", if_match=stored.etag)
     with pytest.raises(PreconditionFailed):
         store.put("a", b"3", "text/plain", if_match=stored.etag)
+
+
+def test_feedback_is_read_from_a_bucket_as_it_is(
+    store: Store, endpoint: str, tmp_path: Path
+) -> None:
+    import gzip
+
+    packed = gzip.compress(b'{"id": "1"}\n')
+    store.put("feedback/2026/a.jsonl", b'{"id": "0"}\n', "application/json")
+    store.put("feedback/2026/b.jsonl.gz", packed, "application/gzip")
+    store.put("feedback/2026/notes.txt", b"not read", "text/plain")
+    paths = feedback_files(f"s3://{BUCKET}/feedback/", tmp_path, endpoint)
+    assert [path.read_bytes() for path in paths] == [b'{"id": "0"}\n', packed]
