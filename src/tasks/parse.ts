@@ -29,14 +29,16 @@ export function parseAnswer(
   if (task.kind === "free") return none;
   const choices = readChoices(task, options.length === 0 ? labelOptions(task) : options);
   const tokens = tokenize(text);
-  const thought = tokens.findLastIndex((token) => token.text === "</think>") + 1;
-  const tagged = tokens.findLastIndex((token) => token.text === "<answer>") + 1;
-  const parts = [tagged, thought, 0].filter((start, index, all) => all.indexOf(start) === index);
-  for (const start of parts) {
-    const parsed = decide(start > 0 ? tokens.slice(start - 1) : tokens, choices);
-    if (parsed.how !== "none" || start === 0) return parsed;
-  }
-  return none;
+  return decide(answerPart(tokens), choices);
+}
+
+/** What stands after the last `</think>` or `<answer>` that any word follows; else the whole. */
+function answerPart(tokens: readonly Token[]): readonly Token[] {
+  const lastWord = tokens.findLastIndex((token) => token.kind === "word");
+  const start = tokens.findLastIndex(
+    ({ text }, at) => at < lastWord && (text === "</think>" || text === "<answer>"),
+  );
+  return start > 0 ? tokens.slice(start) : tokens;
 }
 
 function decide(tokens: readonly Token[], choices: Choices): ParsedAnswer {
@@ -47,13 +49,13 @@ function decide(tokens: readonly Token[], choices: Choices): ParsedAnswer {
   const final = lastFinal(sites, last.start);
   const bare = lastAnswer(tokens, lines, choices);
   if (final !== null) {
-    const same = final.reading.kind === "label" && final.reading.label === bare?.label;
-    if (bare === null || same || final.at >= last.start) return settle([final], "marker");
+    if (bare === null || bare.label === labelOf(final) || final.at >= last.start)
+      return settle([final]);
   }
   if (bare !== null) return byLine(bare);
   for (const strength of ["phrase", "claim"] as const) {
     const found = sites.filter((site) => site.strength === strength && isStated(site));
-    if (found.length > 0) return settle(found, "phrase");
+    if (found.length > 0) return settle(found);
   }
   const alone = opening(tokens, lines, choices) ?? onlyAnswer(tokens, lines);
   return alone === null ? none : byLine(alone);
@@ -67,12 +69,17 @@ function decide(tokens: readonly Token[], choices: Choices): ParsedAnswer {
 function lastFinal(sites: readonly Site[], lastLine: number): Site | null {
   const last = sites.at(-1);
   if (last?.strength === "final" && !isStated(last) && last.at >= lastLine) return last;
-  const final = sites.findLastIndex((site) => site.strength === "final" && isStated(site));
-  if (final < 0) return null;
-  const later = sites.findLast(
-    (site, index) => index > final && site.strength === "phrase" && site.reading.kind === "label",
-  );
-  return later ?? sites[final] ?? null;
+  const index = sites.findLastIndex((site) => site.strength === "final" && isStated(site));
+  const final = sites[index];
+  if (final === undefined) return null;
+  const later = sites
+    .slice(index + 1)
+    .findLast((site) => site.strength === "phrase" && site.reading.kind === "label");
+  return later === undefined || labelOf(later) === labelOf(final) ? final : later;
+}
+
+function labelOf({ reading }: Site): string | null {
+  return reading.kind === "label" ? reading.label : null;
 }
 
 function isStated(site: Site): boolean {
@@ -83,7 +90,8 @@ function byLine(found: Found): ParsedAnswer {
   return { label: found.label, how: found.byText ? "option_text" : "bare" };
 }
 
-function settle(sites: readonly Site[], how: "marker" | "phrase"): ParsedAnswer {
+function settle(sites: readonly Site[]): ParsedAnswer {
+  const how = sites.some((site) => site.strength === "final") ? "marker" : "phrase";
   const labels = new Set<string>();
   for (const { reading } of sites) {
     if (reading.kind === "several") return conflict;

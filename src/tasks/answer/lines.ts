@@ -1,6 +1,6 @@
 /** Reads lines that are nothing but an answer ("B", "(B) text", "YES.") and a text's opening words. */
 import type { Choices } from "./choices.ts";
-import { closers, type Found, readOption, skip, skipMarks } from "./expression.ts";
+import { closers, type Found, readOption, skipMarks } from "./expression.ts";
 import { readAnswer } from "./reading.ts";
 import type { Token } from "./tokens.ts";
 
@@ -38,9 +38,6 @@ function wholeLine(
   if (found === null || found.rival || found.next > end) return null;
   let rest = found.next;
   while (rest < end && trailing.has(tokens[rest]?.text ?? "")) rest += 1;
-  if (rest < end && found.verified && tokens[rest]?.text === found.label.toLowerCase()) {
-    rest = skip(tokens, rest + 1, trailing);
-  }
   return rest >= end ? found : null;
 }
 

@@ -46,78 +46,104 @@ function pairs(from: string, to: string): [string, string][] {
 /** The tokens of a text; never fails, whatever the text holds. */
 export function tokenize(source: string): Token[] {
   const tokens: Token[] = [];
-  const length = source.length;
   let at = 0;
   let glued = false;
-  const push = (kind: Token["kind"], text: string, capital = false) => {
-    if (kind === "line" && tokens.at(-1)?.kind === "line") return;
-    tokens.push({ kind, text, capital, glued: glued && kind !== "line" });
-  };
-  while (at < length) {
-    const sign = simplify(source[at] ?? "");
-    if (isWordSign(sign)) {
-      const start = at;
-      const word: string[] = [];
-      while (at < length) {
-        const next = simplify(source[at] ?? "");
-        if (isWordSign(next)) word.push(fold(next));
-        else if (next === "'" && isWordSign(simplify(source[at + 1] ?? " "))) word.push("'");
-        else break;
-        at += 1;
-      }
-      const first = simplify(source[start] ?? "");
-      push("word", word.join(""), fold(first) !== first || isDigit(first));
-      glued = true;
-      continue;
+  while (at < source.length) {
+    const piece = pieceAt(source, at);
+    const repeated = piece.kind === "line" && tokens.at(-1)?.kind === "line";
+    if (piece.kind !== "gap" && !repeated) {
+      const { kind, text, capital } = piece;
+      tokens.push({
+        kind,
+        text,
+        capital,
+        glued: glued && kind !== "line" && piece.joins !== "none",
+      });
     }
-    if (sign === "\n") {
-      push("line", "\n");
-      glued = false;
-      at += 1;
-      continue;
-    }
-    if (sign === "\\") {
-      const end = commandEnd(source, at + 1);
-      const command = source.slice(at + 1, end);
-      const second = command[1] ?? " ";
-      if (boxes.has(command)) push("mark", "\\boxed");
-      else if (command === "n" || (command[0] === "n" && fold(second) !== second)) {
-        push("line", "\n");
-        at += 2;
-        glued = false;
-        continue;
-      } else if (command !== "" && !latexFormatting.has(command)) {
-        glued = false;
-        push("word", [...command].map(fold).join(""), false);
-      }
-      at = Math.max(end, at + 1);
-      glued = false;
-      continue;
-    }
-    if (sign === "<") {
-      const tag = tagAt(source, at);
-      if (tag !== null) {
-        if (tag.name === "br") push("line", "\n");
-        else push("mark", tag.name);
-        at = tag.end;
-        glued = false;
-        continue;
-      }
-    }
-    if (sign === "#") {
-      const start = at;
-      while (source[at] === "#") at += 1;
-      push("mark", "#".repeat(Math.min(at - start, 7)));
-      glued = false;
-      continue;
-    }
-    if (punctuation.has(sign)) {
-      push("mark", sign);
-      glued = true;
-    } else glued = false;
-    at += 1;
+    glued = piece.joins === "both";
+    at = piece.end;
   }
   return tokens;
+}
+
+/** `joins`: whether it can be glued to the token before it (`before`) and after it too (`both`). */
+interface Piece {
+  readonly kind: Token["kind"] | "gap";
+  readonly text: string;
+  readonly capital: boolean;
+  readonly joins: "none" | "before" | "both";
+  readonly end: number;
+}
+
+function pieceAt(source: string, at: number): Piece {
+  const sign = simplify(source[at] ?? "");
+  if (isWordSign(sign)) return wordAt(source, at);
+  if (sign === "\n") return piece("line", "\n", at + 1, "none");
+  if (sign === "\\") return commandAt(source, at);
+  if (sign === "<") {
+    const tag = tagAt(source, at);
+    if (tag !== null) return tag;
+  }
+  if (sign === "#") {
+    let end = at;
+    while (source[end] === "#") end += 1;
+    return piece("mark", "#".repeat(Math.min(Math.max(end - at, 1), 7)), Math.max(end, at + 1));
+  }
+  return punctuation.has(sign)
+    ? piece("mark", sign, at + 1, "both")
+    : piece("gap", "", at + 1, "none");
+}
+
+function piece(
+  kind: Piece["kind"],
+  text: string,
+  end: number,
+  joins: Piece["joins"] = "before",
+): Piece {
+  return { kind, text, capital: false, joins, end };
+}
+
+function wordAt(source: string, start: number): Piece {
+  const word: string[] = [];
+  let at = start;
+  for (; at < source.length; at += 1) {
+    const sign = simplify(source[at] ?? "");
+    const apostrophe = sign === "'" && isWordSign(simplify(source[at + 1] ?? " "));
+    if (!isWordSign(sign) && !apostrophe) break;
+    word.push(fold(sign));
+  }
+  const first = simplify(source[start] ?? "");
+  const capital = fold(first) !== first || isDigit(first);
+  return { kind: "word", text: word.join(""), capital, joins: "both", end: at };
+}
+
+/** A LaTeX command: `\boxed` is a mark, formatting is nothing, others are words. `\n` ends a line. */
+function commandAt(source: string, at: number): Piece {
+  let end = at + 1;
+  while (end < source.length && isAsciiLetter(source[end] ?? "")) end += 1;
+  const command = source.slice(at + 1, end);
+  if (boxes.has(command)) return piece("mark", "\\boxed", end);
+  const second = command[1] ?? "A";
+  if (command[0] === "n" && fold(second) !== second) return piece("line", "\n", at + 2, "none");
+  if (command === "" || latexFormatting.has(command)) return piece("gap", "", end, "none");
+  return piece("word", [...command].map(fold).join(""), end, "none");
+}
+
+/** A known tag at this place, `</name>` or `<name>`, blanks allowed before `>`. */
+function tagAt(source: string, at: number): Piece | null {
+  const closing = source[at + 1] === "/";
+  const next = closing ? at + 2 : at + 1;
+  const rest = source.slice(next, next + 12).toLowerCase();
+  for (const tag of tags) {
+    if (!rest.startsWith(tag)) continue;
+    let end = next + tag.length;
+    while (source[end] === " " || source[end] === "/") end += 1;
+    if (source[end] !== ">") continue;
+    if (tag === "br") return piece("line", "\n", end + 1, "none");
+    const name = tag === "think" ? tag : "answer";
+    return piece("mark", `<${closing ? "/" : ""}${name}>`, end + 1);
+  }
+  return null;
 }
 
 /** Full-width forms, circled letters and typographic signs as their plain ones. */
@@ -157,27 +183,6 @@ function isWordSign(sign: string): boolean {
   );
 }
 
-function commandEnd(source: string, start: number): number {
-  let end = start;
-  while (end < source.length && /[A-Za-z]/.test(source[end] ?? "")) end += 1;
-  return end;
+function isAsciiLetter(sign: string): boolean {
+  return (sign >= "a" && sign <= "z") || (sign >= "A" && sign <= "Z");
 }
-
-/** A known tag at this place, `</name>` or `<name>`, blanks allowed before `>`. */
-function tagAt(source: string, at: number): { name: string; end: number } | null {
-  let next = at + 1;
-  const closing = source[next] === "/";
-  if (closing) next += 1;
-  const rest = source.slice(next, next + 12).toLowerCase();
-  for (const tag of tags) {
-    if (!rest.startsWith(tag)) continue;
-    let end = next + tag.length;
-    while (source[end] === " " || source[end] === "/") end += 1;
-    if (source[end] !== ">") continue;
-    const name = tag === "think" || tag === "br" ? tag : "answer";
-    return { name: name === "br" ? "br" : `<${closing ? "/" : ""}${name}>`, end: end + 1 };
-  }
-  return null;
-}
-
-export { fold };
