@@ -1,8 +1,7 @@
 /** Copies of a real bundle with one thing changed. */
-import { createHash } from "node:crypto";
-import type { BundleFiles } from "../../src/adapter/bundle.ts";
-import type { Manifest } from "../../src/adapter/manifest.ts";
-import { memoryBundle } from "../../src/adapter/memoryBundleStore.ts";
+import type { BundleFiles } from "../../../src/adapter/bundle.ts";
+import type { Manifest } from "../../../src/adapter/manifest.ts";
+import { memoryBundle } from "../../../src/adapter/memoryBundleStore.ts";
 
 export type Files = Map<string, Uint8Array>;
 
@@ -39,8 +38,10 @@ export function withManifest(files: Files, change: (json: Record<string, unknown
 }
 
 /** With one file's bytes replaced and its entry in the manifest made to fit: damage that no hash shows. */
-export function withRehashed(files: Files, path: string, bytes: Uint8Array): Files {
-  const sha256 = createHash("sha256").update(bytes).digest("hex");
+export async function withRehashed(files: Files, path: string, bytes: Uint8Array): Promise<Files> {
+  const digest = await crypto.subtle.digest("SHA-256", Uint8Array.from(bytes));
+  const hex = Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0"));
+  const sha256 = hex.join("");
   return withFile(
     withManifest(files, (json) => {
       const entries = json.files as { path: string; bytes: number; sha256: string }[];

@@ -1,0 +1,4 @@
+import { bundleSuite } from "./suites/bundleSuite.ts";
+import { inWorkerd } from "./suites/workerd.ts";
+
+bundleSuite(inWorkerd);

@@ -1,0 +1,4 @@
+import { idsSuite } from "./suites/idsSuite.ts";
+import { inNode } from "./suites/node.ts";
+
+idsSuite(inNode);

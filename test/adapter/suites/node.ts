@@ -1,0 +1,13 @@
+/** The suites' surroundings in Node. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { bundleFolder } from "../../../src/adapter/bundleStore.node.ts";
+import { startEngine } from "../../../src/adapter/engines/onnx/engine.node.ts";
+import { bundlePath, fixturePath } from "../paths.node.ts";
+import type { Surroundings } from "./surroundings.ts";
+
+export const inNode: Surroundings = {
+  bundle: bundleFolder(bundlePath),
+  fixture: (name) => readFile(join(fixturePath, name), "utf8"),
+  startEngine,
+};
