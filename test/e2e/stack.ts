@@ -2,7 +2,7 @@
  * The real thing for end-to-end tests: `wrangler dev` (offline, own state) and the replay LLM (no pacing), each in a
  * process group of its own that ends with the tests. Ports 18900 to 18999.
  */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { freePort } from "../../scripts/lib/ports.ts";
@@ -27,9 +27,17 @@ export interface Worker {
   readonly log: string;
 }
 
-/** A folder for state and logs, gone after the tests. */
+/**
+ * A folder for state and logs, gone after the tests. It holds a copy of the Worker's source as well: `wrangler dev`
+ * starts the Worker anew, in the middle of a request, when someone edits a file that it watches.
+ */
 export function temporaryFolder(): string {
-  return mkdtempSync(join(tmpdir(), "medadapter-e2e-"));
+  const folder = mkdtempSync(join(tmpdir(), "medadapter-e2e-"));
+  for (const part of ["src", "wrangler.toml", "package.json", "tsconfig.json"]) {
+    cpSync(join(root, part), join(folder, part), { recursive: true });
+  }
+  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
+  return folder;
 }
 
 const environment = {
@@ -62,10 +70,10 @@ async function untilAnswers(what: string, url: string, started: Started): Promis
 }
 
 /** Starts the replay LLM; on a port that was used before, to come back after `stop`. */
-export async function startReplay(folder: string, port?: number): Promise<Replay> {
+export async function startReplay(folder: string, port?: number, pace = "off"): Promise<Replay> {
   const at = port ?? (await freePort(18_900));
   const args = ["--disable-warning=ExperimentalWarning", "scripts/replay-llm/main.ts"];
-  const started = startProcess(process.execPath, [...args, "--port", String(at), "--pace", "off"], {
+  const started = startProcess(process.execPath, [...args, "--port", String(at), "--pace", pace], {
     cwd: root,
     env: environment,
     log: join(folder, `replay-${at}.log`),
@@ -95,12 +103,12 @@ export async function startWorker(
   vars: Readonly<Record<string, string>>,
 ): Promise<Worker> {
   const port = await freePort(18_920);
-  const args = ["dev", "--config", configPath, "--port", String(port), "--ip", "127.0.0.1"];
+  const args = ["dev", "--port", String(port), "--ip", "127.0.0.1"];
   args.push("--persist-to", join(folder, "state"), "--show-interactive-dev-session=false");
   args.push("--inspector-port", String(await freePort(18_960)));
   for (const [name, value] of Object.entries(vars)) args.push("--var", `${name}:${value}`);
   const log = join(folder, `worker-${port}.log`);
-  const started = startProcess("wrangler", args, { cwd: root, env: environment, log });
+  const started = startProcess("wrangler", args, { cwd: folder, env: environment, log });
   const url = `http://127.0.0.1:${port}`;
   await untilAnswers("the Worker", `${url}/healthz`, started);
   return { url, log };

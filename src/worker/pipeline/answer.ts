@@ -96,6 +96,7 @@ async function rank(
   const empty = candidate.state === "empty";
   const label = empty ? null : parseAnswer(ask.task, options, candidate.text).label;
   const option = options.find((one) => one.label === label) ?? null;
+  await letNetworkIn();
   const score = empty ? null : await scoring.score(option, candidate.text);
   return {
     ...candidate,
@@ -104,6 +105,14 @@ async function rank(
     probability: score?.probability ?? null,
     truncated: score?.truncated ?? false,
   };
+}
+
+/**
+ * Some turns of the event loop. The engine holds the CPU for a whole candidate; what the LLM has sent by then should be
+ * read first, or its last byte would count as coming after a score that it came before.
+ */
+async function letNetworkIn(): Promise<void> {
+  for (let turn = 0; turn < 4; turn += 1) await new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 function countBy<Key>(keys: readonly Key[]): Map<Key, number> {

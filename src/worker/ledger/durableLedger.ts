@@ -1,0 +1,40 @@
+/** The ledger of a tenant behind its Durable Object. */
+import type { Ledger } from "./ledger.ts";
+import type { LedgerObject } from "./ledgerObject.ts";
+
+export type LedgerNamespace = DurableObjectNamespace<LedgerObject>;
+
+const TRIES = 3;
+
+/**
+ * @param jurisdiction where the object must live and stay, or null for wherever it is first asked for
+ */
+export function durableLedger(
+  namespace: LedgerNamespace,
+  tenant: string,
+  jurisdiction: DurableObjectJurisdiction | null,
+): Ledger {
+  const place = jurisdiction === null ? namespace : namespace.jurisdiction(jurisdiction);
+  // A stub whose object failed stays broken: a new one for each call.
+  const stub = () => place.get(place.idFromName(tenant));
+  return {
+    // Not tried twice: what the first try did is unknown, so that the second could find its own reservation.
+    reserve: (reservation) => stub().reserve(reservation),
+    settle: (requestId, usage) => retried(() => stub().settle(requestId, usage)),
+    release: (requestId) => retried(() => stub().release(requestId)),
+    keep: (requestId, answer) => retried(() => stub().keep(requestId, answer)),
+    usage: (query) => retried(() => stub().usage(query)),
+  };
+}
+
+/** These calls do the same however often they are made, so a lost object is simply asked again. */
+async function retried<Value>(call: () => Promise<Value>): Promise<Value> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await call();
+    } catch (error) {
+      if (tries === TRIES) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50 * tries));
+    }
+  }
+}

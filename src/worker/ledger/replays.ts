@@ -1,0 +1,113 @@
+/**
+ * Answers kept for retries with the same Idempotency-Key (IETF draft-ietf-httpapi-idempotency-key-header). All that is
+ * readable here are keyed hashes, a status, a content type and times: bodies come encrypted.
+ */
+import type { ReplayWish, SealedAnswer } from "./ledger.ts";
+
+export type Lookup =
+  | { readonly kind: "new" }
+  | { readonly kind: "replay"; readonly answer: SealedAnswer }
+  | { readonly kind: "other_body" }
+  | { readonly kind: "running" };
+
+/** SQLite in a Durable Object takes values up to 2 MB. */
+const PART_BYTES = 1_000_000;
+
+export class Replays {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  /** What is known of this key. */
+  find({ id, fingerprint }: ReplayWish, now: number): Lookup {
+    const [row] = this.#sql
+      .exec<ReplayRow>(
+        "SELECT fingerprint, status, content_type FROM replay WHERE id = ? AND expires_at > ?",
+        id,
+        now,
+      )
+      .toArray();
+    if (row === undefined) return { kind: "new" };
+    if (row.fingerprint !== fingerprint) return { kind: "other_body" };
+    if (row.status === null || row.content_type === null) return { kind: "running" };
+    const { status, content_type: contentType } = row;
+    return { kind: "replay", answer: { status, contentType, sealed: this.#read(id) } };
+  }
+
+  /** Notes that the first request with this key runs. */
+  begin({ id, fingerprint, keepMs }: ReplayWish, requestId: string, now: number): void {
+    this.#delete("id = ?", id);
+    this.#sql.exec(
+      "INSERT INTO replay (id, fingerprint, request_id, expires_at) VALUES (?, ?, ?, ?)",
+      id,
+      fingerprint,
+      requestId,
+      now + keepMs,
+    );
+  }
+
+  /** Keeps the answer until the time set when the request began. */
+  keep(requestId: string, { status, contentType, sealed }: SealedAnswer): void {
+    const [row] = this.#sql
+      .exec<{ id: string }>(
+        "UPDATE replay SET status = ?, content_type = ? WHERE request_id = ? AND status IS NULL RETURNING id",
+        status,
+        contentType,
+        requestId,
+      )
+      .toArray();
+    if (row === undefined) return;
+    for (let from = 0, part = 0; from < sealed.length; from += PART_BYTES, part += 1) {
+      this.#sql.exec(
+        "INSERT INTO replay_part (id, part, bytes) VALUES (?, ?, ?)",
+        row.id,
+        part,
+        sealed.slice(from, from + PART_BYTES).buffer,
+      );
+    }
+  }
+
+  /** Forgets a request that ended without an answer to keep: a retry runs anew. */
+  forget(requestId: string): void {
+    this.#delete("request_id = ? AND status IS NULL", requestId);
+  }
+
+  /** Deletes what has expired, and those running whose reservation is gone. To be called after the books' sweep. */
+  sweep(now: number): void {
+    this.#delete("expires_at <= ?", now);
+    this.#delete(
+      "status IS NULL AND NOT EXISTS (SELECT 1 FROM reservation r WHERE r.request_id = replay.request_id)",
+    );
+  }
+
+  /** When the next answer expires; null where there is none. */
+  nextExpiry(): number | null {
+    return this.#sql.exec<{ at: number | null }>("SELECT MIN(expires_at) AS at FROM replay").one()
+      .at;
+  }
+
+  #read(id: string): Uint8Array {
+    const parts = this.#sql
+      .exec<{ bytes: ArrayBuffer }>("SELECT bytes FROM replay_part WHERE id = ? ORDER BY part", id)
+      .toArray();
+    const whole = new Uint8Array(parts.reduce((sum, { bytes }) => sum + bytes.byteLength, 0));
+    let at = 0;
+    for (const { bytes } of parts) {
+      whole.set(new Uint8Array(bytes), at);
+      at += bytes.byteLength;
+    }
+    return whole;
+  }
+
+  #delete(where: string, ...values: (string | number)[]): void {
+    this.#sql.exec(
+      `DELETE FROM replay_part WHERE id IN (SELECT id FROM replay WHERE ${where})`,
+      ...values,
+    );
+    this.#sql.exec(`DELETE FROM replay WHERE ${where}`, ...values);
+  }
+}
+
+type ReplayRow = { fingerprint: string; status: number | null; content_type: string | null };
