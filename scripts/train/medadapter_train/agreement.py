@@ -29,7 +29,8 @@ def agreement(
 ) -> Agreement:
     """Agreement over `(group, class by one judge, class by the other)`; needs one pair or more.
 
-    Cohen, "A coefficient of agreement for nominal scales" (1960): (observed - chance) / (1 - chance).
+    Cohen, "A coefficient of agreement for nominal scales" (1960): (observed - chance) /
+    (1 - chance).
     """
     classes = {c: i for i, c in enumerate(sorted({x for _, a, b in pairs for x in (a, b)}))}
     groups = {g: i for i, g in enumerate(dict.fromkeys(g for g, _, _ in pairs))}

@@ -1,7 +1,8 @@
 """Collects K completions for each of many conversations, durably: pays once, resumes after a kill.
 
 Order of things for one request: ask, append every completion and its usage to the journal in one
-durable write, only then count the slots as filled. Slots that the journal holds are never asked for.
+durable write, only then count the slots as filled. Slots that the journal holds are never asked
+for.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Feedback files as training data: trusted records of the own tenant in, the rest quarantined.
 
-Format: `docs/data.md`. Anyone who can send feedback could teach the adapter wrong answers, so a record
-counts only when the operator has marked it trusted, and a tenant's questions train no other tenant's
-adapter unless that is asked for. What is left out is counted by reason, and never echoed.
+Format: `docs/data.md`. Anyone who can send feedback could teach the adapter wrong answers, so a
+record counts only when the operator has marked it trusted, and a tenant's questions train no other
+tenant's adapter unless that is asked for. What is left out is counted by reason, and never echoed.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> int:
 
 
 def write_atomic(path: Path, chunks: Iterable[bytes]) -> int:
-    """Write the chunks to `path` in one step (temporary file, fsync, rename); return their number."""
+    """Write chunks to `path` in one step (temporary file, fsync, rename); return their number."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     count = 0

@@ -1,7 +1,8 @@
 """Candidates of an open model without a server: Hugging Face `generate` in this process.
 
-For a real volume a server (vLLM) is many times faster, since it batches across questions; this is for
-small models, one GPU, or no network at all. One question at a time, its n candidates as one batch.
+For a real volume a server (vLLM) is many times faster, since it batches across questions; this is
+for small models, one GPU, or no network at all. One question at a time, its n candidates as one
+batch.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from medadapter_train.writers import Message, Reply, WriterFault, Written
 class LocalWriter:
     """A causal LM by folder or hub name. Implements `Writer`; `parallel` is 1.
 
-    The same question, seed and n give the same candidates on the same machine, whatever was generated
-    before. Raises `ModelError` model_missing.
+    The same question, seed and n give the same candidates on the same machine, whatever was
+    generated before. Raises `ModelError` model_missing.
     """
 
     def __init__(self, model: str, sampling: Sampling, device: str | None = None) -> None:

@@ -1,8 +1,8 @@
 """Chat completions of any OpenAI-compatible endpoint (vLLM, hosted, the project's replay LLM).
 
 `httpx2` and not the `openai` package: a request here is one POST, and retries, pauses and money are
-counted by `generate` itself, where the SDK would retry unseen and put the provider's reply (which may
-echo the question) into its exceptions. `httpx2` comes with `huggingface_hub` anyway.
+counted by `generate` itself, where the SDK would retry unseen and put the provider's reply (which
+may echo the question) into its exceptions. `httpx2` comes with `huggingface_hub` anyway.
 """
 
 from __future__ import annotations

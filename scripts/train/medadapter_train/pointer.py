@@ -6,6 +6,7 @@ it has seen. Each pointer is also kept under `channels/<name>/history/<channel>/
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -114,10 +115,9 @@ def promote(
         if now_there is None or now_there.body != body:
             message = f"{channel} was moved by another publisher meanwhile; look, then run again"
             raise PublishError("pointer_moved", message) from None
-    try:
+    # Kept before under this serial, by a run that was cut short: the channel itself is what counts.
+    with contextlib.suppress(PreconditionFailed):
         store.put(f"{history_prefix(adapter, channel)}{serial:010d}.json", body, "application/json")
-    except PreconditionFailed:
-        pass  # the same serial was kept before; the channel itself is what counts
     return pointer
 
 

@@ -1,7 +1,7 @@
-"""Question files: the candidate-file form without candidates, as loaders write and `generate` reads.
+"""Question files: candidate files without candidates, as loaders write and `generate` reads.
 
-One JSON object a line: id, dataset, task, split, question, context, evidence, options {label: text},
-gold (label, reference text, or null where the source keeps it secret). See `docs/data.md`.
+One JSON object a line: id, dataset, task, split, question, context, evidence, options {label:
+text}, gold (label, reference text, or null where the source keeps it secret). See `docs/data.md`.
 """
 
 from __future__ import annotations

@@ -60,8 +60,8 @@ def manifest_message(manifest: bytes) -> bytes:
 
 
 def pointer_message(adapter: str, channel: str, pointer: dict[str, Any]) -> bytes:
-    """What a pointer's signature covers: kind and channel, each a line, then the pointer's canonical
-    JSON without its member `signature`. The channel is covered so that a canary's pointer cannot be
+    """What a pointer's signature covers: kind and channel, each a line, then its canonical JSON
+    without the member `signature`. The channel is covered so that a canary's pointer cannot be
     replayed as the stable one."""
     body = {k: v for k, v in pointer.items() if k != "signature"}
     return f"{_POINTER_KIND}\n{adapter}/{channel}\n".encode() + canonical_json(body)

@@ -1,4 +1,4 @@
-"""A small real HTTP server that speaks chat completions, fails as told, and counts what it is asked.
+"""A small real HTTP server that speaks chat completions, fails as told, counts what it is asked.
 
 Its texts depend on the question and on a counter only, so a test can tell every paid completion.
 """
@@ -19,7 +19,7 @@ Fault = Callable[[int, dict[str, Any]], tuple[int, dict[str, str], bytes] | None
 class LlmServer:
     """`with LlmServer() as llm`: `llm.url` is the base URL, `llm.requests` what was asked so far.
 
-    `honour_n`: whether `n` completions come for n > 1, or one. `answer(messages, i)` gives the text.
+    `honour_n`: whether `n` completions come for n > 1, or one. `answer(messages, i)`: the text.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
-"""BioASQ Task B, yes/no questions: `training*b.json` and `*_golden.json` (Tsatsaronis et al., 2015).
+"""BioASQ Task B, yes/no questions: `training*b.json`, `*_golden.json` (Tsatsaronis et al., 2015).
 
-Each year's training file contains the golden sets of the years before. So the train split leaves out
-every question that is in a golden file of the folder, by id and by its normalised text.
+Each year's training file contains the golden sets of the years before. So the train split leaves
+out every question that is in a golden file of the folder, by id and by its normalised text.
 """
 
 from __future__ import annotations

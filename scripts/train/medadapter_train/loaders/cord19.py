@@ -1,8 +1,8 @@
 """CORD-19 (summaries): `metadata.csv` with the parses it names (Wang et al., 2020).
 
-The body of a paper (its first paragraphs) is the context, its abstract the reference summary. The set
-has no official split: a paper's share depends on nothing but its `cord_uid` (80 / 8 / 12 %), so all
-versions of the corpus split alike. PMC parses go before PDF parses: they are cleaner.
+The body of a paper (its first paragraphs) is the context, its abstract the reference summary. The
+set has no official split: a paper's share depends on nothing but its `cord_uid` (80 / 8 / 12 %), so
+all versions of the corpus split alike. PMC parses go before PDF parses: they are cleaner.
 """
 
 from __future__ import annotations

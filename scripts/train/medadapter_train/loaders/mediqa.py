@@ -71,7 +71,7 @@ def _read(
 
 
 def _paths(folder: Path, split: Split) -> list[Path]:
-    """The authors corrected the training files once (`-V2`): those go first where both are there."""
+    """The authors corrected the training files once: `-V2` goes first where both are there."""
     if split != "train":
         return [find(folder, _FILES[split])]
     found = []

@@ -1,8 +1,8 @@
 """MediQA-RQE (question entailment): XML pairs (Ben Abacha et al., BioNLP 2019).
 
-`<pair pid value="true|false"><chq>patient's question</chq><faq>...</faq></pair>`. Train and validation
-are of AMIA 2016 (8,588 and 302 pairs), the test is the shared task's own of 2019; the file that AMIA
-2016 called its test is the validation set here, never the test.
+`<pair pid value="true|false"><chq>patient's question</chq><faq>...</faq></pair>`. Train and
+validation are of AMIA 2016 (8,588 and 302 pairs), the test is the shared task's own of 2019; the
+file that AMIA 2016 called its test is the validation set here, never the test.
 """
 
 from __future__ import annotations

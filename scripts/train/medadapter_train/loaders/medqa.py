@@ -1,8 +1,8 @@
 """MedQA (USMLE): JSON lines of the authors' archive (Jin et al., 2021).
 
 `questions/US/{train,dev,test}.jsonl` have five options, those of `questions/US/4_options/` four
-(`phrases_no_exclude_{split}.jsonl`). The folder given decides: its five-option files are taken unless
-it holds the four-option ones only.
+(`phrases_no_exclude_{split}.jsonl`). The folder given decides: its five-option files are taken
+unless it holds the four-option ones only.
 """
 
 from __future__ import annotations

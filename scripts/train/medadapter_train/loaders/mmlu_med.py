@@ -1,4 +1,4 @@
-"""MMLU's six medical subjects: CSV without header, `question,A,B,C,D,answer` (Hendrycks et al., 2021).
+"""MMLU's six medical subjects: CSV, no header, `question,A,B,C,D,answer` (Hendrycks et al., 2021).
 
 Files `<subject>_{dev,val,test}.csv`. The five dev questions a subject are MMLU's own examples for
 prompts and stand in as the train split; there is no other.

@@ -1,8 +1,8 @@
 """PubMedQA, labelled part: `ori_pqal.json` and `test_ground_truth.json` (Jin et al., EMNLP 2019).
 
 The official test is the 500 whose PMIDs the ground truth lists. The other 500 are for training; the
-authors split them ten times for cross-validation (`pqal_fold<i>/{train,dev}_set.json`, made by their
-script): with the folder of one fold, train and validation are that fold's.
+authors split them ten times for cross-validation (`pqal_fold<i>/{train,dev}_set.json`, made by
+their script): with the folder of one fold, train and validation are that fold's.
 """
 
 from __future__ import annotations
