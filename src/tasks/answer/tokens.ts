@@ -1,6 +1,6 @@
 /**
  * Cuts an LLM's text into folded words, marks and line ends. Written by hand, one pass, no regular
- * expressions: linear in any input, and equal to the Python twin (`answer_tokens.py`) to the token.
+ * expressions: linear in any input, and equal to the Python twin (`medadapter_train/answer/tokens.py`) to the token.
  * Markdown (`*`, `_`, backticks, `~`), dollar signs and LaTeX formatting leave no token.
  */
 
@@ -44,7 +44,8 @@ function pairs(from: string, to: string): [string, string][] {
 }
 
 /** The tokens of a text; never fails, whatever the text holds. */
-export function tokenize(source: string): Token[] {
+export function tokenize(text: string): Token[] {
+  const source = text.replace(/[\r\v\f\u0080-\uffff]/g, simplify);
   const tokens: Token[] = [];
   let at = 0;
   let glued = false;
@@ -76,7 +77,7 @@ interface Piece {
 }
 
 function pieceAt(source: string, at: number): Piece {
-  const sign = simplify(source[at] ?? "");
+  const sign = source[at] ?? "";
   if (isWordSign(sign)) return wordAt(source, at);
   if (sign === "\n") return piece("line", "\n", at + 1, "none");
   if (sign === "\\") return commandAt(source, at);
@@ -107,12 +108,12 @@ function wordAt(source: string, start: number): Piece {
   const word: string[] = [];
   let at = start;
   for (; at < source.length; at += 1) {
-    const sign = simplify(source[at] ?? "");
-    const apostrophe = sign === "'" && isWordSign(simplify(source[at + 1] ?? " "));
+    const sign = source[at] ?? "";
+    const apostrophe = sign === "'" && isWordSign(source[at + 1] ?? " ");
     if (!isWordSign(sign) && !apostrophe) break;
     word.push(fold(sign));
   }
-  const first = simplify(source[start] ?? "");
+  const first = source[start] ?? "";
   const capital = fold(first) !== first || isDigit(first);
   return { kind: "word", text: word.join(""), capital, joins: "both", end: at };
 }
@@ -133,7 +134,11 @@ function commandAt(source: string, at: number): Piece {
 function tagAt(source: string, at: number): Piece | null {
   const closing = source[at + 1] === "/";
   const next = closing ? at + 2 : at + 1;
-  const rest = source.slice(next, next + 12).toLowerCase();
+  const rest = source
+    .slice(next, next + 12)
+    .split("")
+    .map(fold)
+    .join("");
   for (const tag of tags) {
     if (!rest.startsWith(tag)) continue;
     let end = next + tag.length;
