@@ -24,6 +24,9 @@ LAYOUT = 1
 HEADER_BYTES = 128
 COLUMNS = 8  # columns of a packed panel
 DEPTH = 4  # inputs that one dot instruction sums
+# Four products meet in one i16 sum of the engine's second kernel (`assembly/dot.ts`), activations
+# go to 127: positive weights among the four may add up to 258, negative ones to -258.
+FOUR_AT_MOST = 258
 
 Floats = npt.NDArray[np.float32]
 Bytes8 = npt.NDArray[np.int8]
@@ -50,6 +53,28 @@ def quantize_rows(x: Floats) -> tuple[Bytes8, Floats]:
     return q, scale.astype(np.float32)
 
 
+def quantize_columns(weight: Floats) -> tuple[Bytes8, Floats]:
+    """Like `quantize_rows` for `weight` `[outputs, inputs]`, with larger steps for the few outputs
+    (13 % of MiniLM's, by 9 % on average) in which four large weights would meet in one sum."""
+    q, scale = quantize_rows(weight)
+    while True:
+        excess = _largest_four(q) / FOUR_AT_MOST
+        over = excess > 1
+        if not over.any():
+            return q, scale
+        scale[over] *= np.maximum(excess[over], 1.002).astype(np.float32)
+        q[over] = np.rint(weight[over] / scale[over, None]).astype(np.int8)
+
+
+def _largest_four(q: Bytes8) -> Floats:
+    """By output, the greatest sum of one sign among inputs {0,1,4,5} or {2,3,6,7} of any eight."""
+    fours = q.astype(np.float32).reshape(len(q), -1, 2, 2, 2)  # [output, eight, step, pair, inputs]
+    positive = np.maximum(fours, 0).sum(axis=(2, 4)).reshape(len(q), -1).max(axis=1)
+    negative = np.maximum(-fours, 0).sum(axis=(2, 4)).reshape(len(q), -1).max(axis=1)
+    largest: Floats = np.maximum(positive, negative)
+    return largest
+
+
 def pack_linear(weight: Floats, bias: Floats) -> bytes:
     """Packs a linear layer, `weight` `[outputs, inputs]` as torch keeps it.
 
@@ -59,7 +84,7 @@ def pack_linear(weight: Floats, bias: Floats) -> bytes:
     outputs, inputs = weight.shape
     if outputs % COLUMNS or inputs % COLUMNS:
         raise ValueError(f"linear layer {outputs} x {inputs}: both must be multiples of {COLUMNS}")
-    q, scale = quantize_rows(weight)
+    q, scale = quantize_columns(weight)
     sums = (q.astype(np.int64).sum(axis=1) * scale.astype(np.float64)).astype(np.float32)
     panels = q.reshape(outputs // COLUMNS, COLUMNS, inputs // DEPTH, DEPTH).transpose(0, 2, 1, 3)
     parts: list[bytes] = []

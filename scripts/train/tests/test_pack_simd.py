@@ -16,6 +16,7 @@ from medadapter_train.pack_simd import (
     pack_encoder,
     pack_linear,
     pack_ranker,
+    quantize_columns,
     quantize_rows,
 )
 
@@ -43,6 +44,20 @@ def test_linear_layer_reads_back_from_its_panels() -> None:
         np.testing.assert_allclose(q * scale[:, None], weight[columns], atol=scale.max() * 0.501)
         np.testing.assert_allclose(sums, q.sum(axis=1) * scale, rtol=1e-6)
         np.testing.assert_array_equal(biases, bias[columns])
+
+
+def test_no_four_weights_overflow_the_sum_in_which_they_meet() -> None:
+    weight = np.random.default_rng(3).normal(size=(8, 64)).astype(np.float32)
+    weight[0, [8, 9, 12, 13]] = 9.0  # all four in one sum
+    weight[1, [10, 11, 14, 15]] = -9.0
+    weight[2] = 0
+    weight[2, [8, 9, 10, 11]] = 9.0  # two in each of two sums: no reason to give up precision
+    q, scale = quantize_columns(weight)
+    assert q[0, [8, 9, 12, 13]].sum() <= 258
+    assert q[0, 8] == 64
+    assert q[1, [10, 11, 14, 15]].sum() >= -258
+    assert q[2, 8] == 127
+    np.testing.assert_allclose(q * scale[:, None], weight, atol=scale.max() * 0.501)
 
 
 def test_header_says_the_dimensions_and_the_size() -> None:

@@ -3,7 +3,8 @@
  * softmax to bytes, weighted sum over both blocks of values. The tiles are those of `gemm.ts`.
  */
 import { inverseSums, round8, scores, weights } from "./arena";
-import { dot } from "./dot";
+import { dot, onesOf } from "./dot";
+import { splatLane0, splatLane1, splatLane2, splatLane3 } from "./lanes";
 import { headWidth } from "./model";
 import { keyStepsAt, valueStepsAt, valuesAt } from "./pack";
 import { exponentials, rowMaxima } from "./softmax";
@@ -17,7 +18,7 @@ function scoreKeys<V>(
   panels: i32,
   out: usize,
 ): void {
-  const ones = i16x8.splat(1);
+  const ones = onesOf<V>();
   const qEnd = q + <usize>(headWidth << 2);
   for (let panel = 0; panel < panels; panel++) {
     let c00 = v128.load32_splat(record, 16);
@@ -31,18 +32,19 @@ function scoreKeys<V>(
     for (let at = q; at < qEnd; at += 16) {
       const k0 = v128.load(keys);
       const k1 = v128.load(keys, 16);
-      let x = v128.load32_splat(at);
-      c00 = dot<V>(c00, x, k0, ones);
-      c01 = dot<V>(c01, x, k1, ones);
-      x = v128.load32_splat(at, 4);
-      c10 = dot<V>(c10, x, k0, ones);
-      c11 = dot<V>(c11, x, k1, ones);
-      x = v128.load32_splat(at, 8);
-      c20 = dot<V>(c20, x, k0, ones);
-      c21 = dot<V>(c21, x, k1, ones);
-      x = v128.load32_splat(at, 12);
-      c30 = dot<V>(c30, x, k0, ones);
-      c31 = dot<V>(c31, x, k1, ones);
+      const x = v128.load(at);
+      const x0 = splatLane0(x);
+      c00 = dot<V>(c00, x0, k0, ones);
+      c01 = dot<V>(c01, x0, k1, ones);
+      const x1 = splatLane1(x);
+      c10 = dot<V>(c10, x1, k0, ones);
+      c11 = dot<V>(c11, x1, k1, ones);
+      const x2 = splatLane2(x);
+      c20 = dot<V>(c20, x2, k0, ones);
+      c21 = dot<V>(c21, x2, k1, ones);
+      const x3 = splatLane3(x);
+      c30 = dot<V>(c30, x3, k0, ones);
+      c31 = dot<V>(c31, x3, k1, ones);
       keys += 32;
     }
     const s0 = v128.load(steps);
@@ -73,7 +75,7 @@ function weighValues<V>(
   out: usize,
   add: bool,
 ): void {
-  const ones = i16x8.splat(1);
+  const ones = onesOf<V>();
   let c00 = i32x4.splat(0);
   let c01 = i32x4.splat(0);
   let c10 = i32x4.splat(0);
@@ -83,36 +85,23 @@ function weighValues<V>(
   let c30 = i32x4.splat(0);
   let c31 = i32x4.splat(0);
   while (w < wEnd) {
-    let v0 = v128.load(v);
-    let v1 = v128.load(v, 16);
-    let x = v128.load32_splat(w);
-    c00 = dot<V>(c00, v0, x, ones);
-    c01 = dot<V>(c01, v1, x, ones);
-    x = v128.load32_splat(w, 4);
-    c10 = dot<V>(c10, v0, x, ones);
-    c11 = dot<V>(c11, v1, x, ones);
-    x = v128.load32_splat(w, 8);
-    c20 = dot<V>(c20, v0, x, ones);
-    c21 = dot<V>(c21, v1, x, ones);
-    x = v128.load32_splat(w, 12);
-    c30 = dot<V>(c30, v0, x, ones);
-    c31 = dot<V>(c31, v1, x, ones);
-    v0 = v128.load(v, 32);
-    v1 = v128.load(v, 48);
-    x = v128.load32_splat(w, 16);
-    c00 = dot<V>(c00, v0, x, ones);
-    c01 = dot<V>(c01, v1, x, ones);
-    x = v128.load32_splat(w, 20);
-    c10 = dot<V>(c10, v0, x, ones);
-    c11 = dot<V>(c11, v1, x, ones);
-    x = v128.load32_splat(w, 24);
-    c20 = dot<V>(c20, v0, x, ones);
-    c21 = dot<V>(c21, v1, x, ones);
-    x = v128.load32_splat(w, 28);
-    c30 = dot<V>(c30, v0, x, ones);
-    c31 = dot<V>(c31, v1, x, ones);
-    w += 32;
-    v += 64;
+    const v0 = v128.load(v);
+    const v1 = v128.load(v, 16);
+    const x = v128.load(w);
+    const x0 = splatLane0(x);
+    c00 = dot<V>(c00, v0, x0, ones);
+    c01 = dot<V>(c01, v1, x0, ones);
+    const x1 = splatLane1(x);
+    c10 = dot<V>(c10, v0, x1, ones);
+    c11 = dot<V>(c11, v1, x1, ones);
+    const x2 = splatLane2(x);
+    c20 = dot<V>(c20, v0, x2, ones);
+    c21 = dot<V>(c21, v1, x2, ones);
+    const x3 = splatLane3(x);
+    c30 = dot<V>(c30, v0, x3, ones);
+    c31 = dot<V>(c31, v1, x3, ones);
+    w += 16;
+    v += 32;
   }
   const s0 = v128.load(steps);
   const s1 = v128.load(steps, 16);

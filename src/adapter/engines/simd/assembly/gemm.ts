@@ -9,7 +9,8 @@
  * - output: f32 panels `[rows/4][n/4][4 rows][4 columns]`, so that everything that follows works
  *   on four rows at once and reads memory straight on.
  */
-import { dot } from "./dot";
+import { dotTwice, onesOf } from "./dot";
+import { splatLane0, splatLane1, splatLane2, splatLane3 } from "./lanes";
 
 /** Bytes of one packed panel of 8 columns with `k` inputs. */
 export function panelBytes(k: i32): i32 {
@@ -35,7 +36,7 @@ export function gemm<V>(
   k: i32,
   out: usize,
 ): void {
-  const ones = i16x8.splat(1);
+  const ones = onesOf<V>();
   const aBytes = <usize>(k << 2);
   const outBytes = <usize>(n << 4);
   const wBytes = <usize>panelBytes(k);
@@ -56,36 +57,24 @@ export function gemm<V>(
       let c21 = i32x4.splat(0);
       let c30 = i32x4.splat(0);
       let c31 = i32x4.splat(0);
-      // At most 13 vectors alive here: more would spill (16 registers on x86).
+      // Six loads, each of a whole vector: workerd checks bounds at every one, so that loading the
+      // four rows' bytes one by one took longer than spreading them from a register does. More than
+      // 15 vectors alive would spill.
       while (ap < end) {
-        let w0 = v128.load(wp);
-        let w1 = v128.load(wp, 16);
-        let x = v128.load32_splat(ap);
-        c00 = dot<V>(c00, w0, x, ones);
-        c01 = dot<V>(c01, w1, x, ones);
-        x = v128.load32_splat(ap, 4);
-        c10 = dot<V>(c10, w0, x, ones);
-        c11 = dot<V>(c11, w1, x, ones);
-        x = v128.load32_splat(ap, 8);
-        c20 = dot<V>(c20, w0, x, ones);
-        c21 = dot<V>(c21, w1, x, ones);
-        x = v128.load32_splat(ap, 12);
-        c30 = dot<V>(c30, w0, x, ones);
-        c31 = dot<V>(c31, w1, x, ones);
-        w0 = v128.load(wp, 32);
-        w1 = v128.load(wp, 48);
-        x = v128.load32_splat(ap, 16);
-        c00 = dot<V>(c00, w0, x, ones);
-        c01 = dot<V>(c01, w1, x, ones);
-        x = v128.load32_splat(ap, 20);
-        c10 = dot<V>(c10, w0, x, ones);
-        c11 = dot<V>(c11, w1, x, ones);
-        x = v128.load32_splat(ap, 24);
-        c20 = dot<V>(c20, w0, x, ones);
-        c21 = dot<V>(c21, w1, x, ones);
-        x = v128.load32_splat(ap, 28);
-        c30 = dot<V>(c30, w0, x, ones);
-        c31 = dot<V>(c31, w1, x, ones);
+        const x = v128.load(ap);
+        const y = v128.load(ap, 16);
+        const a0 = v128.load(wp);
+        const a1 = v128.load(wp, 16);
+        const b0 = v128.load(wp, 32);
+        const b1 = v128.load(wp, 48);
+        c00 = dotTwice<V>(c00, a0, splatLane0(x), b0, splatLane0(y), ones);
+        c01 = dotTwice<V>(c01, a1, splatLane0(x), b1, splatLane0(y), ones);
+        c10 = dotTwice<V>(c10, a0, splatLane1(x), b0, splatLane1(y), ones);
+        c11 = dotTwice<V>(c11, a1, splatLane1(x), b1, splatLane1(y), ones);
+        c20 = dotTwice<V>(c20, a0, splatLane2(x), b0, splatLane2(y), ones);
+        c21 = dotTwice<V>(c21, a1, splatLane2(x), b1, splatLane2(y), ones);
+        c30 = dotTwice<V>(c30, a0, splatLane3(x), b0, splatLane3(y), ones);
+        c31 = dotTwice<V>(c31, a1, splatLane3(x), b1, splatLane3(y), ones);
         ap += 32;
         wp += 64;
       }
