@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast, get_args
 
 from medadapter_train.collect import Collected, Job, Policy, collect, recall
 from medadapter_train.cost import Bill, Estimate, Prices, estimate
@@ -26,6 +26,8 @@ from medadapter_train.service_errors import ConfigError, GenerateError
 from medadapter_train.tasks import Task, render_prompt, task_by_id
 from medadapter_train.writers import Writer
 
+Backend = Literal["openai", "local"]
+
 
 @dataclass(frozen=True, slots=True)
 class LlmSettings:
@@ -36,7 +38,7 @@ class LlmSettings:
     """
 
     model: str
-    backend: Literal["openai", "local"] = "openai"
+    backend: Backend = "openai"
     base_url: str = "http://127.0.0.1:8788/v1"
     api_key_env: str = ""
     temperature: float = 0.7
@@ -64,6 +66,14 @@ class LlmSettings:
         """A hash of what decides the texts: a journal of other texts is not gone on with."""
         parts = [self.backend, self.model, self.temperature, self.top_p, self.max_tokens, self.seed]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def check_backend(name: str) -> Backend:
+    """The backend of that name. Raises `ConfigError` unknown_backend."""
+    for backend in get_args(Backend):
+        if backend == name:
+            return cast("Backend", backend)
+    raise ConfigError("unknown_backend", "a backend is openai or local")
 
 
 def make_writer(settings: LlmSettings) -> Writer:

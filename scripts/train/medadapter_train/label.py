@@ -73,10 +73,12 @@ def label(
     task: str | None = None,
     judge: LlmSettings | None = None,
     human: Path | None = None,
+    min_kappa: float | None = None,
 ) -> Labelled:
     """Label the candidates of `source` (as `generate` writes it) and write a candidate file.
 
-    `human` is a JSONL file of `{"id", "cid", "correct"}` by people, for the agreement. Questions
+    `human` is a JSONL file of `{"id", "cid", "correct"}` by people, for the agreement; under
+    `min_kappa` nothing is written (`DataError` judge_disagrees). Questions
     without gold are left out and counted. Raises `DataError`: no_gold (there is none at all),
     no_candidates, unknown_task, human_unmatched; `ConfigError` judge_missing (free text and no
     judge); those of `collect`.
@@ -95,6 +97,10 @@ def label(
         raise DataError("no_gold", f"{source.name}: no question has a gold answer and a label")
     if human is not None:
         result.agreement = _agreement(human, classes)
+        kappa = result.agreement.kappa
+        if min_kappa is not None and (kappa is None or kappa < min_kappa):
+            found = "undefined" if kappa is None else f"{kappa:.3f}"
+            raise DataError("judge_disagrees", f"kappa with people is {found}, under {min_kappa:g}")
     write_jsonl(out, labelled)
     return result
 

@@ -10,18 +10,18 @@ from medadapter_train.errors import TrainError
 
 
 class GenerateError(TrainError):
-    """Candidates are missing: the LLM refused, failed or was stopped (exit code 6)."""
-
-    exit_code = 6
-
-
-class PublishError(TrainError):
-    """Nothing was published, or a channel was not moved (exit code 7)."""
+    """Candidates are missing: the LLM refused, failed or was stopped (exit code 7)."""
 
     exit_code = 7
 
 
-class ConfigError(TrainError):
-    """The configuration file is unusable (exit code 8)."""
+class PublishError(TrainError):
+    """Nothing was published, or a channel was not moved (exit code 8)."""
 
     exit_code = 8
+
+
+class ConfigError(TrainError):
+    """The configuration file is unusable (exit code 9)."""
+
+    exit_code = 9

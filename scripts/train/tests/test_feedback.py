@@ -10,7 +10,7 @@ import pytest
 
 from medadapter_train.data import parse_record
 from medadapter_train.errors import DataError
-from medadapter_train.feedback import feedback_files, read_feedback
+from medadapter_train.feedback import feedback_files, read_feedback, write_feedback
 
 YES_NO = {"yes": "yes", "no": "no"}
 ABC = {"A": "iron", "B": "zinc", "C": "copper"}
@@ -125,3 +125,19 @@ def test_a_folder_of_files_is_read_and_an_empty_one_is_an_error(tmp_path: Path) 
         feedback_files(str(tmp_path), tmp_path, None)
     (tmp_path / "a.jsonl").write_text("{}\n")
     assert feedback_files(str(tmp_path), tmp_path, None) == [tmp_path / "a.jsonl"]
+
+
+def test_a_tenant_must_be_named_and_an_empty_harvest_writes_nothing(tmp_path: Path) -> None:
+    place, out = tmp_path / "f.jsonl", tmp_path / "out.jsonl"
+    place.write_text(json.dumps(entry()) + "\n")
+    for tenant, everyone, kind in (
+        (None, False, "tenant_missing"),
+        ("clinic", True, "tenant_missing"),
+        ("another", False, "no_feedback"),
+    ):
+        with pytest.raises(DataError) as caught:
+            write_feedback(str(place), out, tenant, all_tenants=everyone)
+        assert caught.value.kind == kind
+        assert not out.exists()
+    assert len(write_feedback(str(place), out, None, all_tenants=True).records) == 1
+    assert len(out.read_text().splitlines()) == 1

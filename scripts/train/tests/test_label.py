@@ -134,6 +134,16 @@ def test_agreement_with_people_is_measured_on_what_they_labelled(tmp_path: Path)
     assert found.low < 0.95
 
 
+def test_a_judge_that_people_disagree_with_labels_nothing(tmp_path: Path) -> None:
+    source, out = files(tmp_path, question())
+    human = tmp_path / "human.jsonl"
+    write_jsonl(human, [{"id": "1", "cid": str(c), "correct": c == 1} for c in range(4)])
+    with pytest.raises(DataError) as caught:
+        label(source, out, human=human, min_kappa=0.6)
+    assert caught.value.kind == "judge_disagrees"
+    assert not out.exists()
+
+
 def test_people_cannot_label_what_is_not_there(tmp_path: Path) -> None:
     source, out = files(tmp_path, question())
     human = tmp_path / "human.jsonl"
