@@ -35,7 +35,7 @@ export function answer(ask: Ask, parts: AnswerParts): AsyncGenerator<AnswerEvent
   // Ends the LLM's calls and the scoring, whoever stops first: client, reader or fault.
   const stop = new AbortController();
   const signal = AbortSignal.any([parts.signal, stop.signal]);
-  const scoring = new Scoring(parts.adapters, ask.question, signal, parts.waitUntil);
+  const scoring = new Scoring(parts.adapters, ask, signal, parts.waitUntil);
   return run(ask, parts, scoring, signal, () => {
     stop.abort();
     scoring.close();

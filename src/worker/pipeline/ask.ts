@@ -22,6 +22,8 @@ export interface Sampling {
 export interface Ask {
   readonly task: TaskSpec;
   readonly question: Question;
+  /** The field that held the question, for problems. */
+  readonly questionField: string;
   readonly messages: readonly ChatMessage[];
   readonly model: string;
   readonly k: number;

@@ -4,7 +4,7 @@
  */
 
 import type { Manifest } from "../../adapter/manifest.ts";
-import type { RankedQuestion, Ranker } from "../../adapter/ranker.ts";
+import type { OpenFailure, RankedQuestion, Ranker } from "../../adapter/ranker.ts";
 import type { Score } from "../../adapter/score.ts";
 import type { Option, Question } from "../../tasks/question.ts";
 import type { DegradedReason } from "../adapterFault.ts";
@@ -24,8 +24,15 @@ export interface ScoringFigures {
   readonly scoringMs: number;
 }
 
+/** What is scored against. */
+export interface ScoringAsk {
+  readonly question: Question;
+  /** The field that held the question, for problems. */
+  readonly questionField: string;
+}
+
 export class Scoring {
-  readonly #question: Question;
+  readonly #ask: ScoringAsk;
   readonly #signal: AbortSignal;
   readonly #startedAt = performance.now();
   #opening: Promise<void>;
@@ -43,13 +50,8 @@ export class Scoring {
    * Admits the question. Throws `Problem` where a loaded adapter refuses it.
    * @param signal ends waiting and scoring
    */
-  constructor(
-    adapters: AdapterHost,
-    question: Question,
-    signal: AbortSignal,
-    waitUntil: WaitUntil,
-  ) {
-    this.#question = question;
+  constructor(adapters: AdapterHost, ask: ScoringAsk, signal: AbortSignal, waitUntil: WaitUntil) {
+    this.#ask = ask;
     this.#signal = signal;
     const looking = adapters.look(waitUntil);
     const ranker = adapters.peek();
@@ -134,9 +136,9 @@ export class Scoring {
   }
 
   #open(ranker: Ranker): void {
-    const opened = ranker.open(this.#question, this.#signal);
+    const opened = ranker.open(this.#ask.question, this.#signal);
     if (!opened.ok) {
-      this.#refused = problemOf(opened.failure);
+      this.#refused = problemOf(opened.failure, this.#ask.questionField);
       return;
     }
     this.#ranker = ranker;
@@ -149,13 +151,13 @@ export class Scoring {
   }
 }
 
-function problemOf(failure: { kind: string; retryAfterSeconds?: number }): Problem {
+function problemOf(failure: OpenFailure, questionField: string): Problem {
   switch (failure.kind) {
     case "question_too_long":
-      return fieldProblem("question_too_long", "question");
+      return fieldProblem("question_too_long", questionField);
     case "overloaded":
-      return new Problem("overloaded", { retryAfterSeconds: failure.retryAfterSeconds ?? 2 });
-    default:
+      return new Problem("overloaded", { retryAfterSeconds: failure.retryAfterSeconds });
+    case "retired":
       // The version was swapped out between two lines: the caller's retry meets the new one.
       return new Problem("overloaded", { retryAfterSeconds: 1 });
   }

@@ -54,6 +54,7 @@ function readAsk(body: ReturnType<typeof AnswerRequest.parse>, config: Config): 
   return {
     task,
     question,
+    questionField: "question",
     messages: renderPrompt(task, question),
     model: readModel(body.model, config),
     k: body.k,

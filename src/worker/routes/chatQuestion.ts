@@ -1,6 +1,8 @@
 /** From a chat request to a question: the last user message, its options and context; what is not supported is named. */
 
+import { questionFromText } from "../../tasks/fromText.ts";
 import type { ChatMessage, Question } from "../../tasks/question.ts";
+import { taskById } from "../../tasks/registry.ts";
 import type { Config } from "../env.ts";
 import {
   type Ask,
@@ -13,7 +15,6 @@ import {
 import { fieldProblem } from "../problems.ts";
 import type { ChatBody } from "../schemas/chat.ts";
 import { DEFAULT_K, DEFAULT_MAX_TOKENS, toOptions } from "../schemas/shared.ts";
-import { questionFromText } from "./fromTextStub.ts";
 
 const fields = {
   task: "medadapter.task",
@@ -43,6 +44,7 @@ export function readChat(body: ChatBody, config: Config): Ask {
   return {
     task,
     question,
+    questionField: "messages",
     messages: promptAfter(messages, task, question),
     model,
     k,
@@ -54,7 +56,7 @@ export function readChat(body: ChatBody, config: Config): Ask {
 
 /** What the caller says in `medadapter` stands above what the text seems to say. */
 function readQuestion(text: string, extras: NonNullable<ChatBody["medadapter"]>): Question {
-  const found = questionFromText(text);
+  const found = questionFromText(text, taskById(extras.task ?? ""));
   const context = extras.context?.toWellFormed() ?? found.context;
   if (!extras.options) return { ...found, context };
   // The options may stand in the text as well; then they are not a part of the question twice.

@@ -63,7 +63,12 @@ export const postRerank: RouteHandler<typeof rerankRoute, AppEnv> = async (c) =>
     return { index, text, answer };
   });
   const waitUntil = (work: Promise<unknown>) => c.executionCtx.waitUntil(work);
-  const scoring = new Scoring(c.get("parts").adapters, question, c.get("signal"), waitUntil);
+  const scoring = new Scoring(
+    c.get("parts").adapters,
+    { question, questionField: "query" },
+    c.get("signal"),
+    waitUntil,
+  );
   const work = scoreAll(scoring, question.options, labelled).finally(() => scoring.close());
   waitUntil(work.catch(() => {}));
   const ranked = (await work).sort((a, b) => b.score.logit - a.score.logit || a.index - b.index);
