@@ -1,5 +1,5 @@
 /** `npm start`, under Node 22: start everything, ask one question over HTTP, show the answer, serve until Ctrl-C. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { freePort, tryPort } from "../lib/ports.ts";
@@ -23,14 +23,14 @@ async function workerPort(options: StartOptions): Promise<number> {
   return options.port;
 }
 
+/** A path the user named, from where npm was called; the defaults are named from the repository's root. */
+function userPath(path: string): string {
+  const called = resolve(process.env.INIT_CWD ?? process.cwd(), path);
+  return existsSync(called) ? called : resolve(root, path);
+}
+
 function readQuestion(file: string): { body: string; question: string } {
-  const path = resolve(process.env.INIT_CWD ?? process.cwd(), file);
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch {
-    text = readFileSync(join(root, file), "utf8");
-  }
+  const text = readFileSync(userPath(file), "utf8");
   const parsed: unknown = JSON.parse(text);
   const question =
     typeof parsed === "object" && parsed !== null && "question" in parsed
@@ -67,7 +67,7 @@ async function main(): Promise<number> {
       process.once(name, () => done("interrupted"));
   });
   const work = (async () => {
-    const stack = await startStack(root, await workerPort(options), say);
+    const stack = await startStack(root, userPath(options.bundle), await workerPort(options), say);
     say("Asking the sample question ...");
     return { stack, answer: await ask(stack, body) };
   })();

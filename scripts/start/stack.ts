@@ -42,11 +42,13 @@ async function answers(url: string): Promise<boolean> {
 }
 
 /**
+ * @param bundle absolute path of the adapter bundle to serve
  * @param port the Worker's port
  * @param say progress, one line at a time
  */
 export async function startStack(
   root: string,
+  bundle: string,
   port: number,
   say: (line: string) => void,
 ): Promise<Stack> {
@@ -57,7 +59,7 @@ export async function startStack(
 
   say("Putting the shipped adapter into local R2 ...");
   await seedAdapter({
-    bundleDir: join(root, "models", "mini"),
+    bundleDir: bundle,
     persistTo: join(root, state, "state"),
     configPath: join(root, "wrangler.toml"),
     channel: "stable",
