@@ -93,7 +93,7 @@ export class QuestionUnderWay implements RankedQuestion {
       const logit = (await engine.score(this.#prefix, input)) as Logit;
       if (this.#ended.signal.aborted) return aborted;
       const probability = probabilityOf(logit, calibration);
-      return ok({ logit, probability, truncated: input.truncated });
+      return ok({ logit, probability, truncated: input.truncated, tokens: input.ids.length });
     } catch (error) {
       return this.#failure(error);
     }

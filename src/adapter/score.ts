@@ -14,6 +14,8 @@ export interface Score {
   readonly probability: Probability;
   /** The candidate was over budget and its text was cut in the middle. */
   readonly truncated: boolean;
+  /** Tokens of the candidate that the encoder read. */
+  readonly tokens: number;
 }
 
 /** 1 / (1 + exp(-x)), without overflow for large negative x. */

@@ -1,4 +1,5 @@
 /** A question goes in over HTTP, a ranked answer comes out: wrangler dev, R2, the adapter, an LLM over HTTP. */
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { seedAdapter } from "../../scripts/lib/seed.mjs";
@@ -169,6 +170,26 @@ describe("POST /v1/answer", () => {
   });
 });
 
+describe("more requests than can be held at once", () => {
+  it("are refused at once with Retry-After, and the others answered", async () => {
+    const recorded = recordings("mcq");
+    const asked = Array.from({ length: 44 }, (_, at) => {
+      const one = recorded[at % recorded.length];
+      if (one === undefined) throw new Error("no recordings");
+      return answer({ ...ask(one), k: 1 });
+    });
+    const answers = await Promise.all(asked);
+    const refused = answers.filter(({ status }) => status === 503);
+    expect(refused.length).toBeGreaterThan(0);
+    for (const { headers, body } of refused) {
+      expect(headers.get("retry-after")).toMatch(/^\d+$/);
+      expect(body).toMatchObject({ code: "overloaded" });
+    }
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(44 - refused.length);
+    expect((await answer({ ...ask(recording("mcq")), k: 1 })).status).toBe(200);
+  });
+});
+
 describe("POST /v1/rerank", () => {
   const body = () => {
     const { question, options, context, candidates } = recording("pubmedqa");
@@ -229,5 +250,22 @@ describe("GET", () => {
         "/v1/rerank",
       ].sort(),
     );
+  });
+});
+
+describe("the Worker's log", () => {
+  it("has a line for each request and no word of question, options, context or candidates", () => {
+    const log = readFileSync(worker.log, "utf8");
+    const lines = log.split("\n").filter((line) => line.startsWith('{"event":"request"'));
+    expect(lines.length).toBeGreaterThan(30);
+    expect(lines.some((line) => JSON.parse(line).scored === 8)).toBe(true);
+    for (const { question, context, options, candidates } of recordings()) {
+      const texts = [question, context ?? "", ...Object.values(options ?? {})];
+      for (const text of [...texts, ...candidates.map((one) => one.text)]) {
+        if (text.length > 12) expect(log).not.toContain(text.slice(0, 40));
+      }
+    }
+    expect(log).not.toContain("zinc");
+    expect(log).not.toContain("furthermore");
   });
 });

@@ -17,6 +17,7 @@ const LOAD_WAIT_MS = 20_000;
 export interface ScoringFigures {
   /** Tokens that the encoder read. */
   readonly tokens: number;
+  /** Candidates that the encoder scored. */
   readonly scored: number;
   /** From the start until the question was encoded; null where it was not. */
   readonly prefixMs: number | null;
@@ -42,8 +43,9 @@ export class Scoring {
   #degraded: DegradedReason | null = null;
   #prefixMs: number | null = null;
   #scoringMs = 0;
-  #scored = 0;
-  #tokens = 0;
+  /** Equal candidates share one score: it was computed, and counts, once. */
+  readonly #scores = new Set<Score>();
+  #prefixTokens = 0;
   #closed = false;
 
   /**
@@ -86,8 +88,8 @@ export class Scoring {
 
   get figures(): ScoringFigures {
     return {
-      tokens: this.#tokens,
-      scored: this.#scored,
+      tokens: [...this.#scores].reduce((sum, score) => sum + score.tokens, this.#prefixTokens),
+      scored: this.#scores.size,
       prefixMs: this.#prefixMs,
       scoringMs: this.#scoringMs,
     };
@@ -112,7 +114,7 @@ export class Scoring {
     const result = ready.ok ? await this.#session.score({ answer, text }) : ready;
     this.#scoringMs += performance.now() - began;
     if (result.ok) {
-      this.#scored += 1;
+      this.#scores.add(result.value);
       return result.value;
     }
     if (result.failure.kind === "aborted") {
@@ -146,7 +148,7 @@ export class Scoring {
     void opened.value.ready.then((ready) => {
       if (!ready.ok) return;
       this.#prefixMs = performance.now() - this.#startedAt;
-      this.#tokens += opened.value.prefixTokens;
+      this.#prefixTokens = opened.value.prefixTokens;
     });
   }
 }
