@@ -1,0 +1,89 @@
+/** What `npm run keys -- ...` understands. */
+import { parseArgs } from "node:util";
+import { KEY_ID, KeyWish } from "../../src/worker/auth/keyRecord.ts";
+import { SCOPES } from "../../src/worker/auth/scopes.ts";
+
+export const usage = `npm run keys -- create --tenant T --scopes ${SCOPES.slice(0, 2).join(",")} [--adapters mini] [--quota N]
+npm run keys -- list
+npm run keys -- revoke ID
+  --tenant T      lower-case letters, digits and hyphens
+  --scopes S,S    of: ${SCOPES.join(", ")}
+  --adapters A,A  the only adapters it may use (default: all that its tenant may)
+  --quota N       requests a calendar month (default: no limit)
+  --local         the keys of \`npm start\` and \`wrangler dev\` (default)
+  --remote        the deployed Worker's keys (wrangler must be logged in)
+  --persist-to D  where local state lies (default: .wrangler/state)
+  --json          machine-readable output`;
+
+export type Command =
+  | { readonly kind: "create"; readonly wish: KeyWish }
+  | { readonly kind: "list" }
+  | { readonly kind: "revoke"; readonly id: string }
+  | { readonly kind: "help" };
+
+export interface KeysOptions {
+  readonly command: Command;
+  readonly remote: boolean;
+  readonly json: boolean;
+  readonly persistTo: string;
+}
+
+/** @throws Error with one line for the user */
+export function readOptions(argv: readonly string[]): KeysOptions {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    allowPositionals: true,
+    options: {
+      tenant: { type: "string" },
+      scopes: { type: "string" },
+      adapters: { type: "string" },
+      quota: { type: "string" },
+      local: { type: "boolean", default: false },
+      remote: { type: "boolean", default: false },
+      "persist-to": { type: "string", default: ".wrangler/state" },
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", default: false, short: "h" },
+    },
+  });
+  if (values.local && values.remote) throw new Error("--local and --remote exclude each other");
+  const command: Command = values.help ? { kind: "help" } : readCommand(positionals, values);
+  const { remote, json } = values;
+  return { command, remote, json, persistTo: values["persist-to"] };
+}
+
+interface WishFlags {
+  readonly tenant?: string | undefined;
+  readonly scopes?: string | undefined;
+  readonly adapters?: string | undefined;
+  readonly quota?: string | undefined;
+}
+
+function readCommand([name, id, ...more]: readonly string[], flags: WishFlags): Command {
+  if (more.length > 0) throw new Error("too many arguments: see --help");
+  if (name === "create" && id === undefined) return { kind: "create", wish: readWish(flags) };
+  if (name === "list" && id === undefined) return { kind: "list" };
+  if (name === "revoke" && id !== undefined) {
+    if (!KEY_ID.test(id)) throw new Error("revoke wants a key's id: 16 hexadecimal digits");
+    return { kind: "revoke", id };
+  }
+  throw new Error("say create, list or revoke ID: see --help");
+}
+
+const faults: Readonly<Record<string, string>> = {
+  tenant: "--tenant must be a name of lower-case letters, digits and hyphens",
+  scopes: `--scopes must be of: ${SCOPES.join(", ")}`,
+  adapters: "--adapters must be names, separated by commas",
+  quota: "--quota must be a whole number of requests a month",
+};
+
+function readWish({ tenant, scopes, adapters, quota }: WishFlags): KeyWish {
+  const wish = KeyWish.safeParse({
+    tenant,
+    scopes: scopes?.split(","),
+    adapters: adapters?.split(",") ?? null,
+    quota: quota === undefined ? null : Number(quota),
+  });
+  if (wish.success) return wish.data;
+  const field = String(wish.error.issues[0]?.path[0]);
+  throw new Error(faults[field] ?? "the key's wishes are not valid: see --help");
+}
