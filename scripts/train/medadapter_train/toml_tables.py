@@ -79,8 +79,9 @@ def _value(hint: Any, raw: Any, where: str) -> Any:
 
 
 def to_toml(name: str, values: dict[str, Any]) -> str:
-    """One table as TOML text. Lists of tables become inline tables; None is left out."""
-    lines = [f"[{name}]"]
+    """One table as TOML text ("": before all tables). Lists of tables become inline tables; None is
+    left out."""
+    lines = [f"[{name}]"] if name else []
     lines += [f"{key} = {_toml(value)}" for key, value in values.items() if value is not None]
     return "\n".join(lines) + "\n"
 

@@ -1,0 +1,142 @@
+"""The one file of a whole run: which stages there are and with which settings.
+
+`[train]`, `[bundle]` and `[[provenance]]` are those of `medadapter-train train` and `export`; the
+tables here are what `run` adds. `medadapter-train init` writes a commented example.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from medadapter_train.generate import LlmSettings
+from medadapter_train.service_errors import ConfigError
+from medadapter_train.toml_tables import read_toml, table
+
+_TABLES = frozenset(
+    {
+        "run",
+        "generate",
+        "label",
+        "feedback",
+        "train",
+        "bundle",
+        "provenance",
+        "calibrate",
+        "evaluate",
+        "publish",
+    }
+)
+
+
+@dataclass(frozen=True)
+class RunTable:
+    """`folder` holds everything the run makes; `candidates` the candidate files there are already.
+
+    `launch`: words before the training command, e.g. `["accelerate", "launch", "--multi_gpu"]`.
+    `choose`: choose the checkpoint on validation questions (40 are needed); without, the newest.
+    """
+
+    folder: str
+    candidates: str = ""
+    choose: bool = True
+    launch: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class GenerateTable:
+    """One set to generate: a question file in, a candidate file `set` out."""
+
+    questions: str
+    set: str
+    llm: LlmSettings
+    k: int = 8
+    task: str = ""
+    min_candidates: int | None = None
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """How generated candidates are labelled. `judge` is needed for free text only."""
+
+    judge: LlmSettings | None = None
+    human: str = ""
+    min_kappa: float | None = None
+
+
+@dataclass(frozen=True)
+class FeedbackTable:
+    """Feedback as one more set. `place` is a file, a folder or `s3://bucket/prefix`."""
+
+    place: str
+    tenant: str = ""
+    all_tenants: bool = False
+    set: str = "feedback.jsonl.gz"
+    per_round: float = 1.0
+
+
+@dataclass(frozen=True)
+class FitTable:
+    """Share of the questions that a stage works on, and the sets (default: those of `[train]`)."""
+
+    split: str
+    sets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PublishTable:
+    """Where the bundle goes. Without this table nothing is published."""
+
+    channel: str = ""
+    endpoint: str = ""
+    bucket: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """A whole run. `base` is the folder that relative paths of the file start from."""
+
+    run: RunTable
+    generate: tuple[GenerateTable, ...]
+    label: LabelTable
+    feedback: FeedbackTable | None
+    train: dict[str, Any]
+    bundle: dict[str, Any]
+    provenance: list[Any]
+    calibrate: FitTable
+    evaluate: FitTable
+    publish: PublishTable | None
+    base: Path
+
+    def path(self, name: str) -> Path:
+        """A path of the file, from the file's own folder."""
+        return self.base / name
+
+
+def load_run(path: Path) -> RunConfig:
+    """Read and check a run's file. Raises `ConfigError` config_missing, bad_config."""
+    raw = read_toml(path)
+    for name in raw:
+        if name not in _TABLES:
+            raise ConfigError("bad_config", f"[{name}]: unknown table")
+    if "run" not in raw or "train" not in raw:
+        raise ConfigError("bad_config", f"{path.name}: the tables [run] and [train] are needed")
+    sets = raw.get("generate", [])
+    if not isinstance(sets, list):
+        raise ConfigError("bad_config", "[[generate]]: written with two brackets, one a set")
+    feedback, publish = raw.get("feedback"), raw.get("publish")
+    return RunConfig(
+        run=table(RunTable, raw["run"], "run"),
+        generate=tuple(table(GenerateTable, t, f"generate[{i}]") for i, t in enumerate(sets)),
+        label=table(LabelTable, raw.get("label", {}), "label"),
+        feedback=None if feedback is None else table(FeedbackTable, feedback, "feedback"),
+        train=raw["train"],
+        bundle=raw.get("bundle", {}),
+        provenance=raw.get("provenance", []),
+        calibrate=table(FitTable, {"split": "validation", **raw.get("calibrate", {})}, "calibrate"),
+        evaluate=table(FitTable, {"split": "test", **raw.get("evaluate", {})}, "evaluate"),
+        publish=None if publish is None else table(PublishTable, publish, "publish"),
+        base=path.resolve().parent,
+    )
