@@ -42,7 +42,8 @@ def load_base(base: str) -> BertModel:
         raise ModelError("base_missing", "the base model could not be loaded") from error
     if not isinstance(model, BertModel):
         raise ModelError("base_kind", "the base model is not a BERT encoder")
-    return model.float()
+    model.float()  # type: ignore[no-untyped-call]
+    return model
 
 
 def load_tokenizer(base: str) -> Tokenizer:

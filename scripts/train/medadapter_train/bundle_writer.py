@@ -88,9 +88,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise ModelError("bundle_damaged", "manifest.json: unknown schema")
     for entry in raw.get("files", []):
         file = folder / entry["path"]
-        if not file.is_file() or (
-            hashlib.sha256(file.read_bytes()).hexdigest() != entry["sha256"]
-        ):
+        if not file.is_file() or (hashlib.sha256(file.read_bytes()).hexdigest() != entry["sha256"]):
             raise ModelError("bundle_damaged", f"{entry['path']}: missing or altered")
     return raw
 

@@ -1,42 +1,30 @@
-"""`medadapter-train COMMAND`: thin commands over the stages."""
+"""`medadapter-train COMMAND`: the program's table of contents."""
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
-from pathlib import Path
-from typing import Annotated
 
 import typer
 
+from medadapter_train import cli_data, cli_model, cli_publish, cli_run
 from medadapter_train.errors import TrainError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+cli_data.register(app)
+cli_model.register(app)
+cli_publish.register(app)
+cli_run.register(app)
 
 
 @app.callback()
 def _setup() -> None:
     """From labelled LLM candidates to a published adapter bundle."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-
-
-@app.command()
-def train(
-    config: Annotated[Path, typer.Argument(help="TOML file with a [train] table")],
-    out: Annotated[Path, typer.Option(help="folder of the run; resumed when it holds one")],
-    data: Annotated[str, typer.Option(help="folder of the candidate files")] = "",
-) -> None:
-    """Train an adapter on labelled candidates."""
-    from dataclasses import replace
-
-    from medadapter_train.config import load_config
-    from medadapter_train.train import Trainer
-
-    settings = load_config(config)
-    if data:
-        settings = replace(settings, data_folder=data)
-    Trainer(settings, out).run()
+    for noisy in ("httpx2", "transformers", "datasets", "ort_format_model"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 
 
 def main() -> None:
@@ -46,6 +34,10 @@ def main() -> None:
     except TrainError as error:
         print(f"error: {error.kind}: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as error:
+        # A full or read-only disk, a folder without permission: say which, not where.
+        print(f"error: system: {error.strerror or 'input or output failed'}", file=sys.stderr)
+        sys.exit(9)
 
 
 if __name__ == "__main__":

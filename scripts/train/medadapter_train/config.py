@@ -13,7 +13,9 @@ from medadapter_train.errors import TrainError
 
 @dataclass(frozen=True)
 class SourceSet:
-    """One candidate file. `per_round` is how often its questions come in a round (0.25: a quarter)."""
+    """One candidate file. `per_round` is how often its questions come in a round (0.25: a
+    quarter).
+    """
 
     file: str
     per_round: float = 1.0
@@ -44,6 +46,7 @@ class TrainConfig:
     threads: int = 2
     validate_every: int = 1600
     checkpoint_every: int = 400
+    keep: int = 8
     validate_per_set: int = 40
     validate_sets: list[str] = field(default_factory=list)
 

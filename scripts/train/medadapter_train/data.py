@@ -1,8 +1,8 @@
 """Candidate files: one question a line with an LLM's candidates and their outcome labels.
 
 Format: `../../../docs/data.md`. Files are JSON lines, plain or gzip, read as a stream: memory does
-not grow with the file. Option letters of sets whose options read yes / no / maybe become those words
-(template: label equals text), as the service itself names them.
+not grow with the file. Option letters of sets whose options read yes / no / maybe become those
+words (template: label equals text), as the service itself names them.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Record:
 
     @property
     def closed(self) -> bool:
-        """Whether labels are words (yes, no, ...) and not letters of this question's own options."""
+        """Whether labels are words (yes, no, ...) and not letters for the options."""
         return bool(self.options) and all(k.lower() == v.lower() for k, v in self.options)
 
 
@@ -72,7 +72,9 @@ def read_records(path: Path) -> Iterator[Record]:
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError("truncated_gzip", f"{path.name}: damaged after line {line}") from error
     except json.JSONDecodeError as error:
-        raise DataError("bad_json", f"{path.name}:{line}: not JSON (column {error.colno})") from None
+        raise DataError(
+            "bad_json", f"{path.name}:{line}: not JSON (column {error.colno})"
+        ) from None
     if line == 0:
         raise DataError("empty_file", f"{path.name}: no records")
 
@@ -131,9 +133,7 @@ def _options(raw: Any, where: str) -> tuple[tuple[tuple[str, str], ...], dict[st
     return tuple((str(k), text) for k, text in raw.items()), {}
 
 
-def _candidate(
-    raw: Any, rename: dict[str, str], labels: frozenset[str], where: str
-) -> Candidate:
+def _candidate(raw: Any, rename: dict[str, str], labels: frozenset[str], where: str) -> Candidate:
     if not isinstance(raw, dict) or not isinstance(raw.get("text"), str):
         raise DataError("bad_record", f"{where}: field text is missing")
     answer = raw.get("answer")

@@ -1,8 +1,10 @@
 """Golden files: what Python computes, for the TypeScript tests to reproduce.
 
-`tokenizer.golden.jsonl`: `{text, ids}`. `template.golden.jsonl`: `{name, question, options, context,
-answer, text, prefix: {ids, truncated} | {error}, candidate: {ids, truncated}}`. All texts are the
-project's own.
+`tokenizer.golden.jsonl`: `{text, ids}`. `template.golden.jsonl`: `{name, question, options,
+context, answer, text, prefix: {ids, truncated} | {error}, candidate: {ids, truncated}}`. All texts
+are the project's own. `logits.golden.jsonl`: recorded questions of `examples/recorded` with the
+logits of torch in float32 and of the bundle's int8 graph. `selector.golden.json`: cases with the
+decision and the probabilities that `src/adapter/select` must reproduce.
 """
 
 from __future__ import annotations

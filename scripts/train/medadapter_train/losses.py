@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True, slots=True)
 class LossWeights:
-    """`pure` scales questions whose candidates are all right or all wrong: nothing to rank there."""
+    """`pure` scales questions whose candidates are all right or all wrong."""
 
     bce: float = 1.0
     listwise: float = 0.5
@@ -31,6 +31,6 @@ def ranking_loss(logits: Tensor, labels: Tensor, weights: LossWeights) -> Tensor
 
 
 def listwise_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """ListNet's top-one cross-entropy (Cao et al., ICML 2007): right candidates share the target."""
+    """ListNet's top-one cross-entropy (Cao et al., ICML 2007); the right share the target."""
     target = labels / labels.sum()
     return -(target * torch.log_softmax(logits, dim=0)).sum()

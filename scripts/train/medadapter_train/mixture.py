@@ -1,8 +1,9 @@
 """Which question comes when: an endless, seeded stream of rounds over sets of unequal weight.
 
 A round holds each set's questions `per_round` times (a quarter of them for 0.25, other ones in the
-next round), shuffled together, so that small sets may be seen often without a phase of their own. The
-stream depends on nothing but seed and data: a resumed or prolonged run goes on where it stopped.
+next round), shuffled together, so that small sets may be seen often without a phase of their own.
+The stream depends on nothing but seed and data: a resumed or prolonged run goes on where it
+stopped.
 """
 
 from __future__ import annotations
@@ -72,8 +73,9 @@ def draw_candidates(row: Row, most: int, rng: random.Random) -> list[int]:
     return chosen
 
 
-def mask_ids(ids: Sequence[int], share: float, mask: int, keep: frozenset[int],
-             rng: random.Random) -> list[int]:
+def mask_ids(
+    ids: Sequence[int], share: float, mask: int, keep: frozenset[int], rng: random.Random
+) -> list[int]:
     """Some tokens hidden: the regulariser here (dropout on CPU costs half of the throughput)."""
     if share == 0:
         return list(ids)

@@ -2,15 +2,16 @@
 
 A question's prefix is encoded once; each candidate's tokens attend to the prefix and to their own
 candidate, and candidates never see each other. Training packs one question with its candidates and
-computes the block mask's non-zero blocks only (prefix x prefix, candidate x prefix+candidate), which
-is the same arithmetic as one dense masked attention at a fraction of the work. The paper's (arXiv
-2405.03000, section 3) cross-encoder scores `question + candidate` anew for each candidate.
+computes the block mask's non-zero blocks only (prefix x prefix, candidate x prefix+candidate),
+which is the same arithmetic as one dense masked attention at a fraction of the work. The paper's
+(arXiv 2405.03000, section 3) cross-encoder scores `question + candidate` anew for each candidate.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -31,9 +32,7 @@ class Packed:
     lengths: Tensor
 
     def to(self, device: torch.device) -> Packed:
-        return Packed(
-            self.prefix.to(device), self.candidates.to(device), self.lengths.to(device)
-        )
+        return Packed(self.prefix.to(device), self.candidates.to(device), self.lengths.to(device))
 
     @classmethod
     def of(cls, prefix: Sequence[int], candidates: Sequence[Sequence[int]]) -> Packed:
@@ -79,19 +78,21 @@ class PrefixRanker(nn.Module):
         x = self._embed(ids, types, positions)
         bias = x.new_zeros(count, 1, 1, t).masked_fill(~valid[:, None, None, :], -1e4)
         for layer in self.bert.encoder.layer[:-1]:
-            x = self._layer(layer, x, p, tokens, (count, t), bias)
+            x = self._layer(cast(BertLayer, layer), x, p, tokens, (count, t), bias)
         firsts = packed.lengths.cumsum(0) - packed.lengths + p
-        h = self._last_layer(self.bert.encoder.layer[-1], x, p, tokens, (count, t), bias, firsts)
+        h = self._last_layer(
+            cast(BertLayer, self.bert.encoder.layer[-1]), x, p, tokens, (count, t), bias, firsts
+        )
         return self.score_head(h)
 
     def score_head(self, h: Tensor) -> Tensor:
         """[..., hidden] -> [...] logits: w2 . tanh(W1 h + b1) + b2."""
-        return self.out(torch.tanh(self.dense(h))).squeeze(-1).float()
+        return cast(Tensor, self.out(torch.tanh(self.dense(h))).squeeze(-1).float())
 
     def _embed(self, ids: Tensor, types: Tensor, positions: Tensor) -> Tensor:
         e = self.bert.embeddings
         x = e.word_embeddings(ids) + e.token_type_embeddings(types)
-        x = e.LayerNorm(x + e.position_embeddings(positions))
+        x = cast(Tensor, e.LayerNorm(x + e.position_embeddings(positions)))
         # The residual stream in the autocast type: half the memory traffic of a float32 one.
         kind = ids.device.type
         return x.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else x
@@ -176,4 +177,4 @@ class PrefixRanker(nn.Module):
         joined = layer.attention.output
         x = joined.LayerNorm(x + joined.dense(attended))
         inner = F.gelu(layer.intermediate.dense(x))
-        return layer.output.LayerNorm(x + layer.output.dense(inner))
+        return cast(Tensor, layer.output.LayerNorm(x + layer.output.dense(inner)))

@@ -1,8 +1,9 @@
 """One ONNX graph for both halves of prefix sharing, its int8 form and the `.ort` file.
 
-Inputs `ids [1,t]`, `type_ids [1,t]` (int64), `past [layers,2,heads,p,d]` (float32); outputs
-`score [1]`, `present [layers,2,heads,t,d]`: keys and values of the new tokens alone. p = 0 encodes a
-prefix. In the last layer only the first token's query is computed: its output is all that is pooled.
+Inputs `ids [1,t]`, `type_ids [1,t]` (int64), `past [layers,2,heads,p,d]` (float32); outputs `score
+[1]`, `present [layers,2,heads,t,d]`: keys and values of the new tokens alone. p = 0 encodes a
+prefix. In the last layer only the first token's query is computed: its output is all that is
+pooled.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import shutil
 import tempfile
 import warnings
 from pathlib import Path
+from typing import cast
 
 import onnx
 import torch
@@ -45,7 +47,7 @@ class ServingGraph(nn.Module):
         layers = r.bert.encoder.layer
         presents = []
         for i, layer in enumerate(layers):
-            x, present = self._layer(layer, x, past[i], last=i == len(layers) - 1)
+            x, present = self._layer(cast(BertLayer, layer), x, past[i], last=i == len(layers) - 1)
             presents.append(present)
         return r.score_head(x[:, 0]), torch.stack(presents)
 
@@ -58,7 +60,9 @@ class ServingGraph(nn.Module):
         q = self._heads(own.query(x)) * self.ranker.scale
         keys, values = torch.cat([past[0], k], 1), torch.cat([past[1], v], 1)
         attended = (q @ keys.transpose(-1, -2)).softmax(-1) @ values
-        attended = attended.transpose(0, 1).reshape(1, -1, self.ranker.heads * self.ranker.head_size)
+        attended = attended.transpose(0, 1).reshape(
+            1, -1, self.ranker.heads * self.ranker.head_size
+        )
         joined = layer.attention.output
         x = joined.LayerNorm(x + joined.dense(attended))
         inner = F.gelu(layer.intermediate.dense(x))
@@ -73,9 +77,7 @@ def export_float(ranker: PrefixRanker, path: Path) -> None:
     """Write the float32 graph."""
     ranker = ranker.float().eval()
     ids = torch.tensor([[1, 2, 3, 4, 5]])
-    past = torch.zeros(
-        len(ranker.bert.encoder.layer), 2, ranker.heads, 7, ranker.head_size
-    )
+    past = torch.zeros(len(ranker.bert.encoder.layer), 2, ranker.heads, 7, ranker.head_size)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         torch.onnx.export(

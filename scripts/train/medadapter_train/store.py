@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from datasets import Dataset, Features, Sequence as Seq, Value, disable_progress_bars
+from datasets import Dataset, Features, Value, disable_progress_bars
+from datasets import Sequence as Seq
 
 from medadapter_train.data import Record, read_records
 from medadapter_train.errors import DataError, TrainError
@@ -87,12 +88,18 @@ class TokenStore:
                     _rows,
                     features=_FEATURES,
                     cache_dir=str(scratch / "cache"),
-                    gen_kwargs={"paths": [str(p) for p in paths], "share": share, "encoder": encoder},
+                    gen_kwargs={
+                        "paths": [str(p) for p in paths],
+                        "share": share,
+                        "encoder": encoder,
+                    },
                     fingerprint=key,
                 )
             except Exception as error:
                 cause = _data_error(error)
-                raise cause if cause is not None else error
+                if cause is None:
+                    raise
+                raise cause from None
             if len(dataset) == 0:
                 raise DataError("empty_share", f"no question falls in the {share} share")
             dataset.save_to_disk(str(scratch / "rows"))

@@ -1,8 +1,9 @@
 """Text to token ids: template `medadapter-1` with its truncation rules.
 
-The TypeScript twin is `src/adapter/template.ts`; both reproduce `test/fixtures/template.golden.jsonl`.
-A prefix is `[CLS] question options [SEP] context [SEP]`, a candidate `[CLS] answer [SEP] text [SEP]`.
-Only the context and the candidate's text are ever cut, in their middle.
+The TypeScript twin is `src/adapter/template.ts`; both reproduce
+`test/fixtures/template.golden.jsonl`. A prefix is `[CLS] question options [SEP] context [SEP]`, a
+candidate `[CLS] answer [SEP] text [SEP]`. Only the context and the candidate's text are ever cut,
+in their middle.
 """
 
 from __future__ import annotations

@@ -125,7 +125,10 @@ class Trainer:
         return self.best
 
     def _one_step(self) -> float:
-        c, weights = self.config, LossWeights(self.config.bce, self.config.listwise, self.config.pure)
+        c, weights = (
+            self.config,
+            LossWeights(self.config.bce, self.config.listwise, self.config.pure),
+        )
         self.wrapped.train()
         for group in self.optimizer.param_groups:
             group["lr"] = group["initial_lr"] * self.rate(self.step)
@@ -165,8 +168,7 @@ class Trainer:
     def _validate(self) -> None:
         if not self.accelerator.is_main_process:
             return
-        name = f"step-{self.step:05d}.safetensors"
-        save_weights(self.out / "weights" / name, self.model.state_dict())
+        name = self._keep_weights()
         if self.held_out is None:
             return
         self.model.eval()
@@ -179,8 +181,21 @@ class Trainer:
             self.best = gain
             (self.out / "best.json").write_text(json.dumps({"weights": name, "gain": gain}))
 
+    def _keep_weights(self) -> str:
+        """The weights alone, for a later choice and average; the newest few and the best stay."""
+        folder = self.out / "weights"
+        name = f"step-{self.step:05d}.safetensors"
+        save_weights(folder / name, self.model.state_dict())
+        best = self.out / "best.json"
+        kept = json.loads(best.read_text())["weights"] if best.is_file() else None
+        for old in sorted(folder.glob("step-*.safetensors"))[: -self.config.keep]:
+            if old.name != kept:
+                old.unlink()
+        return name
+
     def _save(self) -> None:
         if self.accelerator.is_main_process:
+            self._keep_weights()
             save_state(
                 self.out / "checkpoint.pt",
                 {

@@ -1,0 +1,162 @@
+"""Everything that is fitted on held-out questions goes into the manifest here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medadapter_train.abstention import abstention_entry
+from medadapter_train.adaptive import fit_threshold
+from medadapter_train.errors import DataError
+from medadapter_train.fit import fit_platt
+from medadapter_train.fit_selector import FEATURE_NAMES, fit_group
+from medadapter_train.metrics import calibration_error
+from medadapter_train.scoring import Scored
+from medadapter_train.select import majority
+
+TARGET_ERRORS = (0.05, 0.10, 0.20)
+LEAST_QUESTIONS = 40
+MAIN_LLM_SHARE = 0.7
+KINDS = ((True, "closed"), (False, "closed"), (False, "lettered"), (True, "lettered"))
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """A scored held-out question; `key` is its normalised text's hash (split.question_key).
+
+    `reduced`: scored without the context it has, so that this kind of question is fitted as well;
+    no figure is reported of those.
+    """
+
+    scored: Scored
+    key: str
+    reduced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """The manifest's fitted `fields`, and a `report` of the fit, by cross-validation."""
+
+    fields: dict[str, Any]
+    report: dict[str, Any]
+
+
+def fold_key(key: str) -> int:
+    """A number for the folds that does not follow the split's own use of the hash."""
+    return int(hashlib.sha256(f"fold/{key}".encode()).hexdigest()[:12], 16)
+
+
+def calibrate(held_out: Sequence[HeldOut]) -> Calibrated:
+    """Fit candidate probability, selector, confidence, abstention and stopping rule.
+
+    Raises `DataError` too_few_questions, one_class.
+    """
+    usable = [h for h in held_out if h.scored.logits is not None]
+    genuine = [h.scored for h in usable if not h.reduced]
+    if len(genuine) < LEAST_QUESTIONS:
+        raise DataError(
+            "too_few_questions", f"{len(genuine)} held-out questions; {LEAST_QUESTIONS} are needed"
+        )
+    calibration = _platt(genuine)
+    groups: list[dict[str, Any]] = []
+    pulls: dict[str, float] = {}
+    confidences = np.full(len(usable), np.nan)
+    right = np.zeros(len(usable))
+    for context, kind in KINDS:
+        members = [i for i, h in enumerate(usable) if _is_kind(h.scored, context, kind)]
+        if len(members) < LEAST_QUESTIONS:
+            continue
+        part = [usable[i] for i in members]
+        keys = [fold_key(h.key) for h in part]
+        scored = [h.scored for h in part]
+        fitted = fit_group(scored, keys, calibration, context=context, kind=kind)
+        groups.append(fitted.entry)
+        pulls[f"{'context' if context else 'no context'}, {kind}"] = fitted.pull
+        own = np.array(members)[fitted.questions]
+        confidences[own], right[own] = fitted.confidences, fitted.right
+    if not groups:
+        raise DataError("too_few_questions", "no kind of question has enough held-out questions")
+    fields: dict[str, Any] = {
+        "calibration": calibration,
+        "selector": {"features": FEATURE_NAMES, "groups": groups},
+        "validatedOn": validated_pairs(genuine),
+    }
+    real = np.array([not h.reduced for h in usable]) & ~np.isnan(confidences)
+    fields["abstention"] = [
+        abstention_entry(confidences[real], right[real], target) for target in TARGET_ERRORS
+    ]
+    fields["adaptiveK"] = fit_threshold(genuine, fields)
+    report = {
+        "questions": len(genuine),
+        "pulls": pulls,
+        "ece_out_of_fold": calibration_error(confidences[real], right[real]),
+        "gain_out_of_fold": _gains([u.scored for u in usable], right, real),
+    }
+    return Calibrated(fields, report)
+
+
+def _is_kind(question: Scored, context: bool, kind: str) -> bool:
+    return (
+        bool(question.labels)
+        and question.has_context == context
+        and question.closed == (kind == "closed")
+    )
+
+
+def _gains(
+    questions: Sequence[Scored], right: NDArray[np.float64], real: NDArray[np.bool_]
+) -> dict[str, float]:
+    """By set, weighted vote less self-consistency on held-out questions, out of fold."""
+    by_set: dict[str, list[float]] = {}
+    for question, good, counts in zip(questions, right, real, strict=True):
+        if counts:
+            by_set.setdefault(question.set_name, []).append(float(good) - majority(question))
+    return {name: float(np.mean(values)) for name, values in by_set.items()}
+
+
+def _platt(questions: Sequence[Scored]) -> dict[str, Any]:
+    logits = np.concatenate([q.logits for q in questions if q.logits is not None])
+    right = np.concatenate([np.array(q.correct, dtype=np.float64) for q in questions])
+    if right.min() == right.max():
+        raise DataError("one_class", "held-out candidates are all right, or all wrong")
+    weight = np.concatenate([np.full(len(q.correct), 1 / len(q.correct)) for q in questions])
+    a, b = fit_platt(logits, right, weight)
+    return {"kind": "platt", "a": a, "b": b}
+
+
+_TASKS = {
+    "pubmedqa": "pubmedqa",
+    "bioasq": "bioasq",
+    "medmcqa": "medmcqa",
+    "medqa": "medqa",
+    "medqa5": "medqa",
+    "mmlu": "mmlu_med",
+}
+
+
+def task_of(set_name: str) -> str | None:
+    """The registry's task that a candidate file is of, by the words of its name."""
+    words = set_name.lower().split("_")
+    return next((_TASKS[w] for w in words if w in _TASKS), None)
+
+
+def validated_pairs(questions: Sequence[Scored]) -> list[dict[str, str]]:
+    """LLM and task of the sets that one LLM wrote at least 70 % of; a mixture of LLMs validates the
+    confidence for none of them alone."""
+    counts: dict[str, dict[str, int]] = {}
+    for q in questions:
+        own = counts.setdefault(q.set_name, {})
+        for model in q.models:
+            own[model] = own.get(model, 0) + 1
+    pairs = set()
+    for name, models in counts.items():
+        llm, most = max(models.items(), key=lambda item: item[1])
+        task = task_of(name)
+        if llm and task is not None and most >= MAIN_LLM_SHARE * sum(models.values()):
+            pairs.add((llm, task))
+    return [{"llm": llm, "task": task} for llm, task in sorted(pairs)]

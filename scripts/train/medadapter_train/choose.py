@@ -1,0 +1,84 @@
+"""Which of a run's checkpoints ships: the one that gains most over self-consistency on validation
+questions, with the selector cross-validated; an average of the last ones is a candidate as well."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from medadapter_train.calibrate import calibrate
+from medadapter_train.checkpoint import average_weights, load_weights, save_weights
+from medadapter_train.data import Record
+from medadapter_train.errors import ModelError, TrainError
+from medadapter_train.export import build_ranker
+from medadapter_train.held_out import held_out_questions
+from medadapter_train.model import Packed, PrefixRanker
+from medadapter_train.scoring import Scored, scored_of
+from medadapter_train.template import TextEncoder
+
+log = logging.getLogger("medadapter")
+
+
+class TorchScorer:
+    """Scores with the trained weights themselves, in bf16 as they were trained."""
+
+    def __init__(self, ranker: PrefixRanker, encoder: TextEncoder) -> None:
+        self.ranker, self.encoder = ranker, encoder
+
+    @torch.no_grad()
+    def score(self, record: Record) -> Scored:
+        encoder, options = self.encoder, record.options
+        try:
+            prefix = encoder.prefix(record.question, options, record.context).ids
+        except TrainError:
+            return scored_of(record, None)
+        texts = [encoder.candidate(options, c.answer, c.text).ids for c in record.candidates]
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            logits = self.ranker(Packed.of(prefix, texts))
+        return scored_of(record, np.asarray(logits.numpy(), dtype=np.float64))
+
+
+def candidates_of(run: Path, last: int) -> dict[str, dict[str, Tensor]]:
+    """The last checkpoints' weights by name, with their averages over 2 to `last`."""
+    files = sorted((run / "weights").glob("step-*.safetensors"))
+    if not files:
+        raise ModelError("weights_missing", f"{run.name}: no checkpoint in weights/")
+    found = {f.stem: load_weights(f) for f in files[-2:]}
+    for count in range(2, min(last, len(files)) + 1):
+        found[f"average-of-last-{count}"] = average_weights(files[-count:])
+    return found
+
+
+def choose(run: Path, base: str, data: Sequence[Path], last: int = 4) -> dict[str, Any]:
+    """Score every candidate on the validation share; write `best.safetensors` and `choice.json`."""
+    encoder = TextEncoder.load(run / "tokenizer.json")
+    best: tuple[float, str] = (float("-inf"), "")
+    report: dict[str, Any] = {}
+    for name, weights in candidates_of(run, last).items():
+        scorer = TorchScorer(build_ranker(base, weights), encoder)
+        result = calibrate(held_out_questions(scorer, data, "validation", reduced=False)).report
+        gain = float(np.mean(list(result["gain_out_of_fold"].values())))
+        report[name] = {"macro_gain": gain, **result}
+        log.info("%s: macro gain %+.4f %s", name, gain, result["gain_out_of_fold"])
+        if gain > best[0]:
+            best = (gain, name)
+            save_weights(run / "best.safetensors", weights)
+            save_weights(run / "best" / "model.safetensors", simd_names(weights))
+        text = json.dumps({"best": best[1], "candidates": report}, indent=1)
+        (run / "choice.json").write_text(text)
+    return {"best": best[1], "macro_gain": best[0]}
+
+
+def simd_names(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The names that `pack_simd.pack_encoder` reads: HF's, and `head.W1 b1 w2 b2`."""
+    named = {k: v for k, v in weights.items() if k.startswith("bert.")}
+    named["head.W1"], named["head.b1"] = weights["dense.weight"], weights["dense.bias"]
+    named["head.w2"], named["head.b2"] = weights["out.weight"][0], weights["out.bias"][0]
+    return named

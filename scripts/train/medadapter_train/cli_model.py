@@ -1,0 +1,172 @@
+"""Commands of the model's own stages: train, choose, export, calibrate, evaluate, golden."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from medadapter_train.errors import TrainError
+
+DataFiles = Annotated[list[Path], typer.Option("--data", help="candidate file; may be repeated")]
+BundleFolder = Annotated[Path, typer.Option(help="bundle folder")]
+Threads = Annotated[int, typer.Option(help="threads of onnxruntime")]
+ConfigFile = Annotated[Path, typer.Argument(help="TOML file with a [train] table")]
+RunFolder = Annotated[Path, typer.Option(help="folder of the training run")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    for command in (train, choose, export, calibrate, evaluate, golden):
+        app.command()(command)
+
+
+def train(
+    config: ConfigFile,
+    out: Annotated[Path, typer.Option(help="folder of the run; resumed when it holds one")],
+    data: Annotated[str, typer.Option(help="folder of the candidate files")] = "",
+) -> None:
+    """Train an adapter on labelled candidates."""
+    from medadapter_train.config import load_config
+    from medadapter_train.train import Trainer
+
+    settings = load_config(config)
+    if data:
+        settings = replace(settings, data_folder=data)
+    Trainer(settings, out).run()
+
+
+def choose(
+    run: RunFolder,
+    data: DataFiles,
+    last: Annotated[int, typer.Option(help="average up to so many last checkpoints")] = 4,
+    threads: Annotated[int, typer.Option(help="threads of torch")] = 2,
+) -> None:
+    """Choose a run's checkpoint, or an average of the last, on the validation share."""
+    import torch
+
+    from medadapter_train.choose import choose as pick
+
+    torch.set_num_threads(threads)
+    base = json.loads((run / "config.json").read_text())["base"]
+    typer.echo(json.dumps(pick(run, base, data, last)))
+
+
+def export(
+    config: ConfigFile,
+    out: Annotated[Path, typer.Option(help="folder of the bundle; replaced when it is there")],
+    run: Annotated[Path | None, typer.Option(help="run folder with best.safetensors")] = None,
+    weights: Annotated[Path | None, typer.Option(help="weights (safetensors) instead")] = None,
+    version: Annotated[str, typer.Option(help="version in the manifest")] = "",
+    untrained: Annotated[bool, typer.Option(help="a random head: for tests only")] = False,
+) -> None:
+    """Write the bundle: graph, int8, .ort, tokenizer, manifest, model card."""
+    from medadapter_train.checkpoint import load_weights
+    from medadapter_train.config import load_config
+    from medadapter_train.export import build_ranker, export_bundle
+    from medadapter_train.provenance import load_request
+
+    settings = load_config(config)
+    if weights is None and run is not None:
+        weights = run / "best.safetensors"
+    if weights is None and not untrained:
+        raise TrainError("no_weights", "give --run or --weights")
+    request = load_request(config, settings, run)
+    if version:
+        request = replace(request, version=version)
+    tensors = None if weights is None else load_weights(weights)
+    parity = export_bundle(build_ranker(settings.base, tensors, settings.seed), request, out)
+    typer.echo(f"{out.name}: {parity}")
+
+
+def calibrate(
+    bundle: BundleFolder,
+    data: DataFiles,
+    split: Annotated[str, typer.Option(help="share to fit on: validation, all")] = "validation",
+    threads: Threads = 2,
+) -> None:
+    """Fit probabilities, selector, confidence, abstention and stopping rule into the manifest."""
+    from medadapter_train.bundle_writer import read_manifest, write_manifest
+    from medadapter_train.calibrate import calibrate as fit
+    from medadapter_train.held_out import check_split, held_out_questions
+    from medadapter_train.scoring import BundleScorer
+
+    manifest = read_manifest(bundle)
+    scorer = BundleScorer(bundle, threads)
+    check_split(split)
+    fitted = fit(held_out_questions(scorer, data, split, reduced=True))
+    training = {**manifest["training"], "calibration": fitted.report}
+    write_manifest(bundle, {**manifest, **fitted.fields, "training": training, "metrics": []})
+    typer.echo(json.dumps(fitted.report, indent=1))
+
+
+def evaluate(
+    bundle: BundleFolder,
+    data: DataFiles,
+    out: Annotated[Path | None, typer.Option("--json", help="write all figures here")] = None,
+    split: Annotated[str, typer.Option(help="all, test, validation, train")] = "all",
+    plots: Annotated[Path | None, typer.Option(help="write plots into this folder")] = None,
+    record: Annotated[bool, typer.Option(help="put the figures into manifest and card")] = False,
+    threads: Threads = 2,
+) -> None:
+    """Measure a bundle on candidate files, side by side with every baseline."""
+    from medadapter_train.bundle_writer import read_manifest
+    from medadapter_train.card import record_metrics
+    from medadapter_train.evaluate import evaluate_sets
+    from medadapter_train.held_out import check_split, score_file
+    from medadapter_train.report import table_of
+    from medadapter_train.scoring import BundleScorer
+
+    manifest = read_manifest(bundle)
+    scorer = BundleScorer(bundle, threads)
+    check_split(split)
+    by_set = {p.name: score_file(scorer, p, split) for p in data}
+    result = {"split": split, **evaluate_sets(by_set, manifest)}
+    Console(width=200).print(table_of(result))
+    if out is not None:
+        scratch = out.with_name(f".{out.name}.part")
+        scratch.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        scratch.replace(out)
+    if plots is not None:
+        from medadapter_train.plots import write_plots
+
+        write_plots(result, plots)
+    if record:
+        record_metrics(bundle, manifest, result)
+
+
+def golden(
+    bundle: BundleFolder,
+    out: Annotated[Path, typer.Option(help="folder of the golden files (test/fixtures)")],
+    weights: Annotated[Path | None, typer.Option(help="the bundle's weights, safetensors")] = None,
+    base: Annotated[str, typer.Option(help="the base of those weights")] = "minilm-l6",
+    recorded: Annotated[
+        list[Path] | None, typer.Option(help="recorded questions (examples/recorded/*.jsonl)")
+    ] = None,
+) -> None:
+    """Write the golden files that the TypeScript tests reproduce."""
+    from medadapter_train.bundle_writer import read_manifest
+    from medadapter_train.golden import template_rows, tokenizer_rows, write_lines
+    from medadapter_train.golden_scores import recorded_rows, selector_golden
+    from medadapter_train.template import TextEncoder
+
+    manifest = read_manifest(bundle)
+    encoder = TextEncoder.load(bundle / "tokenizer.json")
+    write_lines(out / "tokenizer.golden.jsonl", tokenizer_rows(encoder))
+    write_lines(out / "template.golden.jsonl", template_rows(encoder))
+    if manifest["selector"] is not None:
+        text = json.dumps(selector_golden(manifest), indent=1)
+        (out / "selector.golden.json").write_text(text + "\n", encoding="utf-8")
+    if weights is not None and recorded:
+        from medadapter_train.checkpoint import load_weights
+        from medadapter_train.export import build_ranker
+        from medadapter_train.onnx_engine import OnnxEngine
+
+        ranker = build_ranker(base, load_weights(weights))
+        engine = OnnxEngine(bundle / "adapter.ort")
+        rows = recorded_rows(sorted(recorded), encoder, ranker, engine)
+        write_lines(out / "logits.golden.jsonl", rows)

@@ -1,0 +1,182 @@
+"""Evaluation, always side by side: one sample, self-consistency, the best source, a ranker that
+sees only letter and vote, the adapter's rules, the oracle. Intervals are by question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medadapter_train.adaptive import curve
+from medadapter_train.errors import DataError
+from medadapter_train.fit import Choice, fit_choice
+from medadapter_train.metrics import (
+    area_under_curve,
+    best_source,
+    calibration_error,
+    interval,
+    raw_calibration_error,
+    reliability,
+    risk_coverage,
+    summary,
+)
+from medadapter_train.scoring import Scored
+from medadapter_train.select import best_of, feature_rows, majority, units_of, weighted_vote
+
+Floats = NDArray[np.float64]
+ADAPTIVE_REPEATS = 8
+
+
+def letter_vote(questions: Sequence[Scored], folds: int = 10) -> Floats:
+    """Right or not, by question, for a ranker of letter and vote share fitted by cross-validation
+    on these very questions: what is to be had without reading a word of the candidates.
+    """
+    labels = sorted({u.answer for q in questions for u in units_of(q, None)})
+    choices, rights = [], []
+    for q in questions:
+        units = units_of(q, None)
+        flags = np.array([float(u.correct) for u in units])
+        rights.append(flags)
+        if units:
+            own = np.array([[float(u.answer == label) for label in labels] for u in units])
+            rows = np.hstack([feature_rows(units, ["vote_share"]), own])
+            choices.append(Choice(rows, flags, 1.0))
+        else:
+            choices.append(Choice(np.zeros((0, 1 + len(labels))), flags, 1.0))
+    fold = np.random.default_rng(1).permutation(len(questions)) % folds
+    penalty = np.array([0.01, *([0.5] * len(labels))])
+    centre = np.array([4.0, *([0.0] * len(labels))])
+    values = np.zeros(len(questions))
+    for f in range(folds):
+        inside = [c for c, g in zip(choices, fold, strict=True) if g != f]
+        weights = fit_choice(inside, penalty, centre)
+        for i in np.flatnonzero(fold == f):
+            if len(rights[i]):
+                values[i] = rights[i][int(np.argmax(choices[i].features @ weights))]
+    return values
+
+
+def evaluate_set(questions: Sequence[Scored], manifest: dict[str, Any]) -> dict[str, Any]:
+    """All figures of one set."""
+    if not questions:
+        raise DataError("empty_file", "a file has no question in this share")
+    decisions = [weighted_vote(q, manifest) for q in questions]
+    per_question: dict[str, Floats] = {
+        "single": np.array([float(np.mean(q.correct)) for q in questions]),
+        "best_source": best_source([q.sources for q in questions], [q.correct for q in questions]),
+        "majority": np.array([majority(q) for q in questions]),
+        "letter_vote": letter_vote(questions),
+        "best_of": np.array([float(best_of(q, manifest)) for q in questions]),
+        "weighted_vote": np.array([float(d.correct) for d in decisions]),
+        "oracle": np.array([float(any(q.correct)) for q in questions]),
+    }
+    figures: dict[str, Any] = {k: float(v.mean()) for k, v in per_question.items()}
+    figures["intervals"] = {k: interval(v) for k, v in per_question.items()}
+    weighted = per_question["weighted_vote"]
+    for baseline in ("majority", "letter_vote", "single"):
+        diff = weighted - per_question[baseline]
+        figures[f"paired_vs_{baseline}"] = {"diff": float(diff.mean()), **interval(diff)}
+    parsed = [a is not None for q in questions for a in q.answers]
+    scored = [q for q in questions if q.logits is not None]
+    logits = np.concatenate([q.logits for q in scored if q.logits is not None])
+    labels = np.array([c for q in scored for c in q.correct])
+    sure = [(d.confidence, d.correct) for d in decisions if d.confidence is not None]
+    confidences = np.array([c for c, _ in sure])
+    right = np.array([float(r) for _, r in sure])
+    figures |= {
+        "parse_rate": float(np.mean(parsed)),
+        "unscored": len(questions) - len(scored),
+        "auc": area_under_curve(logits, labels),
+        "ece": calibration_error(confidences, right) if len(sure) else None,
+        "ece_raw": raw_calibration_error(confidences, right) if len(sure) else None,
+        "reliability": reliability(confidences, right) if len(sure) else [],
+        "risk_coverage": risk_coverage(confidences, right) if len(sure) else [],
+        "k_curve": k_curve(questions, manifest),
+        "adaptive_k": _adaptive(questions, manifest),
+        "confidences": [[round(float(c), 5), int(r)] for c, r in sure],
+    }
+    ordered = {"name": questions[0].set_name, "n": len(questions), **figures}
+    return summary(ordered)
+
+
+def k_curve(questions: Sequence[Scored], manifest: dict[str, Any]) -> list[dict[str, float]]:
+    """Weighted vote and self-consistency with 1, 2, ... random candidates (2 draws a question)."""
+    most = min(32, max(len(q.answers) for q in questions))
+    sizes = [k for k in (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 24, 32) if k <= most]
+    rng = np.random.default_rng(1)
+    rows = []
+    for k in sizes:
+        parts = [q.subset(rng.permutation(len(q.answers))[:k]) for q in questions for _ in range(2)]
+        rows.append(
+            {
+                "k": k,
+                "majority": float(np.mean([majority(p) for p in parts])),
+                "weighted_vote": float(
+                    np.mean([weighted_vote(p, manifest).correct for p in parts])
+                ),
+            }
+        )
+    return rows
+
+
+def _adaptive(questions: Sequence[Scored], manifest: dict[str, Any]) -> dict[str, float] | None:
+    rule = manifest.get("adaptiveK")
+    if rule is None or max(len(q.answers) for q in questions) < rule["first"] + 1:
+        return None
+    share, accuracy = curve(questions, manifest, rule["threshold"], ADAPTIVE_REPEATS, 1)
+    return {"candidate_share": share, "weighted_vote": accuracy}
+
+
+def evaluate_sets(by_set: dict[str, list[Scored]], manifest: dict[str, Any]) -> dict[str, Any]:
+    """The evaluation's JSON: every set, macro means, and what is pooled over all questions."""
+    datasets = [evaluate_set(questions, manifest) for questions in by_set.values()]
+    pooled = np.array([pair for d in datasets for pair in d["confidences"]]).reshape(-1, 2)
+    rules = [
+        "single",
+        "best_source",
+        "majority",
+        "letter_vote",
+        "best_of",
+        "weighted_vote",
+        "oracle",
+    ]
+    macro = {rule: float(np.mean([d[rule] for d in datasets])) for rule in rules}
+    for baseline in ("majority", "letter_vote", "single"):
+        macro[f"weighted_vs_{baseline}"] = macro["weighted_vote"] - macro[baseline]
+    surest = [_at(d, 0.6) - _at(d, 1.0) for d in datasets if d["risk_coverage"]]
+    if surest:
+        macro["surest_60_gain"] = float(np.mean(surest))
+    return {
+        "adapter": f"{manifest['name']} {manifest['version']}",
+        "datasets": datasets,
+        "macro": macro,
+        "pooled": _pooled(pooled[:, 0], pooled[:, 1], manifest) if len(pooled) else None,
+    }
+
+
+def _at(dataset: dict[str, Any], coverage: float) -> float:
+    return next(float(r["accuracy"]) for r in dataset["risk_coverage"] if r["coverage"] == coverage)
+
+
+def _pooled(confidences: Floats, right: Floats, manifest: dict[str, Any]) -> dict[str, Any]:
+    thresholds = []
+    for entry in manifest.get("abstention", []):
+        if entry["threshold"] is None:
+            thresholds.append({**entry, "measured_error": None, "measured_coverage": None})
+            continue
+        answered = confidences >= entry["threshold"]
+        error = float(1 - right[answered].mean()) if answered.any() else None
+        thresholds.append(
+            {**entry, "measured_error": error, "measured_coverage": float(answered.mean())}
+        )
+    return {
+        "n": len(right),
+        "ece": calibration_error(confidences, right),
+        "ece_raw": raw_calibration_error(confidences, right),
+        "reliability": reliability(confidences, right),
+        "risk_coverage": risk_coverage(confidences, right),
+        "abstention": thresholds,
+    }

@@ -1,0 +1,120 @@
+"""Golden files that hold scores: logits of the recorded examples, decisions of the selector.
+
+`logits.golden.jsonl`: `{id, candidates: [{index, torch, int8}]}` for questions of
+`examples/recorded`. `selector.golden.json`: `{calibration, selector, abstention, adaptiveK, cases:
+[{name, labels, closed, hasContext, candidates: [{answer, logit}], probabilities, winner, score,
+scores, confidence, bestOf, staysAhead}]}` with invented logits, for the manifest's fields given.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from medadapter_train.adaptive import leader_stays_ahead
+from medadapter_train.model import PrefixRanker
+from medadapter_train.onnx_engine import OnnxEngine
+from medadapter_train.parity import onnx_logits, torch_logits
+from medadapter_train.scoring import Scored
+from medadapter_train.select import decide, probabilities_of, units_of, weighted_vote
+from medadapter_train.template import TextEncoder
+
+CLOSED = ("yes", "no", "maybe")
+LETTERED = ("A", "B", "C", "D")
+MOST_CANDIDATES = 8
+
+
+def recorded_rows(
+    files: Sequence[Path], encoder: TextEncoder, ranker: PrefixRanker, engine: OnnxEngine
+) -> Iterator[dict[str, Any]]:
+    """Logits of the first 8 candidates of every recorded question."""
+    for path in files:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            raw = json.loads(line)
+            options = list((raw["options"] or {}).items())
+            prefix = encoder.prefix(raw["question"], options, raw["context"]).ids
+            texts = [
+                encoder.candidate(options, c["answer"], c["text"]).ids
+                for c in raw["candidates"][:MOST_CANDIDATES]
+            ]
+            pairs = [(prefix, ids) for ids in texts]
+            both = zip(torch_logits(ranker, pairs), onnx_logits(engine, pairs), strict=True)
+            candidates = [
+                {"index": i, "torch": round(float(t), 6), "int8": round(float(q), 6)}
+                for i, (t, q) in enumerate(both)
+            ]
+            yield {"id": raw["id"], "candidates": candidates}
+
+
+def _question(
+    labels: Sequence[str], has_context: bool, answers: Sequence[str | None], logits: Sequence[float]
+) -> Scored:
+    empty = ("",) * len(answers)
+    return Scored(
+        set_name="",
+        labels=tuple(labels),
+        closed=labels == CLOSED,
+        has_context=has_context,
+        gold="",
+        answers=tuple(answers),
+        correct=(False,) * len(answers),
+        sources=empty,
+        models=empty,
+        logits=np.array(logits, dtype=np.float64),
+    )
+
+
+def _cases() -> Iterator[tuple[str, Scored]]:
+    q = _question
+    yield "one candidate", q(CLOSED, True, ["yes"], [0.3])
+    yield "all agree", q(CLOSED, True, ["no"] * 5, [1.0, 0.2, -0.4, 2.2, 0.0])
+    yield "a tie of votes", q(CLOSED, True, ["yes", "no"], [0.5, 0.9])
+    yield "a tie in all", q(LETTERED, False, ["B", "A"], [0.5, 0.5])
+    yield "some unparsed", q(LETTERED, False, [None, "C", None, "D", "C"], [3, 0.1, 2, 1, 0])
+    yield "nothing parsed", q(LETTERED, False, [None, None], [1.0, 2.0])
+    yield "scores against votes", q(CLOSED, True, ["no"] * 4 + ["yes"], [-3, -3, -2, -3, 4])
+    yield "large logits", q(LETTERED, False, ["A", "B", "B"], [60.0, -60.0, 59.0])
+    yield "closed without context", q(CLOSED, False, ["yes", "maybe", "no"], [0.1, 0.2, 0.3])
+    yield "lettered with context", q(LETTERED, True, ["A", "B", "B"], [1.0, 0.2, 0.3])
+    rng = np.random.default_rng(20261123)
+    for number in range(40):
+        labels = CLOSED if number % 2 else LETTERED
+        count = int(rng.integers(2, 17))
+        choices: list[str | None] = [*labels, None]
+        answers = [choices[i] for i in rng.integers(0, len(choices), count)]
+        logits = [round(float(v), 4) for v in rng.normal(0, 1.5, count)]
+        yield f"random {number}", q(labels, number % 4 == 1, answers, logits)
+
+
+def selector_golden(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Decisions of a manifest's fitted fields on the cases above."""
+    fields = {k: manifest[k] for k in ("calibration", "selector", "abstention", "adaptiveK")}
+    return {**fields, "cases": [_case(name, q, manifest) for name, q in _cases()]}
+
+
+def _case(name: str, question: Scored, manifest: dict[str, Any]) -> dict[str, Any]:
+    assert question.logits is not None
+    decision = weighted_vote(question, manifest)
+    units = units_of(question, manifest["calibration"])
+    best = decide(units, [float(u.probabilities.max()) for u in units]).answer if units else None
+    return {
+        "name": name,
+        "labels": list(question.labels),
+        "closed": question.closed,
+        "hasContext": question.has_context,
+        "candidates": [
+            {"answer": a, "logit": float(v)}
+            for a, v in zip(question.answers, question.logits, strict=True)
+        ],
+        "probabilities": probabilities_of(question.logits, manifest["calibration"]).tolist(),
+        "winner": decision.answer,
+        "score": decision.score,
+        "scores": decision.scores,
+        "confidence": decision.confidence,
+        "bestOf": best,
+        "staysAhead": leader_stays_ahead(question, manifest["calibration"]),
+    }

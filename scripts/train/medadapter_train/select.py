@@ -1,0 +1,163 @@
+"""The decision over scored candidates, in Python: the twin of `src/adapter/select`.
+
+Both reproduce `test/fixtures/selector.golden.json`. Distinct parsed answers are the units; ties are
+settled by more votes, then the higher probability, then the lower index.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medadapter_train.scoring import Scored
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A distinct answer with its candidates' indices, probabilities and logits."""
+
+    answer: str
+    indices: tuple[int, ...]
+    probabilities: Floats
+    logits: Floats
+    correct: bool
+
+
+def sigmoid(x: Any) -> Any:
+    """1 / (1 + e^-x), without overflow."""
+    return 0.5 * (1.0 + np.tanh(0.5 * np.asarray(x, dtype=np.float64)))
+
+
+def probabilities_of(logits: Floats, calibration: dict[str, Any] | None) -> Floats:
+    """Candidate probabilities: Platt-scaled where the manifest holds a fit."""
+    if calibration is None:
+        return np.asarray(sigmoid(logits))
+    return np.asarray(sigmoid(calibration["a"] * logits + calibration["b"]))
+
+
+def units_of(scored: Scored, calibration: dict[str, Any] | None) -> list[Unit]:
+    """Units in the order of first appearance. An unscored question counts every vote as even."""
+    logits = np.zeros(len(scored.answers)) if scored.logits is None else scored.logits
+    chances = probabilities_of(logits, calibration)
+    groups: dict[str, list[int]] = {}
+    for index, answer in enumerate(scored.answers):
+        if answer is not None:
+            groups.setdefault(answer, []).append(index)
+    return [
+        Unit(a, tuple(members), chances[members], logits[members], scored.correct[members[0]])
+        for a, members in groups.items()
+    ]
+
+
+def _votes(units: Sequence[Unit]) -> int:
+    return sum(len(u.indices) for u in units)
+
+
+FEATURES: dict[str, Callable[[Unit, Sequence[Unit]], float]] = {
+    "vote_share": lambda u, all_: len(u.indices) / _votes(all_),
+    "prob_share": lambda u, all_: (
+        float(u.probabilities.sum()) / sum(float(o.probabilities.sum()) for o in all_)
+    ),
+    "prob_max": lambda u, _: float(u.probabilities.max()),
+    "prob_mean": lambda u, _: float(u.probabilities.mean()),
+    "logit_max": lambda u, _: float(u.logits.max()),
+    "logit_mean": lambda u, _: float(u.logits.mean()),
+    "distinct": lambda _, all_: float(len(all_)),
+    "entropy": lambda _, all_: (
+        -sum((s := len(o.indices) / _votes(all_)) * math.log(s) for o in all_)
+    ),
+}
+
+
+def feature_rows(units: Sequence[Unit], names: Sequence[str]) -> Floats:
+    """Features [units, features]."""
+    return np.array([[FEATURES[n](u, units) for n in names] for u in units], dtype=np.float64)
+
+
+def group_of(manifest: dict[str, Any], scored: Scored) -> dict[str, Any] | None:
+    """The selector fitted for this kind of question, None where there is none."""
+    selector = manifest.get("selector")
+    if selector is None or scored.logits is None:
+        return None
+    kind = None if not scored.labels else "closed" if scored.closed else "lettered"
+    for group in selector["groups"]:
+        if group["context"] == scored.has_context and group["labels"] == kind:
+            return dict(group)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The chosen unit's answer; `confidence` None where nothing is calibrated."""
+
+    answer: str | None
+    correct: bool
+    score: float | None
+    confidence: float | None
+    scores: dict[str, float]
+
+
+NOTHING = Decision(None, False, None, None, {})
+
+
+def decide(units: Sequence[Unit], scores: Sequence[float]) -> Unit:
+    """The winner by score and the tie rules."""
+    return max(
+        units,
+        key=lambda u: (
+            scores[units.index(u)],
+            len(u.indices),
+            float(u.probabilities.max()),
+            -u.indices[0],
+        ),
+    )
+
+
+def weighted_vote(scored: Scored, manifest: dict[str, Any]) -> Decision:
+    """The served default: the selector's logit, or the sum of probabilities without one."""
+    units = units_of(scored, manifest.get("calibration"))
+    if not units:
+        return NOTHING
+    group = group_of(manifest, scored)
+    if group is None:
+        scores = [float(u.probabilities.sum()) for u in units]
+    else:
+        rows = feature_rows(units, manifest["selector"]["features"])
+        values = rows @ np.array(group["weights"]) + group["bias"]
+        scores = [
+            float(v) + group["priors"].get(u.answer, 0.0)
+            for v, u in zip(values, units, strict=True)
+        ]
+    winner = decide(units, scores)
+    score = scores[units.index(winner)]
+    confidence = None
+    if group is not None:
+        c = group["confidence"]
+        confidence = float(sigmoid(c["a"] * score + c["b"]))
+    by_answer = {u.answer: s for u, s in zip(units, scores, strict=True)}
+    return Decision(winner.answer, winner.correct, score, confidence, by_answer)
+
+
+def best_of(scored: Scored, manifest: dict[str, Any]) -> bool:
+    """Whether the answer of the highest-scored parsed candidate is right (the paper's rule)."""
+    units = units_of(scored, manifest.get("calibration"))
+    if not units:
+        return False
+    return decide(units, [float(u.probabilities.max()) for u in units]).correct
+
+
+def majority(scored: Scored) -> float:
+    """Expected accuracy of self-consistency, ties broken at random."""
+    units = units_of(scored, None)
+    if not units:
+        return 0.0
+    top = max(len(u.indices) for u in units)
+    leaders = [u.correct for u in units if len(u.indices) == top]
+    return sum(leaders) / len(leaders)

@@ -1,0 +1,109 @@
+"""The commands from end to end on a tiny encoder: export, calibrate, evaluate, and clear failures."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from test_train import write_config
+
+from medadapter_train import cli
+from medadapter_train.bundle_writer import read_manifest
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
+    """Exit code of `medadapter-train ARGUMENTS`."""
+    monkeypatch.setattr("sys.argv", ["medadapter-train", *map(str, arguments)])
+    try:
+        cli.main()
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    return 0
+
+
+@pytest.fixture
+def bundle(
+    tiny_base: Path, candidate_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    config = write_config(tmp_path, tiny_base, candidate_file, 80)
+    out = tmp_path / "bundle"
+    assert run(monkeypatch, "export", config, "--out", out, "--untrained") == 0
+    return out
+
+
+def test_calibrate_and_evaluate_fill_manifest_json_plots_and_card(
+    bundle: Path, candidate_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = ["--data", candidate_file]
+    assert run(monkeypatch, "calibrate", "--bundle", bundle, *data) == 0
+    manifest = read_manifest(bundle)
+    groups = {(g["context"], g["labels"]) for g in manifest["selector"]["groups"]}
+    assert groups == {(True, "closed"), (False, "closed")}
+    assert manifest["validatedOn"] == [{"llm": "test-llm", "task": "pubmedqa"}]
+    figures, plots = tmp_path / "figures.json", tmp_path / "plots"
+    more = ["--split", "test", "--json", figures, "--plots", plots, "--record"]
+    assert run(monkeypatch, "evaluate", "--bundle", bundle, *data, *more) == 0
+    (dataset,) = json.loads(figures.read_text())["datasets"]
+    wanted = ["name", "n", "parse_rate", "single", "best_source", "majority", "letter_vote"]
+    wanted += ["best_of", "weighted_vote", "oracle", "paired_vs_majority", "auc", "ece"]
+    assert set(wanted) <= set(dataset)
+    assert set(dataset["paired_vs_majority"]) >= {"diff", "low", "high"}
+    assert dataset["parse_rate"] == 1.0
+    assert dataset["single"] <= dataset["oracle"]
+    assert {p.name for p in plots.iterdir()} == {
+        "reliability.png",
+        "risk-coverage.png",
+        "k-curve.png",
+    }
+    assert "pubmedqa_toy_x6" in (bundle / "README.md").read_text()
+    assert any(m["rule"] == "weighted_vote" for m in read_manifest(bundle)["metrics"])
+    golden = tmp_path / "golden"
+    assert run(monkeypatch, "golden", "--bundle", bundle, "--out", golden) == 0
+    assert json.loads((golden / "selector.golden.json").read_text())["cases"]
+
+
+def test_failures_have_names_and_exit_codes(
+    bundle: Path,
+    tiny_base: Path,
+    candidate_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    body = gzip.decompress(candidate_file.read_bytes())
+    cut, latin, empty = (tmp_path / n for n in ("cut.jsonl.gz", "latin.jsonl", "empty.jsonl"))
+    cut.write_bytes(gzip.compress(body)[:2000])
+    latin.write_bytes(b'{"question": "\xff"}\n')
+    empty.write_bytes(b"")
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "manifest.json").write_text("{")
+    config = write_config(tmp_path, tmp_path / "no-such-base", candidate_file, 80)
+    odd = tmp_path / "odd.toml"
+    odd.write_text("[train]\nseeds = 3\n")
+    evaluate = ["evaluate", "--bundle", bundle, "--data"]
+    cases: list[tuple[list[str | Path], int, str]] = [
+        ([*evaluate, cut], 3, "truncated_gzip"),
+        ([*evaluate, latin], 3, "not_utf8"),
+        ([*evaluate, empty], 3, "empty_file"),
+        ([*evaluate, tmp_path / "absent.jsonl"], 3, "file_missing"),
+        ([*evaluate, candidate_file, "--split", "tset"], 2, "bad_split"),
+        (
+            ["evaluate", "--bundle", tmp_path / "none", "--data", candidate_file],
+            4,
+            "bundle_missing",
+        ),
+        (["evaluate", "--bundle", broken, "--data", candidate_file], 4, "bundle_damaged"),
+        (["export", config, "--out", tmp_path / "x", "--untrained"], 4, "base_missing"),
+        (["export", config, "--out", tmp_path / "x"], 2, "no_weights"),
+        (["train", config, "--out", tmp_path / "r"], 4, "base_missing"),
+        (["train", odd, "--out", tmp_path / "r"], 2, "bad_config"),
+        (["train", tmp_path / "absent.toml", "--out", tmp_path / "r"], 2, "config_missing"),
+    ]
+    for arguments, code, kind in cases:
+        capsys.readouterr()
+        assert run(monkeypatch, *arguments) == code, kind
+        assert f"error: {kind}: " in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()

@@ -1,0 +1,143 @@
+"""Candidate files: what is read, and what is refused by name without echoing content."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from medadapter_train.data import read_records
+from medadapter_train.errors import DataError
+from medadapter_train.split import check_leak, normalise_question, question_key, share_of
+
+CANARY = "canary-7731"
+GOOD: dict[str, Any] = {
+    "id": "1",
+    "question": f"Is it {CANARY}?",
+    "context": None,
+    "evidence": "Evidence.",
+    "options": {"A": "Yes", "B": "no", "C": "maybe"},
+    "gold": "B",
+    "candidates": [
+        {"cid": "a", "model": "m", "method": "x", "text": "No.", "answer": "B", "correct": True},
+        {"cid": "b", "model": "m", "method": "x", "text": "?", "answer": None, "correct": False},
+    ],
+}
+
+
+def write(path: Path, *records: Any) -> Path:
+    path.write_text("".join(json.dumps(r) + "\n" for r in records), encoding="utf-8")
+    return path
+
+
+def test_words_become_labels_and_evidence_stands_in_for_context(tmp_path: Path) -> None:
+    (record,) = read_records(write(tmp_path / "set_x2.jsonl", GOOD))
+    assert record.options == (("yes", "yes"), ("no", "no"), ("maybe", "maybe"))
+    assert (record.gold, record.context, record.closed) == ("no", "Evidence.", True)
+    assert [c.answer for c in record.candidates] == ["no", None]
+    assert record.set_name == "set_x2"
+
+
+def test_letters_stay_letters(tmp_path: Path) -> None:
+    raw = {**GOOD, "options": {"A": "aspirin", "B": "no", "C": "maybe"}, "evidence": None}
+    (record,) = read_records(write(tmp_path / "a.jsonl", raw))
+    assert record.options[0] == ("A", "aspirin")
+    assert not record.closed
+    assert record.context is None
+
+
+def test_a_named_option_that_is_not_there_counts_as_unparsed(tmp_path: Path) -> None:
+    candidate = {**GOOD["candidates"][1], "answer": "J"}
+    raw = {**GOOD, "candidates": [GOOD["candidates"][0], candidate]}
+    (record,) = read_records(write(tmp_path / "a.jsonl", raw))
+    assert record.candidates[1].answer is None
+
+
+BAD: list[tuple[str, dict[str, Any]]] = [
+    ("unknown_label", {"gold": "Z"}),
+    ("unknown_label", {"candidates": [{"text": "t", "answer": "Z", "correct": True}]}),
+    ("no_candidates", {"candidates": []}),
+    ("bad_record", {"candidates": [{"answer": "A", "correct": True}]}),
+    ("bad_record", {"candidates": [{"text": "t", "answer": "A"}]}),
+    ("bad_record", {"question": "  "}),
+    ("bad_record", {"options": ["yes"]}),
+    ("bad_record", {"context": 5}),
+]
+
+
+@pytest.mark.parametrize(("kind", "change"), BAD)
+def test_bad_records_are_named_by_line_and_never_echoed(
+    tmp_path: Path, kind: str, change: dict[str, Any]
+) -> None:
+    path = write(tmp_path / "bad.jsonl", GOOD, {**GOOD, **change})
+    with pytest.raises(DataError) as caught:
+        list(read_records(path))
+    assert caught.value.kind == kind
+    assert "bad.jsonl:2" in str(caught.value)
+    assert CANARY not in str(caught.value)
+
+
+def test_damaged_files_are_named(tmp_path: Path) -> None:
+    whole = gzip.compress(
+        "".join(json.dumps({**GOOD, "id": str(i)}) + "\n" for i in range(500)).encode()
+    )
+    cases: list[tuple[str, str, bytes]] = [
+        ("truncated_gzip", "cut.jsonl.gz", whole[: len(whole) // 2]),
+        ("truncated_gzip", "no.jsonl.gz", b"not gzip at all"),
+        ("not_utf8", "latin.jsonl", json.dumps(GOOD).encode() + b'\n{"question": "\xff\xfe"}\n'),
+        (
+            "bad_json",
+            "half.jsonl",
+            json.dumps(GOOD).encode() + b'\n{"question": "' + CANARY.encode(),
+        ),
+        ("empty_file", "empty.jsonl", b""),
+    ]
+    for kind, name, body in cases:
+        (tmp_path / name).write_bytes(body)
+        with pytest.raises(DataError) as caught:
+            list(read_records(tmp_path / name))
+        assert caught.value.kind == kind, name
+        assert CANARY not in str(caught.value)
+    with pytest.raises(DataError, match="no such file"):
+        list(read_records(tmp_path / "absent.jsonl"))
+
+
+def test_split_depends_on_the_normalised_question_alone() -> None:
+    question = "Which drug,  given early, helps?"
+    same = "which DRUG given early — helps\nAnswer Choices: (A) one (B) two"
+    assert normalise_question(question) == normalise_question(same)
+    assert share_of(question) == share_of(same)
+    shares = [share_of(f"question number {i}") for i in range(5000)]
+    assert 0.78 < shares.count("train") / 5000 < 0.82
+    assert 0.10 < shares.count("test") / 5000 < 0.14
+    # Fixed for ever: a moved question would leak test data into training.
+    assert [share_of(f"question number {i}") for i in range(12)] == FIRST_TWELVE
+    assert question_key("A?") == question_key("a")
+
+
+FIRST_TWELVE = [
+    "train",
+    "train",
+    "train",
+    "validation",
+    "train",
+    "train",
+    "train",
+    "train",
+    "train",
+    "train",
+    "test",
+    "train",
+]
+
+
+def test_leak_check_sees_the_same_question_through_its_spelling(tmp_path: Path) -> None:
+    (record,) = read_records(write(tmp_path / "a.jsonl", GOOD))
+    (other,) = read_records(write(tmp_path / "b.jsonl", {**GOOD, "question": f"is it {CANARY}"}))
+    with pytest.raises(DataError) as caught:
+        check_leak([record], [other])
+    assert caught.value.kind == "question_leak"
+    check_leak([record], [])

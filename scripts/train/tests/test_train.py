@@ -1,0 +1,142 @@
+"""Training: it learns, it is reproducible, and kill -9 with a resume changes nothing."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from medadapter_train.checkpoint import average_weights, load_state, load_weights, save_weights
+from medadapter_train.errors import DataError, ModelError
+from medadapter_train.losses import LossWeights, ranking_loss
+from medadapter_train.mixture import Mixture, draw_candidates
+from medadapter_train.store import Row
+
+CONFIG = """
+[train]
+base = {base!r}
+passes = {passes}
+batch = 4
+learning_rate = 2e-3
+head_learning_rate = 5e-3
+warmup_steps = 5
+checkpoint_every = 40
+validate_every = 10000
+threads = 1
+bf16 = false
+sets = [{{ file = {file!r} }}]
+validate_sets = [{file!r}]
+"""
+
+
+def write_config(folder: Path, base: Path, data: Path, passes: int) -> Path:
+    path = folder / "config.toml"
+    path.write_text(CONFIG.format(base=str(base), file=data.name, passes=passes))
+    return path
+
+
+def command(config: Path, out: Path, data: Path) -> list[str]:
+    return [
+        *[sys.executable, "-m", "medadapter_train", "train", str(config)],
+        *["--out", str(out), "--data", str(data.parent)],
+    ]
+
+
+def test_a_killed_run_resumes_to_the_same_weights_and_the_adapter_learns(
+    tiny_base: Path, candidate_file: Path, tmp_path: Path
+) -> None:
+    config = write_config(tmp_path, tiny_base, candidate_file, 800)
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    run = command(config, killed, candidate_file)
+    with subprocess.Popen(run, env=env, stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 120
+        while not (killed / "checkpoint.pt").is_file() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+    stopped = load_state(killed / "checkpoint.pt")
+    assert stopped is not None
+    assert 0 < stopped["step"] < 200
+    subprocess.run(run, env=env, check=True, capture_output=True)
+    subprocess.run(command(config, whole, candidate_file), env=env, check=True, capture_output=True)
+    last = "step-00200.safetensors"
+    a, b = load_weights(whole / "weights" / last), load_weights(killed / "weights" / last)
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    log = (whole / "log.jsonl").read_text().splitlines()
+    assert '"gain": ' in log[-1]
+    auc = float(log[-1].split('"auc": ')[1].split("}")[0])
+    assert auc > 0.9
+
+
+def test_one_class_data_are_refused(tiny_base: Path, tmp_path: Path) -> None:
+    import json
+
+    from conftest import record
+
+    from medadapter_train.config import load_config
+    from medadapter_train.train import Trainer
+
+    rng = random.Random(1)
+    rows = [record(i, rng) for i in range(30)]
+    for row in rows:
+        row["candidates"] = [c for c in row["candidates"] if c["correct"]] or [
+            {**row["candidates"][0], "correct": True}
+        ]
+    path = tmp_path / "right_x6.jsonl"
+    path.write_text("".join(json.dumps(r) + "\n" for r in rows))
+    config = load_config(write_config(tmp_path, tiny_base, path, 80))
+    from dataclasses import replace
+
+    with pytest.raises(DataError) as caught:
+        Trainer(replace(config, data_folder=str(tmp_path)), tmp_path / "run")
+    assert caught.value.kind == "one_class"
+
+
+def test_the_loss_ranks_within_a_question_and_spares_pure_ones() -> None:
+    weights = LossWeights(bce=1.0, listwise=1.0, pure=0.5)
+    labels = torch.tensor([1.0, 0.0, 0.0])
+    good = ranking_loss(torch.tensor([2.0, -2.0, -2.0]), labels, weights)
+    bad = ranking_loss(torch.tensor([-2.0, 2.0, 2.0]), labels, weights)
+    assert good < 0.2 < bad
+    pure = ranking_loss(torch.zeros(3), torch.ones(3), weights)
+    assert abs(float(pure) - 0.5 * 0.6931) < 1e-3
+
+
+def test_a_mixture_shows_sets_as_often_as_asked_and_goes_on_where_it_was() -> None:
+    sets = ["big"] * 400 + ["small"] * 50
+    mixture = Mixture(sets, {"big": 0.25, "small": 1.0}, seed=3)
+    first = [mixture.at(i)[0] for i in range(600)]
+    big = [i for i in first if i < 400]
+    assert len(big) == 400
+    assert len(set(big)) == 400  # four rounds of a quarter: each question once
+    assert [first.count(i) for i in range(400, 450)] == [4] * 50
+    again = Mixture(sets, {"big": 0.25, "small": 1.0}, seed=3)
+    assert again.at(599)[0] == first[599]
+
+
+def test_drawn_candidates_are_distinct_and_mixed() -> None:
+    ids = [[i] for i in range(30)] + [[0]] * 5
+    row = Row("s", [1], ids, ["A"] * 35, [i == 3 for i in range(30)] + [False] * 5)
+    for seed in range(50):
+        chosen = draw_candidates(row, 6, random.Random(seed))
+        assert len({tuple(row.candidates[i]) for i in chosen}) == 6
+        assert 3 in chosen
+
+
+def test_averaged_weights_and_damaged_files(tmp_path: Path) -> None:
+    save_weights(tmp_path / "a.safetensors", {"w": torch.zeros(3)})
+    save_weights(tmp_path / "b.safetensors", {"w": torch.ones(3) * 2})
+    mean = average_weights([tmp_path / "a.safetensors", tmp_path / "b.safetensors"])
+    assert mean["w"].tolist() == [1.0, 1.0, 1.0]
+    (tmp_path / "checkpoint.pt").write_bytes(b"half a checkpoi")
+    with pytest.raises(ModelError, match="cannot be read"):
+        load_state(tmp_path / "checkpoint.pt")
+    with pytest.raises(ModelError, match="no such file"):
+        load_weights(tmp_path / "absent.safetensors")
