@@ -17,9 +17,8 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 torch.set_num_threads(1)
 
-WORDS = (
-    ["yes", "no", "maybe", "none", "answer", "the", "is", "drug", "dose", "pain", "fever", "trial", "patients", "because", "not", "works"]
-)
+WORDS = ["yes", "no", "maybe", "none", "answer", "the", "is", "drug", "dose", "pain", "fever"]
+WORDS += ["trial", "patients", "because", "not", "works"]
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The commands from end to end on a tiny encoder: export, calibrate, evaluate, and clear failures."""
+"""The commands on a tiny encoder: export, calibrate, evaluate, and clear failures."""
 
 from __future__ import annotations
 
