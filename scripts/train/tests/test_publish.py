@@ -23,7 +23,6 @@ from medadapter_train.publish import publish
 from medadapter_train.service_errors import PublishError
 from medadapter_train.signing import (
     Signer,
-    canonical_json,
     manifest_message,
     parse_public,
     pointer_message,
@@ -274,22 +273,6 @@ def test_signed_by_another_key_is_refused(store: Store, tmp_path: Path) -> None:
     with pytest.raises(PublishError) as caught:
         promote(store, "mini", "1.0.0", signer=signer_at(tmp_path / "2.pem"))
     assert caught.value.kind == "bad_signature"
-
-
-def test_a_private_key_is_never_overwritten(tmp_path: Path) -> None:
-    write_key_pair(tmp_path / "key.pem")
-    assert (tmp_path / "key.pem").stat().st_mode & 0o077 == 0
-    with pytest.raises(PublishError) as caught:
-        write_key_pair(tmp_path / "key.pem")
-    assert caught.value.kind == "key_exists"
-
-
-def test_canonical_json_is_what_javascript_writes() -> None:
-    value = {"b": 1.0, "a": [0.5, "\u00e9\n", None, True], "c": {"z": 1, "y": 2}}
-    expected = '{"a":[0.5,"\u00e9\\n",null,true],"b":1,"c":{"y":2,"z":1}}'
-    assert canonical_json(value) == expected.encode()
-    with pytest.raises(ValueError, match="notation"):
-        canonical_json({"tiny": 1e-9})
 
 
 def test_an_unreachable_store_is_a_named_failure(tmp_path: Path) -> None:
