@@ -39,7 +39,7 @@ const leads = new Set([
 ]);
 const maxSkipped = 16;
 /** Answers that are followed in a list: bounds the work on "A or A or A ...". */
-const maxLinks = 32;
+const maxLinks = 8;
 
 /** The answer that begins at token `start`; looks at most 16 tokens ahead for it. */
 export function readAnswer(tokens: readonly Token[], start: number, choices: Choices): Reading {

@@ -47,7 +47,7 @@ _NAMES = frozenset({"option", "choice", "letter"})
 _LIST_NAMES = frozenset({"option", "choice", "answer"})
 _MAX_SKIPPED = 16
 #: Answers that are followed in a list: bounds the work on "A or A or A ...".
-_MAX_LINKS = 32
+_MAX_LINKS = 8
 
 
 def read_answer(tokens: Sequence[Token], start: int, choices: Choices) -> Reading:

@@ -63,20 +63,20 @@ def find_sites(tokens: Sequence[Token], choices: Choices) -> list[Site]:
 
 
 def _without_headings(tokens: Sequence[Token], sites: list[Site]) -> list[Site]:
-    """`####` lines are headings too: they count only where the last of them names an option, and
+    """Without `####` lines that are headings.
 
-    they do not go through several options, unless the last one ends the text.
+    They count only where the last of them names an option, and they do not go through several
+    options, unless the last one ends the text.
     """
-    hashes = [site for site in sites if tokens[site.at].text == "####"]
-    if not hashes:
+    labels = {site.reading.label for site in sites if tokens[site.at].text == "####"}
+    if not labels:
         return sites
-    labels = {site.reading.label for site in hashes}
     last = max(
         at for at, token in enumerate(tokens) if token.text == "####" and starts_line(tokens, at)
     )
     ends = not any(token.kind == "line" for token in tokens[last:])
-    counts = len(labels) == 1 or ends
-    return [site for site in sites if site not in hashes or (site.at == last and counts)]
+    kept = last if len(labels) == 1 or ends else -1
+    return [site for site in sites if site.at == kept or tokens[site.at].text != "####"]
 
 
 def _site_at(tokens: Sequence[Token], at: int, choices: Choices, sentence: Sentence) -> Site | None:
