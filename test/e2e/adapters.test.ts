@@ -250,7 +250,7 @@ describe("a good bundle", () => {
     const before = Promise.all([answer(), answer()]);
     await publish("1.1.0");
     await expect
-      .poll(async () => (await ready()).body)
+      .poll(async () => (await ready()).body, { timeout: 30_000 })
       .toMatchObject({
         adapter: { version: "1.1.0" },
         fault: null,

@@ -10,6 +10,7 @@ import type { Option, Question } from "../../tasks/question.ts";
 import type { DegradedReason } from "../adapterFault.ts";
 import type { AdapterHost, WaitUntil } from "../adapterHost.ts";
 import { fieldProblem, Problem } from "../problems.ts";
+import { within } from "../within.ts";
 
 /** How long candidates wait for an adapter that is being loaded, after the first of them came. */
 const LOAD_WAIT_MS = 20_000;
@@ -97,10 +98,7 @@ export class Scoring {
 
   /** Waits for an adapter under way. Throws `Problem` where it refuses the question. */
   async opened(): Promise<void> {
-    const timer = Promise.withResolvers<void>();
-    const timeout = setTimeout(() => timer.resolve(), LOAD_WAIT_MS);
-    await Promise.race([this.#opening, timer.promise]);
-    clearTimeout(timeout);
+    await within(this.#opening, LOAD_WAIT_MS);
     if (this.#refused !== null) throw this.#refused;
     if (this.#session === null) this.#degraded ??= "loading";
   }

@@ -3,6 +3,10 @@ import { createRoute, type RouteHandler, z } from "@hono/zod-openapi";
 import type { AdapterFault } from "../adapterFault.ts";
 import type { AdapterStatus } from "../adapterHost.ts";
 import type { AppEnv } from "../parts.ts";
+import { within } from "../within.ts";
+
+/** A probe waits for a bundle that is being loaded, but not for ever. */
+const LOOK_WAIT_MS = 15_000;
 
 export const healthRoute = createRoute({
   method: "get",
@@ -73,7 +77,8 @@ export const getReady: RouteHandler<typeof readyRoute, AppEnv> = async (c) => {
     );
   }
   const { adapters, engine } = setup.parts;
-  await adapters.look((work) => c.executionCtx.waitUntil(work));
+  const looking = adapters.look((work) => c.executionCtx.waitUntil(work));
+  await within(looking, LOOK_WAIT_MS);
   const status = adapters.status();
   const rest = { fault: wireFault(status.fault), engine, configuration: [] };
   const serving = wireServing(status);

@@ -35,7 +35,7 @@ export const modelsRoute = createRoute({
 
 export const getModels: RouteHandler<typeof modelsRoute, AppEnv> = async (c) => {
   const { config, adapters } = c.get("parts");
-  await adapters.look((work) => c.executionCtx.waitUntil(work));
+  void adapters.look((work) => c.executionCtx.waitUntil(work));
   const manifest = adapters.peek()?.manifest;
   const adapter = manifest ? { name: manifest.name, version: manifest.version } : null;
   const created = manifest ? Math.floor(Date.parse(manifest.createdAt) / 1000) : 0;
