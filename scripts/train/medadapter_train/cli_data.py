@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
-if TYPE_CHECKING:
-    from medadapter_train.cost import Bill, Estimate
-    from medadapter_train.label import Labelled
-
-console = Console(stderr=True)
+console = Console(stderr=True, soft_wrap=True)
 
 Out = Annotated[Path, typer.Option(help="file to write (.jsonl or .jsonl.gz)")]
 Task = Annotated[str, typer.Option(help="task of lines that name none, e.g. medqa")]
@@ -112,13 +107,11 @@ def generate(
     dry_run: Annotated[bool, typer.Option(help="estimate the bill and send nothing")] = False,
 ) -> None:
     """Let an LLM write K candidates a question; run again after any interruption."""
-    from medadapter_train.generate import (
-        LlmSettings,
-        check_backend,
-        estimate_generation,
-        read_fitted,
-    )
+    from medadapter_train.cli_show import show_bill, show_estimate
+    from medadapter_train.fitting import read_fitted
+    from medadapter_train.generate import estimate_generation
     from medadapter_train.generate import generate as run
+    from medadapter_train.llm_settings import LlmSettings, check_backend
 
     settings = LlmSettings(
         model=model,
@@ -181,8 +174,9 @@ def label(
     ] = None,
 ) -> None:
     """Label candidates as right or wrong by the judge of their task."""
-    from medadapter_train.generate import LlmSettings, check_backend
+    from medadapter_train.cli_show import show_labels
     from medadapter_train.label import label as run
+    from medadapter_train.llm_settings import LlmSettings, check_backend
 
     judge = None
     if judge_model:
@@ -209,7 +203,7 @@ def feedback(
     endpoint: Annotated[str, typer.Option(help="S3 endpoint (else the environment's)")] = "",
 ) -> None:
     """Turn trusted feedback into a candidate file; the rest is quarantined and counted."""
-    from medadapter_train.feedback import write_feedback
+    from medadapter_train.feedback_source import write_feedback
 
     found = write_feedback(
         place, out, tenant or None, all_tenants=all_tenants, endpoint=endpoint or None
@@ -217,49 +211,3 @@ def feedback(
     console.print(f"{out.name}: {len(found.records)} questions")
     for reason, count in sorted(found.counts.items()):
         console.print(f"quarantined, {reason}: {count}")
-
-
-def show_estimate(bill: Estimate) -> None:
-    """Print an estimate as a table."""
-    table = Table("", "expected", "at most")
-    table.add_row("questions", f"{bill.questions:,}", f"{bill.questions:,}")
-    table.add_row("candidates", f"{bill.candidates:,}", f"{bill.candidates:,}")
-    for name, pair in (("prompt", bill.prompt_tokens), ("completion", bill.completion_tokens)):
-        table.add_row(f"{name} tokens", f"{pair[0]:,}", f"{pair[1]:,}")
-    table.add_row("money", f"{bill.money[0]:,.2f}", f"{bill.money[1]:,.2f}")
-    Console().print(table)
-
-
-def show_bill(bill: Bill) -> None:
-    """Print what was paid, earlier runs included."""
-    about = "about " if bill.estimated else ""
-    console.print(
-        f"{bill.requests} requests, {about}{bill.prompt_tokens:,} prompt and"
-        f" {bill.completion_tokens:,} completion tokens, {about}{bill.money:,.4f} in money"
-    )
-
-
-def show_labels(done: Labelled) -> None:
-    """Print labels by task, and the agreement with people."""
-    table = Table("task", "questions", "candidates", "parse rate", "right", "some right", "no gold")
-    for name, counts in sorted(done.tasks.items()):
-        table.add_row(
-            name,
-            str(counts.questions),
-            str(counts.candidates),
-            f"{counts.parse_rate:.3f}",
-            f"{counts.right / max(1, counts.candidates):.3f}",
-            f"{counts.some_right / max(1, counts.questions):.3f}",
-            str(counts.no_gold),
-        )
-    Console().print(table)
-    found = done.agreement
-    if found is not None:
-        kappa = "undefined" if found.kappa is None else f"{found.kappa:.3f}"
-        span = "" if found.low is None else f" ({found.low:.3f} to {found.high:.3f}, 95 %)"
-        console.print(
-            f"agreement with people: kappa {kappa}{span}, observed {found.observed:.3f},"
-            f" on {found.items} candidates of {found.groups} questions"
-        )
-    if done.bill is not None:
-        show_bill(done.bill)

@@ -32,7 +32,7 @@ PublicKey = Annotated[
 ]
 Channel = Annotated[str, typer.Option(help="stable, canary, shadow")]
 
-console = Console()
+console = Console(soft_wrap=True)
 
 
 def register(app: typer.Typer) -> None:

@@ -20,6 +20,11 @@ from medadapter_train.errors import DataError, TrainError
 SCHEMA = 1
 
 
+def journal_path(out: Path) -> Path:
+    """The journal beside an output file."""
+    return out.with_name(f"{out.name}.journal.jsonl")
+
+
 class Journal:
     """Appends JSON lines durably. `entries` holds what earlier runs wrote, in order.
 

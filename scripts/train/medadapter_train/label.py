@@ -21,9 +21,10 @@ from medadapter_train.answer_parser import parse_answer, read_verdict
 from medadapter_train.collect import Collected, Job, collect
 from medadapter_train.cost import Bill
 from medadapter_train.errors import DataError
-from medadapter_train.generate import LlmSettings, fit, journal_path, known_task, make_writer
-from medadapter_train.journal import Journal
+from medadapter_train.fitting import fit, known_task
+from medadapter_train.journal import Journal, journal_path
 from medadapter_train.jsonl import read_jsonl, write_jsonl
+from medadapter_train.llm_settings import LlmSettings, make_writer
 from medadapter_train.questions import QuestionRecord, parse_question
 from medadapter_train.service_errors import ConfigError, GenerateError
 from medadapter_train.tasks import is_correct, judge_prompt

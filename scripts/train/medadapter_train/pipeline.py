@@ -12,69 +12,43 @@ import dataclasses
 import shutil
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from medadapter_train.errors import DataError, TrainError
 from medadapter_train.jsonl import write_atomic
 from medadapter_train.run_config import FeedbackTable, FitTable, GenerateTable, RunConfig
-from medadapter_train.stamps import Stamp, is_current, keep_stamp, make_stamp
+from medadapter_train.stamps import Stage, Stages, make_stamp
 from medadapter_train.toml_tables import to_toml
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """`inputs` and `settings` decide the result, `outputs` are what it writes. `always`: what it
-    depends on cannot be hashed (an address outside), so it is never skipped."""
-
-    name: str
-    inputs: list[Path]
-    settings: dict[str, Any]
-    outputs: list[Path]
-    work: Callable[[], None]
-    always: bool = False
-
-
 class Run:
-    """A run of one file. `stamps` grows as stages are done; `export` puts it into the manifest."""
+    """A run of one file; `export` puts the stamps of the stages before it into the manifest."""
 
     def __init__(self, config: RunConfig, report: Callable[[str], None]) -> None:
         self.config = config
-        self.report = report
         self.folder = config.path(config.run.folder)
         self.data = self.folder / "data"
-        self.stamps: dict[str, str] = {}
+        self.stages = Stages(self.folder / "stamps", report)
 
     def go(self) -> None:
         """Do every stage that is not done. Raises the `TrainError` of the stage that failed."""
         for table in self.config.generate:
-            self._do(self._generate(table))
-            self._do(self._label(table))
+            self.stages.do(self._generate(table))
+            self.stages.do(self._label(table))
         if self.config.feedback is not None:
-            self._do(self._feedback(self.config.feedback))
+            self.stages.do(self._feedback(self.config.feedback))
         sets = self._sets()
         self._link(sets)
         toml = self._effective_file(sets)
         train = self._train(sets, toml)
         run = train.outputs[0].parent
         for stage in (train, self._choose(run), self._export(run, toml)):
-            self._do(stage)
-        self._do(self._calibrate())
-        self._do(self._evaluate())
+            self.stages.do(stage)
+        self.stages.do(self._calibrate())
+        self.stages.do(self._evaluate())
         if self.config.publish is not None:
-            self._do(self._publish())
-
-    def _do(self, stage: Stage) -> None:
-        stamp = make_stamp(stage.name, stage.inputs, stage.settings)
-        file = self.folder / "stamps" / f"{stage.name.replace('/', '_')}.json"
-        self.stamps[stage.name] = stamp.value
-        if not stage.always and is_current(file, stamp, stage.outputs):
-            self.report(f"{stage.name}: done before")
-            return
-        self.report(f"{stage.name}: running")
-        stage.work()
-        keep_stamp(file, stamp, stage.outputs)
+            self.stages.do(self._publish())
 
     def _command(self, *words: object, launch: tuple[str, ...] = ()) -> None:
         """One of the program's commands, in this process unless it is launched by another."""
@@ -93,7 +67,8 @@ class Run:
         out = self.folder / "generated" / table.set
 
         def work() -> None:
-            from medadapter_train.generate import generate, read_fitted
+            from medadapter_train.fitting import read_fitted
+            from medadapter_train.generate import generate
 
             records = list(read_fitted(questions, table.task or None))
             generate(records, out, table.llm, table.k, min_candidates=table.min_candidates)
@@ -113,7 +88,7 @@ class Run:
         human = self.config.path(label.human) if label.human else None
 
         def work() -> None:
-            from medadapter_train.cli_data import show_labels
+            from medadapter_train.cli_show import show_labels
             from medadapter_train.label import label as run
 
             show_labels(run(source, out, judge=label.judge, human=human, min_kappa=label.min_kappa))
@@ -177,7 +152,7 @@ class Run:
         inputs = [self.data / name for name in names]
         settings = {**self.config.train, "sets": sets}
         # A folder for each configuration: a checkpoint of other settings is never gone on with.
-        stamp: Stamp = make_stamp("train", inputs, settings)
+        stamp = make_stamp("train", inputs, settings)
         out = self.folder / f"train-{stamp.value[:12]}"
         launch = self.config.run.launch
 
@@ -212,7 +187,7 @@ class Run:
             from medadapter_train.bundle_writer import read_manifest, write_manifest
 
             manifest = read_manifest(out)
-            known = {**manifest["training"], "stages": self.stamps}
+            known = {**manifest["training"], "stages": self.stages.stamps}
             write_manifest(out, {**manifest, "training": known})
 
         inputs = [run / "best.safetensors"]

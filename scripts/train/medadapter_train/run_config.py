@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from medadapter_train.generate import LlmSettings
+from medadapter_train.llm_settings import LlmSettings
 from medadapter_train.service_errors import ConfigError
 from medadapter_train.toml_tables import read_toml, table
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,3 +76,40 @@ def keep_stamp(file: Path, stamp: Stamp, outputs: Iterable[Path]) -> None:
 
 def _output_hashes(outputs: Iterable[Path]) -> dict[str, str]:
     return {f"{i} {path.name}": hash_path(path) for i, path in enumerate(outputs)}
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """`inputs` and `settings` decide the result, `outputs` are what it writes. `always`: what it
+    depends on cannot be hashed (an address outside), so it is never skipped."""
+
+    name: str
+    inputs: list[Path]
+    settings: dict[str, Any]
+    outputs: list[Path]
+    work: Callable[[], None]
+    always: bool = False
+
+
+class Stages:
+    """Does stages and keeps their stamps in `folder`; `report` is told of each, one line.
+
+    `stamps` holds those of the stages so far, by name.
+    """
+
+    def __init__(self, folder: Path, report: Callable[[str], None]) -> None:
+        self.folder = folder
+        self.report = report
+        self.stamps: dict[str, str] = {}
+
+    def do(self, stage: Stage) -> None:
+        """Do the stage unless its stamp holds. Raises whatever its work raises; no stamp then."""
+        stamp = make_stamp(stage.name, stage.inputs, stage.settings)
+        file = self.folder / f"{stage.name.replace('/', '_')}.json"
+        self.stamps[stage.name] = stamp.value
+        if not stage.always and is_current(file, stamp, stage.outputs):
+            self.report(f"{stage.name}: done before")
+            return
+        self.report(f"{stage.name}: running")
+        stage.work()
+        keep_stamp(file, stamp, stage.outputs)

@@ -6,6 +6,10 @@ import hashlib
 import json
 from pathlib import Path
 
+from medadapter_train.signing import Signer, write_key_pair
+
+BUCKET = "medadapter"
+
 
 def make_bundle(folder: Path, version: str = "1.0.0", weights: bytes = b"weights") -> Path:
     """A bundle whose manifest is as small as publishing needs it."""
@@ -23,3 +27,9 @@ def make_bundle(folder: Path, version: str = "1.0.0", weights: bytes = b"weights
     manifest = {"schema": 1, "name": "mini", "version": version, "files": files}
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder
+
+
+def signer_at(path: Path) -> Signer:
+    """A new key at `path`."""
+    write_key_pair(path)
+    return Signer.load(path)

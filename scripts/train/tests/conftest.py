@@ -12,6 +12,10 @@ from typing import Any
 
 import pytest
 import torch
+from s3_fixtures import endpoint, store
+
+#: Fixtures for every test: a real S3 server and a bucket on it.
+__all__ = ["endpoint", "store"]
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -10,7 +10,8 @@ import pytest
 
 from medadapter_train.data import parse_record
 from medadapter_train.errors import DataError
-from medadapter_train.feedback import feedback_files, read_feedback, write_feedback
+from medadapter_train.feedback import read_feedback
+from medadapter_train.feedback_source import feedback_files, write_feedback
 
 YES_NO = {"yes": "yes", "no": "no"}
 ABC = {"A": "iron", "B": "zinc", "C": "copper"}

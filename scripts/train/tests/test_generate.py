@@ -10,15 +10,11 @@ import pytest
 from llm_server import LlmServer
 
 from medadapter_train.errors import DataError
-from medadapter_train.generate import (
-    LlmSettings,
-    estimate_generation,
-    fit,
-    generate,
-    journal_path,
-    read_fitted,
-)
+from medadapter_train.fitting import fit, read_fitted
+from medadapter_train.generate import estimate_generation, generate
+from medadapter_train.journal import journal_path
 from medadapter_train.jsonl import read_jsonl
+from medadapter_train.llm_settings import LlmSettings
 from medadapter_train.loaders.catalogue import LOADERS, load
 from medadapter_train.loaders.common import Tally
 from medadapter_train.questions import QuestionRecord, write_questions

@@ -11,9 +11,9 @@ from llm_server import LlmServer
 
 from medadapter_train.data import read_records
 from medadapter_train.errors import DataError
-from medadapter_train.generate import LlmSettings
 from medadapter_train.jsonl import read_jsonl, write_jsonl
 from medadapter_train.label import label
+from medadapter_train.llm_settings import LlmSettings
 from medadapter_train.service_errors import ConfigError
 
 TEXTS = [
