@@ -73,6 +73,7 @@ function reasonOf(issue: Issue): string {
     case "invalid_value":
       return `must be one of: ${issue.values.map(String).join(", ")}`;
     case "custom":
+    case "invalid_format":
       return issue.message; // written in our schemas
     case "invalid_union":
       return "has none of the accepted forms";

@@ -24,9 +24,11 @@ const content = { "application/problem+json": { schema: ProblemBody } };
 /** Responses that every POST route can give. */
 export const problemResponses = {
   400: { description: "A field is missing, not valid or not supported", content },
+  403: { description: "Not called from this machine: there are no keys yet", content },
   404: { description: "Model unknown, or question not among the recordings", content },
   413: { description: "Body over 1 MiB", content },
   415: { description: "Body is not JSON", content },
+  500: { description: "The service is not configured, or has a bug", content },
   502: { description: "The LLM failed", content },
   503: { description: "Overloaded, or nothing to serve with: see Retry-After", content },
   504: { description: "The LLM took too long", content },

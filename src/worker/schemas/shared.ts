@@ -11,12 +11,13 @@ const MAX_OPTIONS = 32;
 export const DEFAULT_K = 8;
 export const MAX_K = 32;
 
-const notBlank = (text: string) => text.trim() !== "";
+/** As a pattern, so that it shows in /openapi.json. */
+const notBlank = [/\S/, "must not be blank"] as const;
 
 export const QuestionText = z
   .string()
   .max(MAX_QUESTION)
-  .refine(notBlank, "must not be blank")
+  .regex(...notBlank)
   .openapi({ example: "Does regular handwashing reduce the spread of colds in schools?" });
 
 export const ContextText = z
@@ -24,8 +25,14 @@ export const ContextText = z
   .max(MAX_CONTEXT)
   .openapi({ description: "Evidence to answer from. Cut in its middle where it is too long." });
 
-const Label = z.string().max(64).refine(notBlank, "must not be blank");
-const OptionText = z.string().max(8_192).refine(notBlank, "must not be blank");
+const Label = z
+  .string()
+  .max(64)
+  .regex(...notBlank);
+const OptionText = z
+  .string()
+  .max(8_192)
+  .regex(...notBlank);
 
 /** Options as an object (label to text) or as a list; labels differ, whatever their case. */
 export const Options = z
