@@ -24,7 +24,11 @@ class SourceSet:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Everything that decides a run. Two runs of equal configuration and thread count are equal."""
+    """Everything that decides a run. Two runs of equal configuration and thread count are equal.
+
+    Counts are in passes (one question with its candidates, once) save `warmup_steps`. `patience`:
+    validations without a new best before the run ends; 0 goes on to the end.
+    """
 
     sets: list[SourceSet]
     data_folder: str = ""
@@ -45,6 +49,7 @@ class TrainConfig:
     bf16: bool = True
     threads: int = 2
     validate_every: int = 1600
+    patience: int = 0
     checkpoint_every: int = 400
     keep: int = 8
     validate_per_set: int = 40

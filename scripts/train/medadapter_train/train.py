@@ -40,8 +40,12 @@ class Trainer:
     def __init__(self, config: TrainConfig, out: Path) -> None:
         self.config, self.out = config, out
         self.accelerator = Accelerator(
-            cpu=not torch.cuda.is_available(), mixed_precision="bf16" if config.bf16 else "no"
+            cpu=not torch.cuda.is_available(),
+            mixed_precision="bf16" if config.bf16 else "no",
+            log_with="tensorboard",
+            project_dir=out,
         )
+        self.accelerator.init_trackers("tensorboard")
         if config.batch % self.accelerator.num_processes:
             raise TrainError("bad_config", "train.batch: must be a multiple of the processes")
         torch.set_num_threads(config.threads)
@@ -70,6 +74,7 @@ class Trainer:
         self.wrapped, self.optimizer = self.accelerator.prepare(self.model, self.optimizer)
         self.step = 0
         self.best = float("-inf")
+        self.since_best = 0
 
     def _validation_store(self) -> TokenStore | None:
         c = self.config
@@ -109,7 +114,7 @@ class Trainer:
         running = 0.0
         with _progress() as bar:
             task = bar.add_task("training", total=self.steps, completed=self.step)
-            while self.step < self.steps:
+            while self.step < self.steps and not self._gave_up():
                 loss = self._one_step()
                 self.step += 1
                 running = loss if running == 0 else 0.98 * running + 0.02 * loss
@@ -122,7 +127,12 @@ class Trainer:
                     self._validate()
                 if passes % c.checkpoint_every < c.batch or self.step == self.steps:
                     self._save()
+        self.accelerator.end_training()
         return self.best
+
+    def _gave_up(self) -> bool:
+        """Early stop: validation has not got better for `patience` times."""
+        return 0 < self.config.patience <= self.since_best
 
     def _one_step(self) -> float:
         c, weights = (
@@ -177,8 +187,9 @@ class Trainer:
         gain = macro_gain(scores)
         log.info("step %d\n%s", self.step, table(scores))
         self._note(validation={k: asdict(v) for k, v in scores.items()}, gain=gain)
+        self.since_best += 1
         if gain > self.best:
-            self.best = gain
+            self.best, self.since_best = gain, 0
             (self.out / "best.json").write_text(json.dumps({"weights": name, "gain": gain}))
 
     def _keep_weights(self) -> str:
@@ -201,6 +212,7 @@ class Trainer:
                 {
                     "step": self.step,
                     "best": self.best,
+                    "since_best": self.since_best,
                     "model": self.model.state_dict(),
                     "optimizer": self.optimizer.state_dict(),
                     "rng": torch.get_rng_state(),
@@ -215,11 +227,14 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["rng"])
         self.step, self.best = int(state["step"]), float(state["best"])
+        self.since_best = int(state.get("since_best", 0))
         log.info("resumed at step %d", self.step)
 
     def _note(self, **values: object) -> None:
         """One JSON line of figures; no text of the data."""
         if self.accelerator.is_main_process:
+            numbers = {k: v for k, v in values.items() if isinstance(v, float)}
+            self.accelerator.log(numbers, step=self.step)
             with (self.out / "log.jsonl").open("a") as stream:
                 stream.write(json.dumps({"step": self.step, **values}) + "\n")
             if "loss" in values and not sys.stderr.isatty():
