@@ -53,6 +53,12 @@ describe("readiness", () => {
       fault: null,
     });
   });
+
+  it("does not change when the same bundle is seeded again", async () => {
+    const persistTo = join(folder, "state");
+    const seeded = await seedAdapter({ bundleDir, persistTo, configPath, channel: "stable" });
+    expect(seeded).toMatchObject({ name: "mini", serial: 1, put: false });
+  });
 });
 
 describe("POST /v1/answer", () => {
