@@ -4,15 +4,15 @@
  *
  *   node scripts/parse-agreement.ts FILE.jsonl[.gz]...
  *
- * A row is a file: candidates; share that the record and we could parse; agreement over all
- * candidates (two nulls agree), over those that both parsed, over those where we saw a final marker
- * or a phrase; then the disagreements: `ours null`, `record null`, `differ`, and of those that
- * differ how many are right by the gold label on each side.
+ * A row is a file: candidates; share parsed by us and by the record; agreement over all candidates
+ * (two nulls agree); over those that both parsed; over those of them with a final marker; over
+ * those of them with a phrase; then the disagreements: `ours null`, `record null`, `differ`, and
+ * how many of those that differ are right by the gold label, ours and the record's.
  */
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { parseAnswer } from "../src/tasks/parse.ts";
+import { type ParsedAnswer, parseAnswer } from "../src/tasks/parse.ts";
 import { taskById } from "../src/tasks/registry.ts";
 
 interface Row {
@@ -21,20 +21,23 @@ interface Row {
   readonly candidates: readonly { readonly text: string; readonly answer: string | null }[];
 }
 
+interface Tally {
+  total: number;
+  agree: number;
+}
+
 interface Counts {
-  candidates: number;
+  readonly all: Tally;
+  readonly both: Tally;
+  readonly marker: Tally;
+  readonly phrase: Tally;
   ours: number;
   recorded: number;
-  agree: number;
-  both: number;
-  bothAgree: number;
-  stated: number;
-  statedAgree: number;
   oursNull: number;
   recordNull: number;
   differ: number;
-  differOursRight: number;
-  differRecordRight: number;
+  oursRight: number;
+  recordRight: number;
 }
 
 const task = taskById("mcq");
@@ -42,34 +45,25 @@ if (task === null) throw new Error("the registry has no task mcq");
 
 const percent = (part: number, whole: number) =>
   whole === 0 ? "-" : ((100 * part) / whole).toFixed(1);
+const share = ({ agree, total }: Tally) => percent(agree, total);
 
 console.log(
-  "file | candidates | parsed by us % | recorded % | agree, all % | agree, both parsed % | " +
-    "agree, stated % | ours null | record null | differ | ours right | record right",
+  "| file | candidates | parsed by us % | recorded % | agree: all % | both parsed % | marker % " +
+    "| phrase % | ours null | record null | differ | ours right | record right |",
 );
+console.log(`|${"---|".repeat(13)}`);
 for (const path of process.argv.slice(2)) {
-  const counts = count(readRows(path));
-  const { candidates, ours, recorded, agree, both, bothAgree, stated, statedAgree } = counts;
-  if (candidates === 0) {
-    console.log(`${basename(path)} | no candidates with options`);
-    continue;
-  }
-  console.log(
-    [
-      basename(path).replace(/\.jsonl(\.gz)?$/, ""),
-      candidates,
-      percent(ours, candidates),
-      percent(recorded, candidates),
-      percent(agree, candidates),
-      percent(bothAgree, both),
-      percent(statedAgree, stated),
-      counts.oursNull,
-      counts.recordNull,
-      counts.differ,
-      counts.differOursRight,
-      counts.differRecordRight,
-    ].join(" | "),
-  );
+  const c = count(readRows(path));
+  if (c.all.total === 0) continue;
+  const columns = [
+    basename(path).replace(/\.jsonl(\.gz)?$/, ""),
+    c.all.total,
+    percent(c.ours, c.all.total),
+    percent(c.recorded, c.all.total),
+    ...[c.all, c.both, c.marker, c.phrase].map(share),
+    ...[c.oursNull, c.recordNull, c.differ, c.oursRight, c.recordRight],
+  ];
+  console.log(`| ${columns.join(" | ")} |`);
 }
 
 function readRows(path: string): Row[] {
@@ -81,45 +75,39 @@ function readRows(path: string): Row[] {
     .map((line) => JSON.parse(line) as Row);
 }
 
+/** Rows without options (free text, numbers) are left out. */
 function count(rows: readonly Row[]): Counts {
-  const counts: Counts = {
-    candidates: 0,
-    ours: 0,
-    recorded: 0,
-    agree: 0,
-    both: 0,
-    bothAgree: 0,
-    stated: 0,
-    statedAgree: 0,
-    oursNull: 0,
-    recordNull: 0,
-    differ: 0,
-    differOursRight: 0,
-    differRecordRight: 0,
-  };
+  const tally = (): Tally => ({ total: 0, agree: 0 });
+  const tallies = { all: tally(), both: tally(), marker: tally(), phrase: tally() };
+  const nulls = { ours: 0, recorded: 0, oursNull: 0, recordNull: 0 };
+  const counts: Counts = { ...tallies, ...nulls, differ: 0, oursRight: 0, recordRight: 0 };
   for (const { options, gold, candidates } of rows) {
     const list = Object.entries(options).map(([label, text]) => ({ label, text }));
     if (list.length === 0) continue;
     for (const { text, answer } of candidates) {
-      if (task === null) break;
-      const { label, how } = parseAnswer(task, list, text);
-      const same = label === answer;
-      const both = label !== null && answer !== null;
-      const stated = how === "marker" || how === "phrase";
-      counts.candidates += 1;
-      counts.ours += Number(label !== null);
-      counts.recorded += Number(answer !== null);
-      counts.agree += Number(same);
-      counts.both += Number(both);
-      counts.bothAgree += Number(both && same);
-      counts.stated += Number(stated);
-      counts.statedAgree += Number(stated && same);
-      counts.oursNull += Number(label === null && answer !== null);
-      counts.recordNull += Number(label !== null && answer === null);
-      counts.differ += Number(both && !same);
-      counts.differOursRight += Number(both && !same && label === gold);
-      counts.differRecordRight += Number(both && !same && answer === gold);
+      if (task !== null) add(counts, parseAnswer(task, list, text), answer, gold);
     }
   }
   return counts;
+}
+
+function add(counts: Counts, { label, how }: ParsedAnswer, answer: string | null, gold: string) {
+  const same = label === answer;
+  const both = label !== null && answer !== null;
+  const tallies = [counts.all];
+  if (both) tallies.push(counts.both);
+  if (both && how === "marker") tallies.push(counts.marker);
+  if (both && how === "phrase") tallies.push(counts.phrase);
+  for (const tally of tallies) {
+    tally.total += 1;
+    tally.agree += Number(same);
+  }
+  counts.ours += Number(label !== null);
+  counts.recorded += Number(answer !== null);
+  counts.oursNull += Number(label === null && answer !== null);
+  counts.recordNull += Number(label !== null && answer === null);
+  if (!both || same) return;
+  counts.differ += 1;
+  counts.oursRight += Number(label === gold);
+  counts.recordRight += Number(answer === gold);
 }

@@ -10,7 +10,10 @@ export interface WordNode {
 }
 
 export interface Choices {
-  /** Folded label ("b") -> the label as the caller wrote it. Closed labels are texts, not letters. */
+  /**
+   * Folded label ("b") -> the label as the caller wrote it, in the order of the options. The labels
+   * of closed tasks are texts, not letters.
+   */
   readonly letters: ReadonlyMap<string, string>;
   /** The option texts and the task's aliases, word by word: a walk costs at most 64 steps. */
   readonly texts: WordNode;

@@ -2,6 +2,7 @@
 import type { Choices } from "./choices.ts";
 import { closers, type Found, readOption, skipMarks } from "./expression.ts";
 import { readAnswer } from "./reading.ts";
+import { isSentenceEnd } from "./sentence.ts";
 import type { Token } from "./tokens.ts";
 
 /** A line by its tokens `[start, end)`, and the answer that it wholly consists of. */
@@ -52,20 +53,50 @@ export function onlyAnswer(tokens: readonly Token[], lines: readonly Line[]): Fo
   return first !== undefined && found.every(({ label }) => label === first.label) ? first : null;
 }
 
-/** The answer that the last line consists of, unless that line goes on a list of options. */
+/**
+ * The answer that the last line consists of, or else its last sentence; not where that line goes
+ * on a list of options.
+ */
 export function lastAnswer(
   tokens: readonly Token[],
   lines: readonly Line[],
   choices: Choices,
 ): Found | null {
-  const answer = lines.at(-1)?.answer ?? null;
+  const last = lines.at(-1);
+  if (last === undefined) return null;
+  if (last.answer === null) return lastSentence(tokens, last, choices);
   const before = lines.at(-2);
-  if (answer === null || before === undefined) return answer;
+  if (before === undefined) return last.answer;
+  if (before.answer !== null && before.answer.label !== last.answer.label) return null;
+  const listed = !last.answer.byText && goesOnList(tokens, before, last.answer, choices);
+  return listed ? null : last.answer;
+}
+
+/** "B. Text: too weak." and then a line "C. Text": the next of a list. */
+function goesOnList(
+  tokens: readonly Token[],
+  before: Line,
+  answer: Found,
+  choices: Choices,
+): boolean {
   const other = startOfLine(tokens, before, choices);
-  const heading = tokens.slice(before.start, before.end).some((token) => token.text === "answer");
-  const listed = other !== null && !heading && !other.byText && other.label !== answer.label;
-  const options = before.answer !== null && before.answer.label !== answer.label;
-  return options || (listed && !answer.byText) ? null : answer;
+  if (other === null || other.byText) return false;
+  const marked = other.verified || tokens[other.next]?.kind === "mark";
+  const labels = [...choices.letters.values()];
+  return marked && labels.indexOf(other.label) + 1 === labels.indexOf(answer.label);
+}
+
+/** "The difference was significant. **Yes**": the last sentence, after a longer word than "Fig.". */
+function lastSentence(tokens: readonly Token[], line: Line, choices: Choices): Found | null {
+  let end = line.end;
+  while (end > line.start && tokens[end - 1]?.kind === "mark") end -= 1;
+  let start = end;
+  while (start > line.start && !isSentenceEnd(tokens[start - 1])) start -= 1;
+  const before = tokens[start - 2];
+  if (before === undefined || before.kind !== "word" || before.text.length < 4) return null;
+  const found = wholeLine(tokens, start, line.end, choices);
+  const article = found !== null && end === line.end && tokens[end - 1]?.text === "a";
+  return article ? null : found;
 }
 
 /** "Yes, the study shows ...", "B. Text. Because ...": an answer in the first words of a text. */
@@ -77,10 +108,10 @@ export function opening(
   let start = 0;
   while (start < tokens.length && tokens[start]?.kind !== "word") start += 1;
   const found = readOption(tokens, start, choices);
-  if (found === null || (!found.byText && !found.verified)) return null;
-  const after = tokens[found.next];
-  if (after === undefined || after.kind !== "mark" || ["(", "/"].includes(after.text)) return null;
-  if (readAnswer(tokens, start, choices).kind !== "label") return null;
+  const after = found === null ? undefined : tokens[found.next];
+  if (found === null || after?.kind !== "mark" || ["(", "/"].includes(after.text)) return null;
+  const stated = found.byText || found.verified || after.text === "," || after.text === "-";
+  if (!stated || readAnswer(tokens, start, choices).kind !== "label") return null;
   const others = lines.some((line) => {
     const other = startOfLine(tokens, line, choices);
     return other !== null && other.label !== found.label && other.byText === found.byText;

@@ -46,7 +46,7 @@ function withoutHeadings(tokens: readonly Token[], sites: readonly Site[]): Site
   const labels = new Set(
     sites.filter(isHash).map(({ reading }) => (reading.kind === "label" ? reading.label : null)),
   );
-  const last = tokens.findLastIndex((token, at) => token.text === "####" && startsLine(tokens, at));
+  const last = tokens.findLastIndex((token) => token.text === "####");
   const ends = !tokens.slice(last).some((token) => token.kind === "line");
   return sites.filter((site) => !isHash(site) || (site.at === last && (labels.size === 1 || ends)));
 }
@@ -66,7 +66,7 @@ function siteAt(
   });
   if (token.kind === "mark") {
     if (token.text === "<answer>" || token.text === "\\boxed") return read("final", at + 1);
-    return token.text === "####" && startsLine(tokens, at) ? named(read("final", at + 1)) : null;
+    return token.text === "####" ? hashSite(tokens, at, read("final", at + 1)) : null;
   }
   const noun = nounSite(tokens, at, sentence, read);
   if (noun !== null) return noun;
@@ -75,11 +75,12 @@ function siteAt(
   if (lexicon.conclusions.has(token.text) && startsSentence(tokens, at)) {
     return concluded(tokens, at, choices);
   }
-  if (lexicon.statements.has(token.text)) {
+  if (lexicon.statements.has(token.text) || lexicon.pronouns.has(token.text)) {
     const site = read("phrase", at + 1);
     if (site.reading.kind !== "label") return null;
     const { byText, enclosed, next, verified } = site.reading;
-    const marked = enclosed && endsSentence(tokens, next);
+    const marked =
+      (enclosed || lexicon.pronouns.has(token.text)) && endsSentence(tokens, next) && !byText;
     if (verified || marked || (sentence.superlative && !byText)) return site;
     return sentence.superlative ? { ...site, strength: "claim" } : null;
   }
@@ -151,9 +152,10 @@ function concluded(tokens: readonly Token[], at: number, choices: Choices): Site
   return ends ? { strength: "phrase", at, reading: { kind: "label", ...found } } : null;
 }
 
-/** Only a site that names something: `#### ...` is also a heading. */
-function named(site: Site): Site | null {
-  return site.reading.kind === "unread" || site.reading.kind === "denied" ? null : site;
+/** `#### B`: at the start of a line, or elsewhere where the answer ends the line. */
+function hashSite(tokens: readonly Token[], at: number, site: Site): Site | null {
+  if (startsLine(tokens, at)) return site.reading.kind === "nothing" ? site : labelled(site);
+  return site.reading.kind === "label" && endsSentence(tokens, site.reading.next) ? site : null;
 }
 
 function labelled(site: Site): Site | null {

@@ -24,7 +24,7 @@ class WordNode:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """`letters`: folded label to the label as given; `texts`: option texts and aliases by word."""
+    """`letters`: folded label to label as given, in order; `texts`: texts and aliases by word."""
 
     letters: dict[str, str]
     texts: WordNode

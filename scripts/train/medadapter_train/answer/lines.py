@@ -14,9 +14,11 @@ from medadapter_train.answer.expression import (
     Found,
     read_option,
     skip_marks,
+    text_at,
     token_at,
 )
 from medadapter_train.answer.reading import read_answer
+from medadapter_train.answer.sentence import is_sentence_end
 from medadapter_train.answer.tokens import Token
 
 _TRAILING = CLOSERS | frozenset(".!,;|([")
@@ -64,18 +66,49 @@ def only_answer(tokens: Sequence[Token], lines: Sequence[Line]) -> Found | None:
 
 
 def last_answer(tokens: Sequence[Token], lines: Sequence[Line], choices: Choices) -> Found | None:
-    """The answer that the last line consists of, unless that line goes on a list of options."""
+    """The answer that the last line consists of, or else its last sentence.
+
+    None where that line goes on a list of options.
+    """
     answer = lines[-1].answer
-    if answer is None or len(lines) < 2:
+    if answer is None:
+        return _last_sentence(tokens, lines[-1], choices)
+    if len(lines) < 2:
         return answer
     before = lines[-2]
     if before.answer is not None and before.answer.label != answer.label:
         return None
+    listed = not answer.by_text and _goes_on_list(tokens, before, answer, choices)
+    return None if listed else answer
+
+
+def _goes_on_list(tokens: Sequence[Token], before: Line, answer: Found, choices: Choices) -> bool:
+    """ "B. Text: too weak." and then a line "C. Text": the next of a list."""
     other = _start_of_line(tokens, before, choices)
-    heading = any(token.text == "answer" for token in tokens[before.start : before.end])
-    if other is None or heading or other.by_text or answer.by_text:
-        return answer
-    return answer if other.label == answer.label else None
+    if other is None or other.by_text:
+        return False
+    after = token_at(tokens, other.next)
+    marked = other.verified or (after is not None and after.kind == "mark")
+    labels = list(choices.letters.values())
+    place = labels.index(other.label) if other.label in labels else -1
+    following = labels.index(answer.label) if answer.label in labels else -1
+    return marked and place + 1 == following
+
+
+def _last_sentence(tokens: Sequence[Token], line: Line, choices: Choices) -> Found | None:
+    """ "The difference was significant. **Yes**": the last sentence, after a word of four."""
+    end = line.end
+    while end > line.start and tokens[end - 1].kind == "mark":
+        end -= 1
+    start = end
+    while start > line.start and not is_sentence_end(tokens[start - 1]):
+        start -= 1
+    before = token_at(tokens, start - 2)
+    if before is None or before.kind != "word" or len(before.text) < 4:
+        return None
+    found = _whole_line(tokens, start, line.end, choices)
+    article = end == line.end and text_at(tokens, end - 1) == "a"
+    return None if article else found
 
 
 def opening(tokens: Sequence[Token], lines: Sequence[Line], choices: Choices) -> Found | None:
@@ -84,10 +117,12 @@ def opening(tokens: Sequence[Token], lines: Sequence[Line], choices: Choices) ->
     while start < len(tokens) and tokens[start].kind != "word":
         start += 1
     found = read_option(tokens, start, choices)
-    if found is None or not (found.by_text or found.verified):
+    if found is None:
         return None
     after = token_at(tokens, found.next)
     if after is None or after.kind != "mark" or after.text in ("(", "/"):
+        return None
+    if not (found.by_text or found.verified or after.text in (",", "-")):
         return None
     if read_answer(tokens, start, choices).kind != "label":
         return None

@@ -71,9 +71,7 @@ def _without_headings(tokens: Sequence[Token], sites: list[Site]) -> list[Site]:
     labels = {site.reading.label for site in sites if tokens[site.at].text == "####"}
     if not labels:
         return sites
-    last = max(
-        at for at, token in enumerate(tokens) if token.text == "####" and starts_line(tokens, at)
-    )
+    last = max(at for at, token in enumerate(tokens) if token.text == "####")
     ends = not any(token.kind == "line" for token in tokens[last:])
     kept = last if len(labels) == 1 or ends else -1
     return [site for site in sites if site.at == kept or tokens[site.at].text != "####"]
@@ -86,10 +84,7 @@ def _site_at(tokens: Sequence[Token], at: int, choices: Choices, sentence: Sente
     if token.kind == "mark":
         if token.text in ("<answer>", "\\boxed"):
             return Site("final", at, read_answer(tokens, at + 1, choices))
-        if token.text != "####" or not starts_line(tokens, at):
-            return None
-        reading = read_answer(tokens, at + 1, choices)
-        return None if reading.kind in ("unread", "denied") else Site("final", at, reading)
+        return _hash_site(tokens, at, choices) if token.text == "####" else None
     noun = _noun_site(tokens, at, choices, sentence)
     if noun is not None:
         return noun
@@ -99,9 +94,18 @@ def _site_at(tokens: Sequence[Token], at: int, choices: Choices, sentence: Sente
         return _labelled(Site("phrase", at, read_answer(tokens, at + 1, choices)))
     if token.text in lexicon.CONCLUSIONS and starts_sentence(tokens, at):
         return _concluded(tokens, at, choices)
-    if token.text in lexicon.STATEMENTS:
+    if token.text in lexicon.STATEMENTS or token.text in lexicon.PRONOUNS:
         return _statement(tokens, at, choices, sentence)
     return _claim_site(tokens, at, choices)
+
+
+def _hash_site(tokens: Sequence[Token], at: int, choices: Choices) -> Site | None:
+    """`#### B`: at the start of a line, or elsewhere where the answer ends the line."""
+    site = Site("final", at, read_answer(tokens, at + 1, choices))
+    if starts_line(tokens, at):
+        return site if site.reading.kind == "nothing" else _labelled(site)
+    found = site.reading.found
+    return site if found is not None and ends_sentence(tokens, found.next) else None
 
 
 def _statement(
@@ -112,7 +116,8 @@ def _statement(
     found = reading.found
     if found is None:
         return None
-    marked = found.enclosed and ends_sentence(tokens, found.next)
+    alone = found.enclosed or tokens[at].text in lexicon.PRONOUNS
+    marked = alone and not found.by_text and ends_sentence(tokens, found.next)
     if found.verified or marked or (sentence.superlative and not found.by_text):
         return Site("phrase", at, reading)
     return Site("claim", at, reading) if sentence.superlative else None
