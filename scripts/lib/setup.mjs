@@ -59,7 +59,7 @@ function run(what, command, args) {
 
 /** Installs the npm packages of the lock file, once a lock file. */
 export function ensurePackages() {
-  const hash = hashOf(["package.json", "package-lock.json", ".npmrc"]);
+  const hash = hashOf(["package-lock.json", ".npmrc"]);
   if (stamped("packages", hash)) return;
   run("Installing npm packages (about 1.5 GB, half a minute or more)", "npm", [
     "ci",
