@@ -3,98 +3,21 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from llm_server import LlmServer
+from run_files import QUESTIONS, answer, write_run
 
-from medadapter_train.jsonl import write_jsonl
 from medadapter_train.object_store import Store
 from medadapter_train.pipeline import Run
 from medadapter_train.pointer import read_pointer
 from medadapter_train.run_config import load_run
 from medadapter_train.service_errors import ConfigError
-
-QUESTIONS = 45
-
-RUN = """
-[run]
-folder = "work"
-choose = false
-
-[[generate]]
-questions = "questions.jsonl"
-set = "made_x4.jsonl.gz"
-k = 4
-[generate.llm]
-model = "fake"
-base_url = "{url}"
-seed = 1
-
-[feedback]
-place = "feedback.jsonl"
-tenant = "clinic"
-
-[train]
-base = "{base}"
-passes = 16
-batch = 4
-validate_every = 16
-checkpoint_every = 8
-bf16 = false
-sets = [{{ file = "made_x4.jsonl.gz" }}]
-
-[bundle]
-name = "tiny"
-version = "{version}"
-
-[calibrate]
-split = "all"
-sets = ["made_x4.jsonl.gz"]
-
-[evaluate]
-split = "all"
-sets = ["made_x4.jsonl.gz"]
-
-[publish]
-channel = "stable"
-endpoint = "{endpoint}"
-bucket = "bucket"
-"""
-
-
-def make_inputs(folder: Path) -> None:
-    kinds = ("fever", "rash", "cough", "pain", "fatigue", "thirst")
-    questions = [
-        {
-            "id": str(i),
-            "dataset": "made",
-            "task": "yesno",
-            "question": f"Is {kinds[i % 6]} number {i} a sign of illness {i * 7 % 31}?",
-            "context": None,
-            "options": {"yes": "yes", "no": "no"},
-            "gold": "yes" if i * 5 % 7 < 4 else "no",
-        }
-        for i in range(QUESTIONS)
-    ]
-    write_jsonl(folder / "questions.jsonl", questions)
-    entry = {
-        "id": "f",
-        "tenant": "clinic",
-        "trusted": True,
-        "question": "Is water wet?",
-        "options": {"yes": "yes", "no": "no"},
-        "candidates": [{"text": "It is.", "answer": "yes"}, {"text": "No.", "answer": "no"}],
-        "outcome": {"gold": "yes"},
-    }
-    write_jsonl(folder / "feedback.jsonl", [entry, {**entry, "id": "g", "trusted": False}])
-
-
-def answer(_messages: list[dict[str, str]], number: int) -> str:
-    said = "yes" if number * 13 % 10 < 6 else "no"
-    return f"I have thought about it {number} times.\n#### {said}"
 
 
 def go(path: Path) -> list[str]:
@@ -103,20 +26,48 @@ def go(path: Path) -> list[str]:
     return lines
 
 
+#: Forks a process for every stage to die in, so that what is imported is imported once.
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import medadapter_train.cli_model, medadapter_train.train, medadapter_train.export
+import medadapter_train.stamps as stamps
+from medadapter_train.pipeline import Run
+from medadapter_train.run_config import load_run
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def run(stage, kept=stamps.keep_stamp):
+    def keep(file, stamp, outputs):
+        (die if stamp.stage == stage else kept)(file, stamp, outputs)
+    stamps.keep_stamp = keep
+    # Calibration takes long on a busy machine and comes after what is compared.
+    watch = lambda line: line.startswith("calibrate") and die()
+    Run(load_run(Path(sys.argv[1])), watch).go()
+
+for stage in [*sys.argv[2:], None]:
+    child = os.fork()
+    if child == 0:
+        sys.stdout = sys.stderr
+        run(stage)
+        os._exit(0)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    print(code, flush=True)
+"""
+
+
 @pytest.fixture(scope="module")
 def place(
     tmp_path_factory: pytest.TempPathFactory, endpoint: str, tiny_base: Path
 ) -> Iterator[dict[str, Any]]:
     folder = tmp_path_factory.mktemp("run")
-    make_inputs(folder)
-    store = Store(endpoint, "bucket")
+    store = Store(endpoint, "runs")
     store._client.create_bucket(
-        Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "auto"}
+        Bucket="runs", CreateBucketConfiguration={"LocationConstraint": "auto"}
     )
-    values = {"base": tiny_base, "endpoint": endpoint, "version": "1.0.0"}
     with LlmServer(answer=answer) as llm:
-        path = folder / "run.toml"
-        path.write_text(RUN.format(url=llm.url, **values))
+        path = write_run(folder, llm.url, endpoint, "runs", tiny_base, "tiny")
         lines = go(path)
         yield {"folder": folder, "llm": llm, "store": store, "lines": lines, "path": path}
 
@@ -151,15 +102,27 @@ def test_running_again_does_nothing(place: dict[str, Any]) -> None:
     assert len(place["llm"].requests) == before
 
 
-def test_a_killed_stage_is_repeated_and_gives_the_same(place: dict[str, Any]) -> None:
-    """As after a kill in `evaluate`: its stamp is not there and its folder is half-written."""
-    work = place["folder"] / "work"
-    (work / "stamps" / "evaluate.json").unlink()
-    (work / "bundle" / "adapter.ort").write_bytes(b"half")
-    lines = go(place["path"])
-    assert [line for line in lines if line.endswith("running")] == ["evaluate: running"]
-    published = place["store"].get("adapters/tiny/1.0.0/manifest.json")
-    assert (work / "bundle" / "manifest.json").read_bytes() == published.body
+def test_after_kill_9_in_stage_after_stage_the_result_is_the_undisturbed_one(
+    place: dict[str, Any], tmp_path: Path, endpoint: str, tiny_base: Path
+) -> None:
+    """Each process dies when its stage has done its work and its stamp is not yet written."""
+    stages = ["generate/made_x4.jsonl.gz", "train"]
+    with LlmServer(answer=answer) as llm:
+        path = write_run(tmp_path, llm.url, endpoint, "runs", tiny_base, "killed")
+        command = [sys.executable, "-c", KILLED, str(path), *stages]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-2000:]
+        assert done.stdout.split() == ["-9", "-9", "-9"]
+        assert len(llm.requests) == QUESTIONS
+    manifests = [
+        json.loads((folder / "work" / "exported" / "manifest.json").read_text())
+        for folder in (place["folder"], tmp_path)
+    ]
+    for manifest in manifests:
+        del manifest["name"], manifest["createdAt"]
+        # The card and export's stamp hold the name; the ONNX exporter numbers its nodes anew.
+        del manifest["files"], manifest["training"]["stages"]["export"]
+    assert manifests[0] == manifests[1]
 
 
 def test_a_changed_setting_repeats_the_stages_that_it_decides(place: dict[str, Any]) -> None:
