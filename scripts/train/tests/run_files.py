@@ -34,6 +34,7 @@ batch = 4
 validate_every = 16
 checkpoint_every = 8
 bf16 = false
+threads = 1
 sets = [{{ file = "made_x4.jsonl.gz" }}]
 
 [bundle]
