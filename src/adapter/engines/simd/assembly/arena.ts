@@ -5,7 +5,10 @@
  * number of prefixes held at the same time.
  */
 import { align64, heads, hidden, intermediate, layers, positions, weightsEnd } from "./model";
+import { BLOCK_KEYS, BLOCK_RECORD } from "./softmax";
 
+/** Bytes of a quantized panel's record. */
+export const RECORD: usize = 32;
 /** Rows worked on at once in everything that is independent by row: keeps blocks in the L2 cache. */
 export const BLOCK: i32 = 64;
 
@@ -24,7 +27,12 @@ export let queryRecords: usize = 0;
 export let ownKeysValues: usize = 0;
 export let scores: usize = 0;
 export let weights: usize = 0;
-export let inverseSums: usize = 0;
+/** Records of the key blocks, see softmax.ts. */
+export let blockRecords: usize = 0;
+/** The low parts of the first panel's quantized rows (see `quantizeRest`), with their records. */
+export let streamRest: usize = 0;
+export let mixedRest: usize = 0;
+export let innerRest: usize = 0;
 export let pooled: usize = 0;
 /** Projection phase: f32 queries or keys of one block, f32 values of all rows, inverse scales. */
 export let projected: usize = 0;
@@ -61,7 +69,7 @@ export function placeArena(prefixTokens: i32, candidateTokens: i32): i32 {
   const rows = <usize>max(prefixRoom, candidateRoom);
   const width = <usize>hidden;
   const block = <usize>BLOCK;
-  const blockRecords = block << 3;
+  const recordsOfBlock = block << 3;
   ids = align64(weightsEnd);
   stream = align64(ids + 4 * rows);
   streamBytes = align64(stream + 4 * rows * width);
@@ -71,8 +79,13 @@ export function placeArena(prefixTokens: i32, candidateTokens: i32): i32 {
   ownKeysValues = align64(queryRecords + 8 * rows * <usize>heads);
   scores = ownKeysValues + keysValuesBytes(candidateRoom);
   weights = scores + 16 * <usize>(prefixRoom + candidateRoom);
-  inverseSums = align64(weights + 4 * <usize>(prefixRoom + candidateRoom));
-  pooled = inverseSums + 64;
+  blockRecords = align64(weights + 4 * <usize>(prefixRoom + candidateRoom));
+  streamRest = align64(
+    blockRecords + BLOCK_RECORD * <usize>((prefixRoom + candidateRoom) / BLOCK_KEYS + 2),
+  );
+  mixedRest = streamRest + RECORD + 4 * width;
+  innerRest = mixedRest + RECORD + 4 * width;
+  pooled = align64(innerRest + RECORD + 4 * <usize>intermediate);
   projected = align64(pooled + 4 * width);
   values = align64(projected + 4 * block * width);
   valueInverses = align64(values + 4 * rows * width);
@@ -80,11 +93,11 @@ export function placeArena(prefixTokens: i32, candidateTokens: i32): i32 {
   mixed = projected;
   mixedBytes = align64(mixed + 4 * block * width);
   mixedRecords = align64(mixedBytes + block * width);
-  update = align64(mixedRecords + blockRecords);
+  update = align64(mixedRecords + recordsOfBlock);
   inner = align64(update + 4 * block * width);
   innerBytes = align64(inner + 4 * block * <usize>intermediate);
   innerRecords = align64(innerBytes + block * <usize>intermediate);
-  slotsBegin = max(endOfProjection, align64(innerRecords + blockRecords));
+  slotsBegin = max(endOfProjection, align64(innerRecords + recordsOfBlock));
   slotBytes = <usize>layers * keysValuesBytes(prefixRoom);
   return grow(slotsBegin) ? 0 : 4;
 }

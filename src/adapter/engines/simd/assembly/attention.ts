@@ -2,14 +2,17 @@
  * Attention of one panel of four rows, one head: scores over the prefix's and over its own keys,
  * softmax to bytes, weighted sum over both blocks of values. The tiles are those of `gemm.ts`.
  */
-import { inverseSums, round8, scores, weights } from "./arena";
+import { blockRecords, round8, scores, weights } from "./arena";
 import { dot, onesOf } from "./dot";
 import { splatLane0, splatLane1, splatLane2, splatLane3 } from "./lanes";
 import { headWidth } from "./model";
 import { keyStepsAt, valueStepsAt, valuesAt } from "./pack";
-import { exponentials, rowMaxima } from "./softmax";
+import { BLOCK_KEYS, BLOCK_RECORD, balanceBlocks, weighScores } from "./softmax";
 
-/** Scores of one panel of queries against `panels` panels of 8 keys: `[2 panels][4 rows][4]` f32. */
+/**
+ * Scores of one panel of queries against `panels` panels of 8 keys, `[2 panels][4 rows][4]` f32,
+ * still to be multiplied by the row's step.
+ */
 function scoreKeys<V>(
   q: usize,
   record: usize,
@@ -49,29 +52,29 @@ function scoreKeys<V>(
     }
     const s0 = v128.load(steps);
     const s1 = v128.load(steps, 16);
-    const r0 = v128.load32_splat(record);
-    v128.store(out, f32x4.mul(f32x4.mul(f32x4.convert_i32x4_s(c00), s0), r0));
-    v128.store(out, f32x4.mul(f32x4.mul(f32x4.convert_i32x4_s(c01), s1), r0), 64);
-    const r1 = v128.load32_splat(record, 4);
-    v128.store(out, f32x4.mul(f32x4.mul(f32x4.convert_i32x4_s(c10), s0), r1), 16);
-    v128.store(out, f32x4.mul(f32x4.mul(f32x4.convert_i32x4_s(c11), s1), r1), 80);
-    const r2 = v128.load32_splat(record, 8);
-    v128.store(out, f32x4.mul(f32x4.mul(f32x4.convert_i32x4_s(c20), s0), r2), 32);
-    v128.store(out, f32x4.mul(f32x4.mul(f32x4.convert_i32x4_s(c21), s1), r2), 96);
-    const r3 = v128.load32_splat(record, 12);
-    v128.store(out, f32x4.mul(f32x4.mul(f32x4.convert_i32x4_s(c30), s0), r3), 48);
-    v128.store(out, f32x4.mul(f32x4.mul(f32x4.convert_i32x4_s(c31), s1), r3), 112);
+    v128.store(out, f32x4.mul(f32x4.convert_i32x4_s(c00), s0));
+    v128.store(out, f32x4.mul(f32x4.convert_i32x4_s(c01), s1), 64);
+    v128.store(out, f32x4.mul(f32x4.convert_i32x4_s(c10), s0), 16);
+    v128.store(out, f32x4.mul(f32x4.convert_i32x4_s(c11), s1), 80);
+    v128.store(out, f32x4.mul(f32x4.convert_i32x4_s(c20), s0), 32);
+    v128.store(out, f32x4.mul(f32x4.convert_i32x4_s(c21), s1), 96);
+    v128.store(out, f32x4.mul(f32x4.convert_i32x4_s(c30), s0), 48);
+    v128.store(out, f32x4.mul(f32x4.convert_i32x4_s(c31), s1), 112);
     steps += 32;
     out += 128;
   }
 }
 
-/** One tile of 4 rows x 8 channels of the weighted sum; added to what is there when `add`. */
+/**
+ * One tile of 4 rows x 8 channels of the weighted sum over a block of keys, times the block's
+ * factors in `record`; added to what is there when `add`.
+ */
 function weighValues<V>(
   w: usize,
   wEnd: usize,
   v: usize,
   steps: usize,
+  record: usize,
   out: usize,
   add: bool,
 ): void {
@@ -105,10 +108,10 @@ function weighValues<V>(
   }
   const s0 = v128.load(steps);
   const s1 = v128.load(steps, 16);
-  storeMix(out, c00, c01, s0, s1, v128.load32_splat(inverseSums), add);
-  storeMix(out + 16, c10, c11, s0, s1, v128.load32_splat(inverseSums, 4), add);
-  storeMix(out + 32, c20, c21, s0, s1, v128.load32_splat(inverseSums, 8), add);
-  storeMix(out + 48, c30, c31, s0, s1, v128.load32_splat(inverseSums, 12), add);
+  storeMix(out, c00, c01, s0, s1, v128.load32_splat(record), add);
+  storeMix(out + 16, c10, c11, s0, s1, v128.load32_splat(record, 4), add);
+  storeMix(out + 32, c20, c21, s0, s1, v128.load32_splat(record, 8), add);
+  storeMix(out + 48, c30, c31, s0, s1, v128.load32_splat(record, 12), add);
 }
 
 function storeMix(
@@ -117,11 +120,11 @@ function storeMix(
   hi: v128,
   s0: v128,
   s1: v128,
-  inverse: v128,
+  factor: v128,
   add: bool,
 ): void {
-  let left = f32x4.mul(f32x4.mul(f32x4.convert_i32x4_s(lo), s0), inverse);
-  let right = f32x4.mul(f32x4.mul(f32x4.convert_i32x4_s(hi), s1), inverse);
+  let left = f32x4.mul(f32x4.mul(f32x4.convert_i32x4_s(lo), s0), factor);
+  let right = f32x4.mul(f32x4.mul(f32x4.convert_i32x4_s(hi), s1), factor);
   if (add) {
     left = f32x4.add(left, v128.load(out));
     right = f32x4.add(right, v128.load(out, 64));
@@ -153,7 +156,6 @@ export function attend<V>(
   const ownRows = round8(ownTokens);
   const ownScores = scores + <usize>(pastRoom << 4);
   const ownWeights = weights + <usize>(pastRoom << 2);
-  const ownEnd = ownWeights + <usize>(ownRows << 2);
 
   if (pastTokens) {
     scoreKeys<V>(
@@ -174,31 +176,36 @@ export function attend<V>(
     ownScores,
   );
 
-  let maxima = rowMaxima(ownScores, (ownTokens + 3) >> 2, f32x4.splat(-3e38));
-  if (pastTokens) maxima = rowMaxima(scores, (pastTokens + 3) >> 2, maxima);
-  let sums = exponentials(ownScores, ownTokens, maxima, ownWeights, i32x4.splat(0));
-  if (pastTokens) sums = exponentials(scores, pastTokens, maxima, weights, sums);
-  v128.store(inverseSums, f32x4.div(f32x4.splat(1), f32x4.convert_i32x4_s(sums)));
+  const rowSteps = v128.load(record);
+  const ownRecords = weighScores(scores, pastTokens, rowSteps, weights, blockRecords);
+  const endOfRecords = weighScores(ownScores, ownTokens, rowSteps, ownWeights, ownRecords);
+  balanceBlocks(blockRecords, endOfRecords);
 
   const channel = head * d;
   for (let c = channel; c < channel + d; c += 8, out += 128) {
-    if (pastTokens) {
-      weighValues<V>(
-        weights,
-        ownWeights,
-        valuesAt(past, pastRoom) + <usize>(c * pastRoom),
-        valueStepsAt(past, pastRoom) + <usize>(c << 2),
-        out,
-        false,
-      );
-    }
-    weighValues<V>(
-      ownWeights,
-      ownEnd,
-      valuesAt(own, ownRoom) + <usize>(c * ownRoom),
-      valueStepsAt(own, ownRoom) + <usize>(c << 2),
-      out,
-      pastTokens !== 0,
-    );
+    weighBlocks<V>(weights, pastTokens, past, pastRoom, c, blockRecords, out, false);
+    weighBlocks<V>(ownWeights, ownTokens, own, ownRoom, c, ownRecords, out, pastTokens !== 0);
+  }
+}
+
+/** One tile over all blocks of one text's keys. */
+function weighBlocks<V>(
+  w: usize,
+  tokens: i32,
+  block: usize,
+  room: i32,
+  channel: i32,
+  record: usize,
+  out: usize,
+  add: bool,
+): void {
+  let v = valuesAt(block, room) + <usize>(channel * room);
+  const steps = valueStepsAt(block, room) + <usize>(channel << 2);
+  const end = w + <usize>(round8(tokens) << 2);
+  for (; w < end; w += <usize>(BLOCK_KEYS << 2)) {
+    weighValues<V>(w, min(end, w + <usize>(BLOCK_KEYS << 2)), v, steps, record, out, add);
+    v += <usize>(BLOCK_KEYS << 3);
+    record += BLOCK_RECORD;
+    add = true;
   }
 }

@@ -23,7 +23,7 @@ export function linearBytes(n: i32, k: i32): i32 {
 }
 
 /**
- * out = activations . weights + bias.
+ * out = activations . weights + bias; with `add`, out += activations . weights.
  * @param a activation panels; @param scales their records; @param panels number of 4-row panels
  * @param w packed weights; @param n outputs; @param k inputs; @param out f32 panels, width `n`
  */
@@ -35,6 +35,7 @@ export function gemm<V>(
   n: i32,
   k: i32,
   out: usize,
+  add: bool,
 ): void {
   const ones = onesOf<V>();
   const aBytes = <usize>(k << 2);
@@ -78,10 +79,10 @@ export function gemm<V>(
         ap += 32;
         wp += 64;
       }
-      storeRow(op, meta, sp, c00, c01);
-      storeRow(op + 16, meta, sp + 4, c10, c11);
-      storeRow(op + 32, meta, sp + 8, c20, c21);
-      storeRow(op + 48, meta, sp + 12, c30, c31);
+      storeRow(op, meta, sp, c00, c01, add);
+      storeRow(op + 16, meta, sp + 4, c10, c11, add);
+      storeRow(op + 32, meta, sp + 8, c20, c21, add);
+      storeRow(op + 48, meta, sp + 12, c30, c31, add);
       sp += 32;
       op += outBytes;
     }
@@ -90,8 +91,10 @@ export function gemm<V>(
   }
 }
 
-/** Writes one row of a tile: sums * scale * step + offset * column sum + bias. */
-function storeRow(out: usize, meta: usize, scale: usize, lo: v128, hi: v128): void {
+/** Writes one row of a tile: sums * scale * step + offset * column sum + bias (or what was there). */
+function storeRow(out: usize, meta: usize, scale: usize, lo: v128, hi: v128, add: bool): void {
+  const base0 = add ? out : meta + 64;
+  const base1 = add ? out + 64 : meta + 80;
   const step = v128.load32_splat(scale);
   const offset = v128.load32_splat(scale, 16);
   v128.store(
@@ -99,7 +102,7 @@ function storeRow(out: usize, meta: usize, scale: usize, lo: v128, hi: v128): vo
     f32x4.relaxed_madd(
       f32x4.mul(f32x4.convert_i32x4_s(lo), v128.load(meta)),
       step,
-      f32x4.relaxed_madd(offset, v128.load(meta, 32), v128.load(meta, 64)),
+      f32x4.relaxed_madd(offset, v128.load(meta, 32), v128.load(base0)),
     ),
   );
   v128.store(
@@ -107,7 +110,7 @@ function storeRow(out: usize, meta: usize, scale: usize, lo: v128, hi: v128): vo
     f32x4.relaxed_madd(
       f32x4.mul(f32x4.convert_i32x4_s(hi), v128.load(meta, 16)),
       step,
-      f32x4.relaxed_madd(offset, v128.load(meta, 48), v128.load(meta, 80)),
+      f32x4.relaxed_madd(offset, v128.load(meta, 48), v128.load(base1)),
     ),
     64,
   );

@@ -75,3 +75,67 @@ export function quantizePanel(x: usize, n: i32, out: usize, record: usize): void
     out += 16;
   }
 }
+
+/**
+ * What quantizing left of one panel: `x - (step * q + offset)` to 7 bits again, around 63. With it
+ * the panel's rows count with 13 bits. `q` and `record` are what `quantizePanel` wrote.
+ */
+export function quantizeRest(
+  x: usize,
+  n: i32,
+  q: usize,
+  record: usize,
+  out: usize,
+  outRecord: usize,
+): void {
+  const step = v128.load(record);
+  const offset = v128.load(record, 16);
+  const fine = f32x4.mul(step, f32x4.splat(<f32>(1.0 / 126.0)));
+  v128.store(outRecord, fine);
+  v128.store(outRecord, f32x4.mul(fine, f32x4.splat(-63)), 16);
+  const inverse = f32x4.div(f32x4.splat(1), fine);
+  const end = x + <usize>(n << 4);
+  for (; x < end; x += 64, q += 16, out += 16) {
+    const low = i16x8.extend_low_i8x16_u(v128.load(q));
+    const high = i16x8.extend_high_i8x16_u(v128.load(q));
+    v128.store(
+      out,
+      packBytes(
+        rest(
+          x,
+          i32x4.extend_low_i16x8_u(low),
+          splatLane0(step),
+          splatLane0(offset),
+          splatLane0(inverse),
+        ),
+        rest(
+          x + 16,
+          i32x4.extend_high_i16x8_u(low),
+          splatLane1(step),
+          splatLane1(offset),
+          splatLane1(inverse),
+        ),
+        rest(
+          x + 32,
+          i32x4.extend_low_i16x8_u(high),
+          splatLane2(step),
+          splatLane2(offset),
+          splatLane2(inverse),
+        ),
+        rest(
+          x + 48,
+          i32x4.extend_high_i16x8_u(high),
+          splatLane3(step),
+          splatLane3(offset),
+          splatLane3(inverse),
+        ),
+      ),
+    );
+  }
+}
+
+function rest(x: usize, q: v128, step: v128, offset: v128, inverse: v128): v128 {
+  const known = f32x4.relaxed_madd(f32x4.convert_i32x4_s(q), step, offset);
+  const left = f32x4.sub(v128.load(x), known);
+  return i32x4.relaxed_trunc_f32x4_s(f32x4.relaxed_madd(left, inverse, f32x4.splat(63.5)));
+}
