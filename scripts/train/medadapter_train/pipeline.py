@@ -18,6 +18,7 @@ from typing import Any
 from medadapter_train.errors import DataError, TrainError
 from medadapter_train.jsonl import write_atomic
 from medadapter_train.run_config import FeedbackTable, FitTable, GenerateTable, RunConfig
+from medadapter_train.split import check_leak, share_of
 from medadapter_train.stamps import Stage, Stages, make_stamp
 from medadapter_train.toml_tables import to_toml
 
@@ -212,6 +213,7 @@ class Run:
         data = [word for file in files for word in ("--data", file)]
 
         def work() -> None:
+            self._check_leak(files, table.split)
             shutil.rmtree(out, ignore_errors=True)
             shutil.copytree(source, out)
             self._command(name, "--bundle", out, *data, "--split", table.split, *more)
@@ -219,6 +221,17 @@ class Run:
         settings = dataclasses.asdict(table)
         outputs = [out, *(word for word in more if isinstance(word, Path))]
         return Stage(name, [source, *files], settings, outputs, work)
+
+    def _check_leak(self, files: list[Path], split: str) -> None:
+        """No question that was trained on is fitted or measured on, in whatever file it stands."""
+        from medadapter_train.data import read_all
+        from medadapter_train.held_out import records_of
+
+        trained = [self.data / entry["file"] for entry in self._sets()]
+        check_leak(
+            (record for record in read_all(trained) if share_of(record.question) == "train"),
+            (record for file in files for record in records_of(file, split)),
+        )
 
     def _publish(self) -> Stage:
         table = self.config.publish

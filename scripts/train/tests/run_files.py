@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from medadapter_train.jsonl import write_jsonl
 
-QUESTIONS = 45
+QUESTIONS = 20
+HELD_OUT = 45
 
 _RUN = """
 [run]
 folder = "work"
+candidates = "."
 choose = false
 
 [[generate]]
@@ -43,11 +46,11 @@ version = "1.0.0"
 
 [calibrate]
 split = "all"
-sets = ["made_x4.jsonl.gz"]
+sets = ["held_out_x4.jsonl.gz"]
 
 [evaluate]
 split = "all"
-sets = ["made_x4.jsonl.gz"]
+sets = ["held_out_x4.jsonl.gz"]
 
 [publish]
 channel = "stable"
@@ -61,20 +64,9 @@ def write_run(folder: Path, url: str, endpoint: str, bucket: str, base: Path, na
     path = folder / "run.toml"
     values = {"url": url, "endpoint": endpoint, "bucket": bucket, "base": base, "name": name}
     path.write_text(_RUN.format(**values))
-    kinds = ("fever", "rash", "cough", "pain", "fatigue", "thirst")
-    questions = [
-        {
-            "id": str(i),
-            "dataset": "made",
-            "task": "yesno",
-            "question": f"Is {kinds[i % 6]} number {i} a sign of illness {i * 7 % 31}?",
-            "context": None,
-            "options": {"yes": "yes", "no": "no"},
-            "gold": "yes" if i * 5 % 7 < 4 else "no",
-        }
-        for i in range(QUESTIONS)
-    ]
-    write_jsonl(folder / "questions.jsonl", questions)
+    write_jsonl(folder / "questions.jsonl", [_question(i) for i in range(QUESTIONS)])
+    held_out = [_labelled(_question(i)) for i in range(QUESTIONS, QUESTIONS + HELD_OUT)]
+    write_jsonl(folder / "held_out_x4.jsonl.gz", held_out)
     entry = {
         "id": "f",
         "tenant": "clinic",
@@ -86,6 +78,28 @@ def write_run(folder: Path, url: str, endpoint: str, bucket: str, base: Path, na
     }
     write_jsonl(folder / "feedback.jsonl", [entry, {**entry, "id": "g", "trusted": False}])
     return path
+
+
+def _question(number: int) -> dict[str, Any]:
+    kinds = ("fever", "rash", "cough", "pain", "fatigue", "thirst")
+    return {
+        "id": str(number),
+        "dataset": "made",
+        "task": "yesno",
+        "question": f"Is {kinds[number % 6]} number {number} a sign of illness {number * 7 % 31}?",
+        "context": None,
+        "options": {"yes": "yes", "no": "no"},
+        "gold": "yes" if number * 5 % 7 < 4 else "no",
+    }
+
+
+def _labelled(question: dict[str, Any]) -> dict[str, Any]:
+    candidates = []
+    for i in range(4):
+        said = ("yes", "no")[(int(question["id"]) * 13 + i * 7) % 10 < 4]
+        candidate = {"cid": str(i), "model": "fake", "method": "T=1", "text": f"It is {said}. {i}"}
+        candidates.append({**candidate, "answer": said, "correct": said == question["gold"]})
+    return {**question, "candidates": candidates}
 
 
 def answer(_messages: list[dict[str, str]], number: int) -> str:

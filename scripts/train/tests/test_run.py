@@ -13,11 +13,12 @@ import pytest
 from llm_server import LlmServer
 from run_files import QUESTIONS, answer, write_run
 
+from medadapter_train.errors import DataError
 from medadapter_train.object_store import Store
 from medadapter_train.pipeline import Run
 from medadapter_train.pointer import read_pointer
 from medadapter_train.run_config import load_run
-from medadapter_train.service_errors import ConfigError
+from medadapter_train.service_errors import ConfigError, PublishError
 
 
 def go(path: Path) -> list[str]:
@@ -126,25 +127,29 @@ def test_after_kill_9_in_stage_after_stage_the_result_is_the_undisturbed_one(
 
 
 def test_a_changed_setting_repeats_the_stages_that_it_decides(place: dict[str, Any]) -> None:
-    text = (
-        place["path"]
-        .read_text()
-        .replace(
-            'split = "all"\nsets = ["made_x4.jsonl.gz"]\n\n[pub',
-            'split = "train"\nsets = ["made_x4.jsonl.gz"]\n\n[pub',
-        )
-    )
-    text = text.replace('channel = "stable"', 'channel = "canary"')
+    text = place["path"].read_text()
+    at = text.index("[evaluate]")
+    text = text[:at] + text[at:].replace('split = "all"', 'split = "train"')
     other = place["folder"] / "other.toml"
-    other.write_text(text)
+    other.write_text(text.replace('channel = "stable"', 'channel = "canary"'))
     # The bundle's metrics are others now, and a published version never changes.
-    text = other.read_text()
     lines: list[str] = []
-    with pytest.raises(Exception) as caught:
+    with pytest.raises(PublishError) as caught:
         Run(load_run(other), lines.append).go()
-    assert getattr(caught.value, "kind", "") == "version_exists"
+    assert caught.value.kind == "version_exists"
     running = [line.split(":")[0] for line in lines if line.endswith("running")]
     assert running == ["evaluate", "publish"]
+
+
+def test_a_run_that_would_measure_what_it_was_trained_on_fails(place: dict[str, Any]) -> None:
+    text = place["path"].read_text()
+    at = text.index("[evaluate]")
+    leaking = text[:at] + text[at:].replace("held_out_x4", "made_x4")
+    other = place["folder"] / "leak.toml"
+    other.write_text(leaking)
+    with pytest.raises(DataError) as caught:
+        go(other)
+    assert caught.value.kind == "question_leak"
 
 
 @pytest.mark.parametrize(
