@@ -46,24 +46,28 @@ class TorchScorer:
 
 
 def candidates_of(run: Path, last: int) -> dict[str, dict[str, Tensor]]:
-    """The last checkpoints' weights by name, with their averages over 2 to `last`."""
+    """By name: the last checkpoint's weights, and the average of the `last` ones."""
     files = sorted((run / "weights").glob("step-*.safetensors"))
     if not files:
         raise ModelError("weights_missing", f"{run.name}: no checkpoint in weights/")
-    found = {f.stem: load_weights(f) for f in files[-2:]}
-    for count in range(2, min(last, len(files)) + 1):
-        found[f"average-of-last-{count}"] = average_weights(files[-count:])
+    found = {files[-1].stem: load_weights(files[-1])}
+    if min(last, len(files)) > 1:
+        found[f"average-of-last-{min(last, len(files))}"] = average_weights(files[-last:])
     return found
 
 
-def choose(run: Path, base: str, data: Sequence[Path], last: int = 4) -> dict[str, Any]:
+def choose(
+    run: Path, base: str, data: Sequence[Path], last: int = 4, most: int = 0
+) -> dict[str, Any]:
     """Score every candidate on the validation share; write `best.safetensors` and `choice.json`."""
     encoder = TextEncoder.load(run / "tokenizer.json")
     best: tuple[float, str] = (float("-inf"), "")
     report: dict[str, Any] = {}
     for name, weights in candidates_of(run, last).items():
         scorer = TorchScorer(build_ranker(base, weights), encoder)
-        result = calibrate(held_out_questions(scorer, data, "validation", reduced=False)).report
+        result = calibrate(
+            held_out_questions(scorer, data, "validation", reduced=False, most=most)
+        ).report
         gain = float(np.mean(list(result["gain_out_of_fold"].values())))
         report[name] = {"macro_gain": gain, **result}
         log.info("%s: macro gain %+.4f %s", name, gain, result["gain_out_of_fold"])

@@ -43,7 +43,8 @@ def train(
 def choose(
     run: RunFolder,
     data: DataFiles,
-    last: Annotated[int, typer.Option(help="average up to so many last checkpoints")] = 4,
+    last: Annotated[int, typer.Option(help="average so many last checkpoints")] = 4,
+    most: Annotated[int, typer.Option(help="questions of a file, 0: all")] = 0,
     threads: Annotated[int, typer.Option(help="threads of torch")] = 2,
 ) -> None:
     """Choose a run's checkpoint, or an average of the last, on the validation share."""
@@ -53,7 +54,7 @@ def choose(
 
     torch.set_num_threads(threads)
     base = json.loads((run / "config.json").read_text())["base"]
-    typer.echo(json.dumps(pick(run, base, data, last)))
+    typer.echo(json.dumps(pick(run, base, data, last, most)))
 
 
 def export(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -46,13 +47,13 @@ def score_file(scorer: Scorer, path: Path, split: str) -> list[Scored]:
 
 
 def held_out_questions(
-    scorer: Scorer, paths: Sequence[Path], split: str, *, reduced: bool
+    scorer: Scorer, paths: Sequence[Path], split: str, *, reduced: bool, most: int = 0
 ) -> list[HeldOut]:
     """What `calibrate` fits on. With `reduced`, closed questions with context are scored once more
-    without it."""
+    without it. At most the first `most` of a file (0: all)."""
     found: list[HeldOut] = []
     for path in paths:
-        records = list(records_of(path, split))
+        records = list(islice(records_of(path, split), most or None))
         for record in track(records, path.name, console=Console(stderr=True), disable=not records):
             key = question_key(record.question)
             found.append(HeldOut(scorer.score(record), key))

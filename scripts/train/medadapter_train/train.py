@@ -10,6 +10,7 @@ import json
 import logging
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
@@ -22,11 +23,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from medadapter_train.base import load_base, load_tokenizer
 from medadapter_train.checkpoint import load_state, save_state, save_weights
 from medadapter_train.config import TrainConfig
-from medadapter_train.data import set_name_of
-from medadapter_train.errors import DataError, TrainError
+from medadapter_train.errors import TrainError
 from medadapter_train.losses import LossWeights, ranking_loss
-from medadapter_train.mixture import Mixture, draw_candidates, mask_ids
-from medadapter_train.model import Packed, PrefixRanker
+from medadapter_train.model import PrefixRanker
+from medadapter_train.passes import Passes
 from medadapter_train.store import TokenStore
 from medadapter_train.template import TextEncoder
 from medadapter_train.validation import macro_gain, table, validate
@@ -55,17 +55,9 @@ class Trainer:
         tokenizer = load_tokenizer(config.base)
         tokenizer.save(str(out / "tokenizer.json"))
         self.encoder = TextEncoder(tokenizer)
-        paths = [Path(config.data_folder) / s.file for s in config.sets]
         with self.accelerator.main_process_first():
-            self.store = TokenStore.build(paths, "train", self.encoder, out / "tokens")
+            self.passes = Passes(config, self.encoder, out / "tokens")
             self.held_out = self._validation_store()
-        names = {set_name_of(Path(s.file)): s for s in config.sets}
-        self.most = {name: s.candidates for name, s in names.items()}
-        per_round = {name: s.per_round for name, s in names.items()}
-        self.mixture = Mixture(self.store.sets, per_round, config.seed)
-        _check_classes(self.store)
-        self.mask = int(tokenizer.token_to_id("[MASK]") or 0)
-        self.keep = frozenset({self.encoder.cls, self.encoder.sep})
         self.model = PrefixRanker(load_base(config.base))
         self.model.init_head(config.seed)
         # Frozen: half of all weights, and a dense gradient of them is the costliest one.
@@ -145,17 +137,13 @@ class Trainer:
         mine = range(self.accelerator.process_index, c.batch, self.accelerator.num_processes)
         total = 0.0
         for offset in mine:
-            packed, labels = self._pass(self.step * c.batch + offset)
+            packed, labels = self.passes.at(self.step * c.batch + offset)
+            packed, labels = packed.to(self.accelerator.device), labels.to(self.accelerator.device)
             last = offset + self.accelerator.num_processes >= c.batch
-            if last:
-                logits = self.wrapped(packed)
-                loss = ranking_loss(logits, labels, weights) / len(mine)
+            # Processes exchange gradients once a step, with its last question.
+            with nullcontext() if last else self.accelerator.no_sync(self.wrapped):
+                loss = ranking_loss(self.wrapped(packed), labels, weights) / len(mine)
                 self.accelerator.backward(loss)
-            else:
-                with self.accelerator.no_sync(self.wrapped):
-                    logits = self.wrapped(packed)
-                    loss = ranking_loss(logits, labels, weights) / len(mine)
-                    self.accelerator.backward(loss)
             total += float(loss.detach())
         if not total < float("inf"):
             raise TrainError("diverged", f"the loss is not finite at step {self.step}")
@@ -163,17 +151,6 @@ class Trainer:
         self.optimizer.step()
         self.optimizer.zero_grad()
         return total
-
-    def _pass(self, position: int) -> tuple[Packed, torch.Tensor]:
-        index, rng = self.mixture.at(position)
-        row = self.store[index]
-        chosen = draw_candidates(row, self.most[row.set_name], rng)
-        share = self.config.mask_share
-        prefix = mask_ids(row.prefix, share, self.mask, self.keep, rng)
-        texts = [mask_ids(row.candidates[i], share, self.mask, self.keep, rng) for i in chosen]
-        labels = torch.tensor([float(row.correct[i]) for i in chosen])
-        device = self.accelerator.device
-        return Packed.of(prefix, texts).to(device), labels.to(device)
 
     def _validate(self) -> None:
         if not self.accelerator.is_main_process:
@@ -239,16 +216,6 @@ class Trainer:
                 stream.write(json.dumps({"step": self.step, **values}) + "\n")
             if "loss" in values and not sys.stderr.isatty():
                 log.info("step %d/%d %s", self.step, self.steps, values)
-
-
-def _check_classes(store: TokenStore) -> None:
-    """One-class data teach nothing: refuse them."""
-    seen: set[bool] = set()
-    for correct in store.dataset["correct"]:
-        seen.update(correct)
-        if len(seen) == 2:
-            return
-    raise DataError("one_class", "all candidates are right, or all are wrong")
 
 
 def _progress() -> Progress:

@@ -1,0 +1,52 @@
+"""The training passes: which question comes at which position, as packed token ids with labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from medadapter_train.config import TrainConfig
+from medadapter_train.data import set_name_of
+from medadapter_train.errors import DataError
+from medadapter_train.mixture import Mixture, draw_candidates, mask_ids
+from medadapter_train.model import Packed
+from medadapter_train.store import TokenStore
+from medadapter_train.template import TextEncoder
+
+
+class Passes:
+    """Pass `n` of a run: the same for the same data, configuration and seed."""
+
+    def __init__(self, config: TrainConfig, encoder: TextEncoder, folder: Path) -> None:
+        paths = [Path(config.data_folder) / s.file for s in config.sets]
+        self.store = TokenStore.build(paths, "train", encoder, folder)
+        _check_classes(self.store)
+        by_name = {set_name_of(path): s for path, s in zip(paths, config.sets, strict=True)}
+        self.most = {name: s.candidates for name, s in by_name.items()}
+        per_round = {name: s.per_round for name, s in by_name.items()}
+        self.mixture = Mixture(self.store.sets, per_round, config.seed)
+        self.mask_share = config.mask_share
+        self.mask = int(encoder.tokenizer.token_to_id("[MASK]") or 0)
+        self.keep = frozenset({encoder.cls, encoder.sep})
+
+    def at(self, position: int) -> tuple[Packed, torch.Tensor]:
+        """The packed question and its candidates' outcome labels [C]."""
+        index, rng = self.mixture.at(position)
+        row = self.store[index]
+        chosen = draw_candidates(row, self.most[row.set_name], rng)
+        prefix = mask_ids(row.prefix, self.mask_share, self.mask, self.keep, rng)
+        texts = [
+            mask_ids(row.candidates[i], self.mask_share, self.mask, self.keep, rng) for i in chosen
+        ]
+        return Packed.of(prefix, texts), torch.tensor([float(row.correct[i]) for i in chosen])
+
+
+def _check_classes(store: TokenStore) -> None:
+    """One-class data teach nothing: refuse them."""
+    seen: set[bool] = set()
+    for correct in store.dataset["correct"]:
+        seen.update(correct)
+        if len(seen) == 2:
+            return
+    raise DataError("one_class", "all candidates are right, or all are wrong")
