@@ -112,12 +112,10 @@ async def collect(
             await run.fill(job)
 
     tasks = [asyncio.create_task(worker()) for _ in range(min(writer.parallel, len(pending)))]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    # One worker's error stops the others before their next request, not within one: that is paid.
+    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
     return result
 
 
@@ -138,33 +136,44 @@ class _Run:
         self.gate = _Gate()
         self.use_n = policy.use_n
         self.jitter = random.Random(0)
+        self.stopped: Exception | None = None
 
     async def fill(self, job: Job) -> None:
         """Ask for all missing slots at once where `n` works, then one by one for what is left."""
         try:
-            missing = self.result.missing(job)
-            if self.use_n and len(missing) > 1:
-                try:
-                    reply = await self.ask(job, missing)
-                    if len(reply.choices) < len(missing):
-                        self.use_n = False
-                except WriterFault as fault:
-                    if fault.kind != "n_refused":
-                        raise
-                    self.use_n = False
-            for slot in self.result.missing(job):
-                await self.ask(job, [slot])
+            await self._fill(job)
         except WriterFault as fault:
             if fault.kind in FATAL:
-                raise GenerateError(fault.kind, f"the LLM endpoint answered: {fault}") from None
+                message = f"the LLM endpoint answered: {fault}"
+                self.stopped = GenerateError(fault.kind, message)
+                raise self.stopped from None
             failed = self.result.failed
             failed[fault.kind] = failed.get(fault.kind, 0) + len(self.result.missing(job))
+        except Exception as error:
+            self.stopped = error
+            raise
+
+    async def _fill(self, job: Job) -> None:
+        missing = self.result.missing(job)
+        if self.use_n and len(missing) > 1:
+            try:
+                reply = await self.ask(job, missing)
+                if len(reply.choices) < len(missing):
+                    self.use_n = False
+            except WriterFault as fault:
+                if fault.kind != "n_refused":
+                    raise
+                self.use_n = False
+        for slot in self.result.missing(job):
+            await self.ask(job, [slot])
 
     async def ask(self, job: Job, slots: list[int]) -> Reply:
         """One request with its retries; what it brought is in the journal when this returns."""
         seed = None if self.policy.seed is None else self.policy.seed + slots[0]
         for attempt in range(self.policy.retries + 1):
             await self.gate.wait()
+            if self.stopped is not None:
+                raise self.stopped
             self._check_budget()
             try:
                 reply = await self.writer.write(job.messages, len(slots), seed)
