@@ -13,10 +13,13 @@ export function tryPort(port: number): Promise<number | null> {
   });
 }
 
-/** The wished port, else one of the 20 after it, else any. */
-export async function freePort(wished: number): Promise<number> {
+/**
+ * The wished port, else one of the 20 after it, else any.
+ * @param taken ports that are spoken for, but not bound yet
+ */
+export async function freePort(wished: number, taken: readonly number[] = []): Promise<number> {
   for (let port = wished; port < wished + 20; port += 1) {
-    if ((await tryPort(port)) !== null) return port;
+    if (!taken.includes(port) && (await tryPort(port)) !== null) return port;
   }
   const any = await tryPort(0);
   if (any === null) throw new Error("no free port on the loopback interface");

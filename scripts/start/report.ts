@@ -58,7 +58,8 @@ export function report(question: string, body: AnswerBody, llm: LlmChoice): stri
         candidate.answer ?? "(none)",
         candidate.score === null ? "-" : candidate.score.toFixed(2),
         candidate.probability === null ? "-" : candidate.probability.toFixed(3),
-        candidate.text.replace(/\s+/g, " ").trim(),
+        // A model may write anything, terminal commands too.
+        candidate.text.replace(/[\s\p{Cc}]+/gu, " ").trim(),
       ]),
     );
   }

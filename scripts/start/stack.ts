@@ -54,7 +54,7 @@ export async function startStack(
 ): Promise<Stack> {
   mkdirSync(join(root, state), { recursive: true });
   const env = { ...process.env, NO_COLOR: "1", CI: "1" };
-  const replayPort = await freePort(8788);
+  const replayPort = await freePort(8788, [port]);
   const llm = chooseLlm(root, process.env, `http://127.0.0.1:${replayPort}/v1`);
 
   say("Putting the shipped adapter into local R2 ...");
@@ -98,7 +98,7 @@ export async function startStack(
   ];
   args.push(
     "--inspector-port",
-    String(await freePort(9229)),
+    String(await freePort(9229, [port])),
     "--show-interactive-dev-session=false",
   );
   for (const [name, value] of Object.entries(llm.vars)) args.push("--var", `${name}:${value}`);
