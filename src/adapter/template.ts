@@ -8,6 +8,7 @@
  * Question and options are never cut, since a score given without them means nothing: a question
  * whose head is over budget is refused. Context and candidate text are cut in their middle.
  */
+import { renderOption } from "../tasks/options.ts";
 import type { Option, Question } from "../tasks/question.ts";
 import type { EncoderInput } from "./engine.ts";
 import type { Manifest } from "./manifest.ts";
@@ -22,11 +23,6 @@ export interface QuestionTooLong {
   /** What question and options need, special tokens included. */
   readonly tokens: number;
   readonly limit: number;
-}
-
-/** `A. foo`, or the text alone where the label says the same (yes, no, maybe). */
-export function renderOption({ label, text }: Option): string {
-  return label.toLowerCase() === text.toLowerCase() ? text : `${label}. ${text}`;
 }
 
 /** Ids of a question, at most `budget.prefixTokens`. */

@@ -87,7 +87,8 @@ export class AdapterHost {
     }
     const done = this.#refresh(waitUntil).then(() => {
       this.#lookedAt = Date.now();
-      this.#look = null;
+      // A look taken for lost may end after all, while another is under way.
+      if (this.#look?.done === done) this.#look = null;
     });
     this.#look = { done, since: now };
     // Others wait for this promise too, so it must outlive the request that began it.

@@ -31,6 +31,8 @@ export function partsWith(engine: EngineKind): MakeParts {
       apiKey: config.llmApiKey,
       model: config.models[0],
       memory: new ProviderMemory(),
+      // Cloudflare's AI Gateway would keep every prompt in its log; other endpoints do not mind.
+      headers: { "cf-aig-collect-log": "false" },
     }),
     adapters: new AdapterHost({
       store: r2BundleStore(env.ADAPTERS),

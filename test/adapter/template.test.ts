@@ -1,7 +1,8 @@
 /** What is cut, what never is, and what is refused. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { encodeCandidate, encodeQuestion, renderOption } from "../../src/adapter/template.ts";
+import { encodeCandidate, encodeQuestion } from "../../src/adapter/template.ts";
 import type { TextTokenizer } from "../../src/adapter/tokenizer.ts";
+import { renderOption } from "../../src/tasks/options.ts";
 import type { Question } from "../../src/tasks/question.ts";
 import { realTokenizer } from "./realTokenizer.ts";
 

@@ -35,7 +35,9 @@ export function selectorLogit(
   unit: Unit,
   all: readonly Unit[],
 ): number {
-  const prior = unit.answer === null ? 0 : (group.priors[unit.answer] ?? 0);
+  // Labels are the caller's: "constructor" must not find what every object has.
+  const known = unit.answer !== null && Object.hasOwn(group.priors, unit.answer);
+  const prior = known ? (group.priors[unit.answer ?? ""] ?? 0) : 0;
   return features.reduce(
     (sum, name, i) => sum + (group.weights[i] ?? 0) * featureOf(name, unit, all),
     group.bias + prior,

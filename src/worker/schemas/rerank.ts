@@ -14,6 +14,7 @@ const extras = {
   adapter: AdapterName.nullish(),
   answers: z
     .array(z.string().max(64).nullable())
+    .max(MAX_TEXTS)
     .nullish()
     .openapi({ description: "Each text's label; read from the text by default." }),
 };

@@ -60,6 +60,15 @@ describe("the selector", () => {
     expect(selection.confidenceReason).toBeNull();
   });
 
+  test("has no prior for labels that it was not fitted with, whatever they are called", () => {
+    const named = ["constructor", "valueOf"].map((label) => ({ label, text: label }));
+    const candidates = base.candidates.map((candidate) => ({ ...candidate, answer: "valueOf" }));
+    const selection = select({ ...base, options: named, candidates });
+    expect(selection.units.map((unit) => unit.score)).toEqual([
+      expect.closeTo(-1 + 2 + 3 * 0.8, 9),
+    ]);
+  });
+
   test("is fitted for one kind of question: without evidence the probabilities are summed", () => {
     const selection = select({ ...base, hasContext: false });
     expect(selection.units[0]?.score).toBeCloseTo(1.0, 9);
