@@ -57,7 +57,11 @@ export function writeLog(record: LogRecord): void {
 
 /** Where an exception was thrown: its stack without its message, which may hold input. */
 export function framesOf(error: Error): CodeFrame[] {
-  const lines = (error.stack ?? "")
+  const stack = error.stack ?? "";
+  // A message of several lines may look like code positions.
+  const message = stack.indexOf(error.message);
+  const lines = stack
+    .slice(message < 0 ? 0 : message + error.message.length)
     .split("\n")
     .filter((line) => /^\s+at .*:\d+:\d+\)?$/.test(line));
   return lines.slice(0, 8).map((line) => line.trim() as CodeFrame);

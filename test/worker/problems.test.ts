@@ -38,7 +38,7 @@ describe("a problem's response", () => {
   });
 
   it("takes nothing from an exception but code positions", () => {
-    const frames = framesOf(new Error("kanarienvogel\n    at kanarienvogel"));
+    const frames = framesOf(new Error("kanarienvogel\n    at kanarienvogel:1:1"));
     expect(frames.length).toBeGreaterThan(0);
     expect(frames.join(" ")).not.toContain("kanarienvogel");
     expect(problemBody(new Problem("internal"), "x").detail).not.toContain("kanarienvogel");
