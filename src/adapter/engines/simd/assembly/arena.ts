@@ -4,11 +4,10 @@
  * the memory's end one after the other as they are first used, so the heap grows only with the
  * number of prefixes held at the same time.
  */
+import { RECORD } from "./gemm";
 import { align64, heads, hidden, intermediate, layers, positions, weightsEnd } from "./model";
 import { BLOCK_KEYS, BLOCK_RECORD } from "./softmax";
 
-/** Bytes of a quantized panel's record. */
-export const RECORD: usize = 32;
 /** Rows worked on at once in everything that is independent by row: keeps blocks in the L2 cache. */
 export const BLOCK: i32 = 64;
 

@@ -10,7 +10,7 @@ import * as arena from "./arena";
 import { attend } from "./attention";
 import { embedRow } from "./embed";
 import { geluPanel } from "./gelu";
-import { gemm } from "./gemm";
+import { gemm, RECORD } from "./gemm";
 import { scoreFirst } from "./head";
 import { layerNormPanel } from "./layernorm";
 import * as model from "./model";
@@ -27,14 +27,9 @@ export function takePairs(wanted: bool): void {
 }
 
 /**
- * A linear layer over panels; with `rest`, the low part of the first panel's rows (see
- * `quantizeRest`) is added. The first row decides the logit and draws much of the attention: with 7
- * bits alone in it, errors of the logit are 3.5 times as large, and a panel more costs 3 %.
- */
-/**
- * A linear layer over panels; with `rest`, the low part of the first panel's rows (see
- * `quantizeRest`) is added. The first row decides the logit and draws much of the attention: with 7
- * bits alone in it, errors of the logit are 3.5 times as large, and a panel more costs 3 %.
+ * A linear layer over panels; with `rest`, the low part of the first panel's rows counts too. The
+ * first row decides the logit and draws much of the attention: with 7 bits alone in it, errors of
+ * the logit are 3.5 times as large, and a panel more costs 3 %.
  */
 function linear(
   a: usize,
@@ -46,18 +41,14 @@ function linear(
   out: usize,
   rest: usize,
 ): void {
-  if (pairs) gemm<u16>(a, records, panels, w, n, k, out, false);
-  else gemm<u8>(a, records, panels, w, n, k, out, false);
-  if (rest) {
-    if (pairs) gemm<u16>(rest + arena.RECORD, rest, 1, w, n, k, out, true);
-    else gemm<u8>(rest + arena.RECORD, rest, 1, w, n, k, out, true);
-  }
+  if (pairs) gemm<u16>(a, records, panels, w, n, k, out, rest);
+  else gemm<u8>(a, records, panels, w, n, k, out, rest);
 }
 
 /** Quantizes a panel, and what that leaves when `rest` says where to. */
 function quantize(x: usize, n: i32, out: usize, record: usize, rest: usize): void {
   quantizePanel(x, n, out, record);
-  if (rest) quantizeRest(x, n, out, record, rest + arena.RECORD, rest);
+  if (rest) quantizeRest(x, n, out, record, rest + RECORD, rest);
 }
 
 /** Embeds `tokens` ids from `arena.ids` at positions `from`.. into the stream. */

@@ -12,6 +12,9 @@
 import { dotTwice, onesOf } from "./dot";
 import { splatLane0, splatLane1, splatLane2, splatLane3 } from "./lanes";
 
+/** Bytes of a quantized panel's record. */
+export const RECORD: usize = 32;
+
 /** Bytes of one packed panel of 8 columns with `k` inputs. */
 export function panelBytes(k: i32): i32 {
   return 8 * k + 96;
@@ -23,9 +26,11 @@ export function linearBytes(n: i32, k: i32): i32 {
 }
 
 /**
- * out = activations . weights + bias; with `add`, out += activations . weights.
+ * out = activations . weights + bias.
  * @param a activation panels; @param scales their records; @param panels number of 4-row panels
  * @param w packed weights; @param n outputs; @param k inputs; @param out f32 panels, width `n`
+ * @param rest record and bytes of what the first panel's quantization left (see `quantizeRest`), whose
+ * product is added to that panel's; or 0
  */
 export function gemm<V>(
   a: usize,
@@ -35,19 +40,26 @@ export function gemm<V>(
   n: i32,
   k: i32,
   out: usize,
-  add: bool,
+  rest: usize,
 ): void {
   const ones = onesOf<V>();
   const aBytes = <usize>(k << 2);
   const outBytes = <usize>(n << 4);
   const wBytes = <usize>panelBytes(k);
+  const count = rest ? panels + 1 : panels;
   const wEnd = w + <usize>linearBytes(n, k);
   while (w < wEnd) {
     const meta = w + <usize>(k << 3);
     let ap = a;
     let sp = scales;
     let op = out;
-    for (let i = 0; i < panels; i++) {
+    for (let i = 0; i < count; i++) {
+      const isRest = i === panels;
+      if (isRest) {
+        ap = rest + RECORD;
+        sp = rest;
+        op = out;
+      }
       const end = ap + aBytes;
       let wp = w;
       let c00 = i32x4.splat(0);
@@ -79,10 +91,10 @@ export function gemm<V>(
         ap += 32;
         wp += 64;
       }
-      storeRow(op, meta, sp, c00, c01, add);
-      storeRow(op + 16, meta, sp + 4, c10, c11, add);
-      storeRow(op + 32, meta, sp + 8, c20, c21, add);
-      storeRow(op + 48, meta, sp + 12, c30, c31, add);
+      storeRow(op, meta, sp, c00, c01, isRest);
+      storeRow(op + 16, meta, sp + 4, c10, c11, isRest);
+      storeRow(op + 32, meta, sp + 8, c20, c21, isRest);
+      storeRow(op + 48, meta, sp + 12, c30, c31, isRest);
       sp += 32;
       op += outBytes;
     }
