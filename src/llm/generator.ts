@@ -10,12 +10,17 @@ export interface GenerateRequest {
   readonly messages: readonly ChatMessage[];
   /** Number of candidates wanted, 1 or more. */
   readonly n: number;
+  /**
+   * Number of the first of them, 0 unless told. A later wave for the same question counts on, so that
+   * indices, seeds and request ids go on where the wave before it ended.
+   */
+  readonly first?: number;
   readonly temperature?: number;
   readonly topP?: number;
   /** Upper bound of generated tokens, each candidate. */
   readonly maxTokens?: number;
   readonly stop?: readonly string[];
-  /** For parallel calls candidate i is asked for with `seed + i`, so that they differ. */
+  /** A call is made with `seed` + the number of its first candidate, so that calls differ. */
   readonly seed?: number;
   /** Opaque end-user id, handed on to the provider. */
   readonly user?: string;
@@ -29,7 +34,7 @@ export interface GenerateRequest {
 
 export type FinishReason = "stop" | "length" | "content_filter" | "other";
 
-/** One completion. `index` is 0..n-1, unique within a request. */
+/** One completion. `index` is first..first+n-1, unique within a request. */
 export interface Candidate {
   readonly index: number;
   readonly text: string;

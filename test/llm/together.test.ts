@@ -29,6 +29,19 @@ describe("one call for n candidates", () => {
     expect(await replay.stats()).toMatchObject({ requests: 1, choicesFinished: 8 });
   });
 
+  it("goes on counting where an earlier wave ended, together and one by one", async () => {
+    const together = await collect(generatorOn(replay.url).generate(ask(2, { first: 3 })));
+    expect(texts(together.candidates)).toEqual(recorded(5).slice(3));
+    expect(together.candidates.map(({ index }) => index).sort()).toEqual([3, 4]);
+    await replay.reset();
+    replay.plan.set("refuse-n");
+    const alone = await collect(generatorOn(replay.url).generate(ask(2, { first: 3 })));
+    expect(texts(alone.candidates)).toEqual(recorded(5).slice(3));
+    expect(alone.usage).toMatchObject({ mode: "parallel" });
+    const past = await collect(generatorOn(replay.url).generate(ask(2, { first: 8 })));
+    expect(past.reasons).toEqual({ 8: "not_recorded", 9: "not_recorded" });
+  });
+
   it("asks for one candidate with one request", async () => {
     const outcome = await collect(generatorOn(replay.url).generate(ask(1)));
     expect(texts(outcome.candidates)).toEqual(recorded(1));

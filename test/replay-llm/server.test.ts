@@ -69,6 +69,13 @@ describe("which candidates", () => {
     expect(await past.json()).toMatchObject({ error: { code: "candidate_not_recorded" } });
   });
 
+  it("a call for several that names its first number goes on from there", async () => {
+    const from = (i: number) => ({ headers: { "x-client-request-id": `any.${i}` } });
+    expect(await contents({ ...from(3), body: { n: 2 } })).toEqual(recorded(5).slice(3));
+    expect(await contents({ ...from(7), body: { n: 2 } })).toEqual(recorded(8).slice(7));
+    expect((await post({ ...from(8), body: { n: 2 } })).status).toBe(404);
+  });
+
   it("are cut at max_tokens", async () => {
     const response = await post({ body: { max_tokens: 4 } });
     expect(await response.json()).toMatchObject({

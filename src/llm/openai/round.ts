@@ -51,7 +51,8 @@ export class Round {
     this.#model = model;
     this.#request = request;
     this.#scope = scope;
-    this.#open = new Set(Array.from({ length: request.n }, (_, number) => number));
+    const first = request.first ?? 0;
+    this.#open = new Set(Array.from({ length: request.n }, (_, at) => first + at));
   }
 
   /** Every candidate's event, then the usage. */
@@ -68,8 +69,8 @@ export class Round {
    * @returns the largest `n` the provider seems to take, where this one was too many
    */
   async *#askTogether(): AsyncGenerator<GenerateEvent, number | null> {
-    const { n } = this.#request;
-    const { failure, refused, duplicated, seen } = yield* this.#call(n, 0);
+    const { n, first = 0 } = this.#request;
+    const { failure, refused, duplicated, seen } = yield* this.#call(n, first);
     if (n > 1 && refused === "n") return n - 1;
     if (failure !== null) yield* this.#failOpen(failure);
     return n > 1 && (duplicated || seen === 1) ? 1 : null;
