@@ -67,20 +67,24 @@ export function framesOf(error: Error): CodeFrame[] {
   return lines.slice(0, 8).map((line) => line.trim() as CodeFrame);
 }
 
-/** Writes the record of each request when its response is made. */
+/** Writes the record of each request when its response is made; of a stream, when it has ended. */
 export function requestLog() {
   return createMiddleware<AppEnv>(async (c, next) => {
     const began = Date.now();
     c.set("figures", {});
     await next();
-    writeLog({
-      event: "request",
-      id: c.get("requestId"),
-      route: ROUTES.find((route) => route === c.req.path) ?? "other",
-      status: c.res.status,
-      ms: Date.now() - began,
-      ...(c.error instanceof Problem ? { problem: c.error.kind } : {}),
-      ...c.get("figures"),
-    });
+    const write = (problem: ProblemKind | null) =>
+      writeLog({
+        event: "request",
+        id: c.get("requestId"),
+        route: ROUTES.find((route) => route === c.req.path) ?? "other",
+        status: c.res.status,
+        ms: Date.now() - began,
+        ...(problem === null ? {} : { problem }),
+        ...c.get("figures"),
+      });
+    const streamed = c.get("streamed");
+    if (streamed === undefined) write(c.error instanceof Problem ? c.error.kind : null);
+    else c.executionCtx.waitUntil(streamed.then(write));
   });
 }

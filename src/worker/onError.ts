@@ -1,9 +1,10 @@
-/** Whatever was thrown, as a problem: the one place where exceptions become responses. */
+/** Whatever was thrown, as a problem: the one place where exceptions become what the caller sees. */
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { framesOf, writeLog } from "./log.ts";
 import type { AppEnv } from "./parts.ts";
 import { Problem, type ProblemKind, problemResponse } from "./problems.ts";
+import type { RequestId } from "./requestId.ts";
 
 /** Hono's own exceptions: its validators throw them for bodies they cannot read. */
 const httpKinds: Readonly<Record<number, ProblemKind>> = {
@@ -15,11 +16,16 @@ const httpKinds: Readonly<Record<number, ProblemKind>> = {
 /** For `app.onError`. Exceptions that nobody named are logged without their message. */
 export function onError(error: Error, c: Context<AppEnv>): Response {
   const id = c.get("requestId");
-  if (error instanceof Problem) return problemResponse(error, id);
-  const kind = error instanceof HTTPException ? httpKinds[error.status] : undefined;
-  if (kind !== undefined) return problemResponse(new Problem(kind), id);
-  writeLog({ event: "bug", id, frames: framesOf(error) });
-  return problemResponse(new Problem("internal"), id);
+  return problemResponse(problemOf(error, id), id);
+}
+
+/** The problem that stands for whatever was thrown. */
+export function problemOf(thrown: unknown, id: RequestId): Problem {
+  if (thrown instanceof Problem) return thrown;
+  const kind = thrown instanceof HTTPException ? httpKinds[thrown.status] : undefined;
+  if (kind !== undefined) return new Problem(kind);
+  writeLog({ event: "bug", id, frames: thrown instanceof Error ? framesOf(thrown) : [] });
+  return new Problem("internal");
 }
 
 /** For `app.notFound`. */

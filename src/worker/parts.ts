@@ -3,6 +3,7 @@ import type { Generator } from "../llm/generator.ts";
 import type { AdapterHost } from "./adapterHost.ts";
 import type { Bindings, Config } from "./env.ts";
 import type { LogFigures } from "./log.ts";
+import type { ProblemKind } from "./problems.ts";
 import type { RequestId } from "./requestId.ts";
 
 export interface Parts {
@@ -30,5 +31,7 @@ export interface AppEnv {
     signal: AbortSignal;
     parts: Parts;
     setup: PartsResult;
+    /** Set by a stream: resolves at its end, with the problem that ended it. */
+    streamed: Promise<ProblemKind | null> | undefined;
   };
 }

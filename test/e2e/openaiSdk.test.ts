@@ -128,14 +128,14 @@ describe("the OpenAI SDK's own errors", () => {
   it("BadRequestError names what is not supported", async () => {
     const failing = client.chat.completions.create({
       model: "replay",
-      stream: true,
+      logprobs: true,
       messages: [{ role: "user", content: "x" }],
     });
     await expect(failing).rejects.toMatchObject({
       constructor: OpenAI.BadRequestError,
       status: 400,
       code: "unsupported_parameter",
-      param: "stream",
+      param: "logprobs",
       type: "invalid_request_error",
       requestID: expect.stringMatching(/^req_/),
     });

@@ -10,11 +10,22 @@ import { Problem } from "../problems.ts";
 import { arrivals } from "./arrivals.ts";
 import type { Ask } from "./ask.ts";
 import { llmProblem } from "./llmProblem.ts";
-import { conclude, type Outcome, type RankedCandidate } from "./outcome.ts";
+import { conclude, type Leader, leaderOf, type Outcome, type RankedCandidate } from "./outcome.ts";
 import { Scoring } from "./scoring.ts";
+import { Waves } from "./waves.ts";
 
+/**
+ * - `admitted`: first event; from here on a fault comes after the first byte of a stream.
+ * - `candidate`, `failed`: one each; with the candidate what leads now.
+ * - `final`: last event.
+ */
 export type AnswerEvent =
-  | { readonly kind: "candidate"; readonly candidate: RankedCandidate }
+  | { readonly kind: "admitted" }
+  | {
+      readonly kind: "candidate";
+      readonly candidate: RankedCandidate;
+      readonly leader: Leader;
+    }
   | { readonly kind: "failed"; readonly index: number | null; readonly reason: GenerateFailure }
   | { readonly kind: "final"; readonly outcome: Outcome };
 
@@ -29,7 +40,8 @@ export interface AnswerParts {
 
 /**
  * Admits the question at once (throws `Problem`: too long, overloaded), then answers it as the events are read.
- * Reading throws `Problem` where no candidate came at all.
+ * Reading throws `Problem`: at the first event where an adapter that was being loaded refuses, later where no candidate
+ * came at all.
  */
 export function answer(ask: Ask, parts: AnswerParts): AsyncGenerator<AnswerEvent, void> {
   // Ends the LLM's calls and the scoring, whoever stops first: client, reader or fault.
@@ -54,33 +66,44 @@ async function* run(
   const candidates: RankedCandidate[] = [];
   const failures: Extract<GenerateEvent, { kind: "failed" }>[] = [];
   let usage: TokenUsage = { promptTokens: 0, completionTokens: 0 };
+  const waves = new Waves(ask, scoring);
+  const beginWave = () => {
+    const wave = waves.next(candidates);
+    if (wave === null) return null;
+    const spentMs = performance.now() - startedAt;
+    const deadlineMs = Math.max(1, parts.deadlineMs - spentMs);
+    const { messages, model, sampling } = ask;
+    const request = { ...sampling, ...wave, messages, model, signal, deadlineMs };
+    return arrivals(parts.generator.generate(request));
+  };
   try {
-    const events = parts.generator.generate({
-      ...ask.sampling,
-      messages: ask.messages,
-      n: ask.k,
-      model: ask.model,
-      signal,
-      deadlineMs: parts.deadlineMs,
-    });
-    for await (const { value: event, atMs } of arrivals(events)) {
-      llmEndedAt = atMs;
-      if (event.kind === "usage") {
-        usage = event.usage;
-      } else if (event.kind === "failed") {
-        failures.push(event);
-        yield { kind: "failed", index: event.index, reason: event.reason };
-      } else {
-        const candidate = await rank(ask, event, scoring);
-        candidates.push(candidate);
-        yield { kind: "candidate", candidate };
+    // The LLM begins to write before an adapter that is still being loaded has admitted the question.
+    let wave = beginWave();
+    await scoring.admitted();
+    yield { kind: "admitted" };
+    while (wave !== null) {
+      for await (const { value: event, atMs } of wave) {
+        llmEndedAt = atMs;
+        if (event.kind === "usage") {
+          usage = sum(usage, event.usage);
+        } else if (event.kind === "failed") {
+          failures.push(event);
+          yield { kind: "failed", index: event.index, reason: event.reason };
+        } else {
+          const candidate = await rank(ask, event, scoring);
+          candidates.push(candidate);
+          yield { kind: "candidate", candidate, leader: leaderOf(ask, candidates, scoring) };
+        }
       }
+      wave = beginWave();
     }
     await scoring.opened();
     if (parts.signal.aborted) throw new Problem("client_closed");
     if (candidates.every(({ state }) => state === "empty")) throw llmProblem(failures);
     const failed = countBy(failures.map(({ reason }) => reason));
-    const outcome = conclude(ask, candidates, scoring, { failed, usage, startedAt, llmEndedAt });
+    const { asked, stopped: kStopped } = waves;
+    const rest = { failed, asked, kStopped, usage, startedAt, llmEndedAt };
+    const outcome = conclude(ask, candidates, scoring, rest);
     yield { kind: "final", outcome };
   } finally {
     finish();
@@ -113,6 +136,13 @@ async function rank(
  */
 async function letNetworkIn(): Promise<void> {
   for (let turn = 0; turn < 4; turn += 1) await new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+function sum(a: TokenUsage, b: TokenUsage): TokenUsage {
+  return {
+    promptTokens: a.promptTokens + b.promptTokens,
+    completionTokens: a.completionTokens + b.completionTokens,
+  };
 }
 
 function countBy<Key>(keys: readonly Key[]): Map<Key, number> {

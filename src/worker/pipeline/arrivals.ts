@@ -7,10 +7,10 @@ export interface Arrival<Value> {
 }
 
 /**
- * Values of `source` in order, with their times. Reading starts at the first `next()` and never waits for the
- * consumer, so that the LLM's time is not measured as longer when scoring is slower. To end early, end the source.
+ * Values of `source` in order, with their times. Reading starts at once and never waits for the consumer, so that the
+ * LLM's time is not measured as longer when scoring is slower. To end early, end the source.
  */
-export async function* arrivals<Value>(
+export function arrivals<Value>(
   source: AsyncIterable<Value>,
 ): AsyncGenerator<Arrival<Value>, void> {
   const waiting: Arrival<Value>[] = [];
@@ -27,17 +27,19 @@ export async function* arrivals<Value>(
     wake();
   };
   reading.then(end, end);
-  while (true) {
-    const next = waiting.shift();
-    if (next !== undefined) {
-      yield next;
-    } else if (ended) {
-      await reading; // throws what the source threw
-      return;
-    } else {
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
+  return (async function* () {
+    while (true) {
+      const next = waiting.shift();
+      if (next !== undefined) {
+        yield next;
+      } else if (ended) {
+        await reading; // throws what the source threw
+        return;
+      } else {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
     }
-  }
+  })();
 }

@@ -26,7 +26,10 @@ export interface Ask {
   readonly questionField: string;
   readonly messages: readonly ChatMessage[];
   readonly model: string;
+  /** Candidates to ask the LLM for; at most so many where `adaptive` is set. */
   readonly k: number;
+  /** For `k: "auto"`: candidates in waves until the leader is settled, at least so many. Null: all K at once. */
+  readonly adaptive: { readonly least: number } | null;
   /** Null: the default for the task. */
   readonly strategy: Strategy | null;
   readonly abstain: Abstain | null;
@@ -74,6 +77,25 @@ export function readModel(model: string | null | undefined, config: Config): str
   if (!model) return config.models[0];
   if (config.models.includes(model)) return model;
   throw fieldProblem("unknown_model", "model");
+}
+
+/** Upper bound of `k: "auto"` where the caller names none. */
+const DEFAULT_MAX_K = 8;
+
+/**
+ * `k` and `max_k` from the wire. Throws `Problem` for a `max_k` beside a number.
+ * @param least candidates that are needed at least, such as `n` of a chat
+ */
+export function readK(
+  wire: { readonly k: number | "auto"; readonly max_k?: number | null | undefined },
+  least: number,
+  maxKField: string,
+): Pick<Ask, "k" | "adaptive"> {
+  if (wire.k === "auto") {
+    return { k: wire.max_k ?? Math.max(DEFAULT_MAX_K, least), adaptive: { least } };
+  }
+  if (wire.max_k == null) return { k: wire.k, adaptive: null };
+  throw fieldProblem("invalid_request", maxKField, 'goes with k: "auto" only');
 }
 
 /** Throws `Problem` for an adapter that is not the configured one. */

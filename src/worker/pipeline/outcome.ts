@@ -1,10 +1,11 @@
-/** The end of the pipeline: what was chosen, with every figure that led there. */
+/** What leads while candidates come, and the end of the pipeline: what was chosen, with every figure that led there. */
 import { select } from "../../adapter/select/select.ts";
 import type { Selection, Strategy } from "../../adapter/select/types.ts";
 import type { Candidate, GenerateFailure, TokenUsage } from "../../llm/generator.ts";
 import type { DegradedReason } from "../adapterFault.ts";
 import type { Ask } from "./ask.ts";
 import type { Scoring, ScoringFigures } from "./scoring.ts";
+import type { KStop } from "./waves.ts";
 
 /** A candidate with its parsed answer and, where the adapter ran, its score. */
 export interface RankedCandidate extends Candidate {
@@ -30,6 +31,9 @@ export interface Outcome {
   /** The chosen candidate; null when abstained. */
   readonly chosen: RankedCandidate | null;
   readonly failed: ReadonlyMap<GenerateFailure, number>;
+  /** Candidates asked for, and why no more where K was left to the service. */
+  readonly asked: number;
+  readonly kStopped: KStop | null;
   readonly degraded: DegradedReason | null;
   readonly adapter: { readonly name: string; readonly version: string } | null;
   readonly truncated: boolean;
@@ -38,29 +42,31 @@ export interface Outcome {
   readonly timing: Timing;
 }
 
+/** What leads for now: the answer, the candidate that shows it, and the votes. */
+export type Leader = Pick<Selection, "answer" | "index" | "votes">;
+
+/** What would be chosen were these all. */
+export function leaderOf(
+  ask: Ask,
+  candidates: readonly RankedCandidate[],
+  scoring: Scoring,
+): Leader {
+  const { answer, index, votes } = choose({ ...ask, abstain: null }, candidates, scoring).selection;
+  return { answer, index, votes };
+}
+
 /** Chooses among the candidates by the strategy asked for, or by majority where there are no scores. */
 export function conclude(
   ask: Ask,
   candidates: readonly RankedCandidate[],
   scoring: Scoring,
-  rest: Pick<Outcome, "failed" | "usage"> & { startedAt: number; llmEndedAt: number },
+  rest: Pick<Outcome, "failed" | "usage" | "asked" | "kStopped"> & {
+    startedAt: number;
+    llmEndedAt: number;
+  },
 ): Outcome {
-  const { degraded, manifest } = scoring;
-  const preferred = ask.task.kind === "free" ? "best_of" : "weighted_vote";
-  const strategy = degraded === null ? (ask.strategy ?? preferred) : "vote";
-  // An empty candidate says nothing: it has no part in the choice and comes last.
-  const spoken = candidates.filter(({ state }) => state !== "empty");
+  const { selection, strategy, spoken } = choose(ask, candidates, scoring);
   const empty = candidates.filter(({ state }) => state === "empty");
-  const selection = select({
-    strategy,
-    candidates: spoken,
-    options: ask.question.options,
-    hasContext: ask.question.context !== null,
-    manifest,
-    llm: ask.model,
-    task: ask.task.id,
-    abstain: ask.abstain,
-  });
   const byIndex = new Map(spoken.map((candidate) => [candidate.index, candidate]));
   const now = performance.now();
   return {
@@ -70,7 +76,9 @@ export function conclude(
     candidates: [...selection.ranking.flatMap((index) => byIndex.get(index) ?? []), ...empty],
     chosen: selection.index === null ? null : (byIndex.get(selection.index) ?? null),
     failed: rest.failed,
-    degraded,
+    asked: rest.asked,
+    kStopped: rest.kStopped,
+    degraded: scoring.degraded,
     adapter: scoring.adapter,
     truncated: scoring.truncated,
     usage: rest.usage,
@@ -81,4 +89,22 @@ export function conclude(
       afterLlmMs: now - rest.llmEndedAt,
     },
   };
+}
+
+/** An empty candidate says nothing: it has no part in the choice. */
+function choose(ask: Ask, candidates: readonly RankedCandidate[], scoring: Scoring) {
+  const preferred = ask.task.kind === "free" ? "best_of" : "weighted_vote";
+  const strategy = scoring.degraded === null ? (ask.strategy ?? preferred) : "vote";
+  const spoken = candidates.filter(({ state }) => state !== "empty");
+  const selection = select({
+    strategy,
+    candidates: spoken,
+    options: ask.question.options,
+    hasContext: ask.question.context !== null,
+    manifest: scoring.manifest,
+    llm: ask.model,
+    task: ask.task.id,
+    abstain: ask.abstain,
+  });
+  return { selection, strategy, spoken };
 }

@@ -14,6 +14,8 @@ import { within } from "../within.ts";
 
 /** How long candidates wait for an adapter that is being loaded, after the first of them came. */
 const LOAD_WAIT_MS = 20_000;
+/** How long a stream's headers wait for it, so that a refusal can still be a plain response. */
+const ADMISSION_WAIT_MS = 5_000;
 
 export interface ScoringFigures {
   /** Tokens that the encoder read. */
@@ -94,6 +96,12 @@ export class Scoring {
       prefixMs: this.#prefixMs,
       scoringMs: this.#scoringMs,
     };
+  }
+
+  /** Waits a short while for an adapter under way to admit the question. Throws `Problem` where it refuses. */
+  async admitted(): Promise<void> {
+    await within(this.#opening, ADMISSION_WAIT_MS);
+    if (this.#refused !== null) throw this.#refused;
   }
 
   /** Waits for an adapter under way. Throws `Problem` where it refuses the question. */

@@ -1,5 +1,7 @@
 /** `POST /v1/answer`: the native call. One question in, a ranked answer out. */
 import { createRoute, type RouteHandler } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { accepts } from "hono/accepts";
 import { renderPrompt } from "../../tasks/prompt.ts";
 import type { Config } from "../env.ts";
 import type { AppEnv } from "../parts.ts";
@@ -7,12 +9,16 @@ import {
   type Ask,
   checkAdapter,
   readAbstain,
+  readK,
   readModel,
   readTaskAndQuestion,
 } from "../pipeline/ask.ts";
+import type { Outcome } from "../pipeline/outcome.ts";
 import { AnswerRequest, AnswerResponse } from "../schemas/answer.ts";
 import { problemResponses } from "../schemas/problem.ts";
 import { toQuestion } from "../schemas/shared.ts";
+import { AnswerStream, EVENT_STREAM } from "../schemas/stream.ts";
+import { streamAnswer } from "../stream/streamAnswer.ts";
 import { answerParts } from "./answerBody.ts";
 import { wholeAnswer } from "./wholeAnswer.ts";
 
@@ -24,7 +30,10 @@ export const answerRoute = createRoute({
   responses: {
     200: {
       description: "The answer, or an abstention",
-      content: { "application/json": { schema: AnswerResponse } },
+      content: {
+        "application/json": { schema: AnswerResponse },
+        [EVENT_STREAM]: { schema: AnswerStream },
+      },
     },
     ...problemResponses,
   },
@@ -35,18 +44,33 @@ const fields = { task: "task", options: "options", context: "context" };
 export const postAnswer: RouteHandler<typeof answerRoute, AppEnv> = async (c) => {
   const body = c.req.valid("json");
   const { config } = c.get("parts");
-  const outcome = await wholeAnswer(c, readAsk(body, config));
-  return c.json(
-    {
-      id: c.get("requestId"),
-      object: "answer" as const,
-      model: outcome.ask.model,
-      text: outcome.chosen?.text ?? null,
-      ...answerParts(outcome, config.notice, body.include),
-    },
-    200,
-  );
+  const ask = readAsk(body, config);
+  const id = c.get("requestId");
+  const whole = (outcome: Outcome) => ({
+    id,
+    object: "answer" as const,
+    model: outcome.ask.model,
+    text: outcome.chosen?.text ?? null,
+    ...answerParts(outcome, config.notice, body.include),
+  });
+  if (wantsStream(c)) {
+    return streamAnswer(c, ask, {
+      id,
+      n: 1,
+      candidates: body.include,
+      usage: false,
+      finalName: "answer",
+      medadapter: whole,
+    });
+  }
+  return c.json(whole(await wholeAnswer(c, ask)), 200);
 };
+
+function wantsStream(c: Context<AppEnv>): boolean {
+  const supports = ["application/json", EVENT_STREAM];
+  const config = { header: "Accept", supports, default: "application/json" } as const;
+  return accepts(c, config) === EVENT_STREAM;
+}
 
 function readAsk(body: ReturnType<typeof AnswerRequest.parse>, config: Config): Ask {
   checkAdapter(body.adapter, "adapter", config);
@@ -57,7 +81,7 @@ function readAsk(body: ReturnType<typeof AnswerRequest.parse>, config: Config): 
     questionField: "question",
     messages: renderPrompt(task, question),
     model: readModel(body.model, config),
-    k: body.k,
+    ...readK(body, 1, "max_k"),
     strategy: body.strategy ?? null,
     abstain: readAbstain(body.abstain),
     sampling: {

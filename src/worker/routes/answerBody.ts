@@ -3,13 +3,16 @@ import type { LogFigures } from "../log.ts";
 import type { Outcome, RankedCandidate } from "../pipeline/outcome.ts";
 import type { AnswerBody } from "../schemas/answer.ts";
 
-type Include = readonly ("candidates" | "texts")[];
+export type Include = readonly ("candidates" | "texts")[];
 
 /** Everything but `id`, `object`, `model` and `text`. */
 export function answerParts(outcome: Outcome, notice: string, include: Include) {
   const { selection, ask, figures, timing, usage } = outcome;
   const free = ask.task.kind === "free";
-  const listed = outcome.candidates.map((candidate, at) => wireCandidate(candidate, at, include));
+  const listed = outcome.candidates.map((candidate, at) => {
+    const { index, ...rest } = wireCandidate(candidate, include);
+    return { index, rank: at + 1, ...rest };
+  });
   return {
     answer: free ? (outcome.chosen?.text ?? null) : selection.answer,
     confidence: selection.confidence,
@@ -22,6 +25,8 @@ export function answerParts(outcome: Outcome, notice: string, include: Include) 
     task: ask.task.id,
     adapter: outcome.adapter,
     ...(include.includes("candidates") ? { candidates: listed } : {}),
+    k: outcome.asked,
+    k_stopped: outcome.kStopped,
     failed: [...outcome.failed].map(([reason, count]) => ({ reason, count })),
     votes: selection.votes.map(({ answer, count }) => ({ answer, count })),
     truncated: outcome.truncated,
@@ -30,6 +35,7 @@ export function answerParts(outcome: Outcome, notice: string, include: Include) 
       completion_tokens: usage.completionTokens,
       total_tokens: usage.promptTokens + usage.completionTokens,
       adapter_tokens: figures.tokens,
+      candidates_generated: outcome.candidates.length,
       candidates_scored: figures.scored,
     },
     timing: {
@@ -43,10 +49,10 @@ export function answerParts(outcome: Outcome, notice: string, include: Include) 
   } satisfies Partial<AnswerBody>;
 }
 
-function wireCandidate(candidate: RankedCandidate, at: number, include: Include) {
+/** A candidate but for its place, which is known at the end only. */
+export function wireCandidate(candidate: RankedCandidate, include: Include) {
   return {
     index: candidate.index,
-    rank: at + 1,
     answer: candidate.answer,
     score: candidate.logit,
     probability: candidate.probability,
@@ -63,7 +69,7 @@ function tenths(ms: number): number {
 
 /** The outcome's figures for the log. */
 export function logOutcome(figures: LogFigures, outcome: Outcome): void {
-  figures.k = outcome.ask.k;
+  figures.k = outcome.asked;
   figures.candidates = outcome.candidates.length;
   figures.scored = outcome.figures.scored;
   figures.failed = Object.fromEntries(outcome.failed);

@@ -1,11 +1,14 @@
-/** `POST /v1/chat/completions`: a drop-in for OpenAI's clients; the n best of K, ranked. Not streaming yet. */
+/** `POST /v1/chat/completions`: a drop-in for OpenAI's clients; the n best of K, ranked, whole or as a stream. */
 import { createRoute, type RouteHandler } from "@hono/zod-openapi";
 import type { AppEnv } from "../parts.ts";
-import type { Outcome, RankedCandidate } from "../pipeline/outcome.ts";
+import type { Outcome } from "../pipeline/outcome.ts";
 import { ChatRequest, ChatResponse } from "../schemas/chat.ts";
 import { problemResponses } from "../schemas/problem.ts";
-import { answerParts } from "./answerBody.ts";
+import { ChatStream, EVENT_STREAM } from "../schemas/stream.ts";
+import { streamAnswer } from "../stream/streamAnswer.ts";
+import { answerParts, type Include } from "./answerBody.ts";
 import { readChat } from "./chatQuestion.ts";
+import { type Choice, choicesOf } from "./choices.ts";
 import { wholeAnswer } from "./wholeAnswer.ts";
 
 export const chatRoute = createRoute({
@@ -16,7 +19,10 @@ export const chatRoute = createRoute({
   responses: {
     200: {
       description: "The n best candidates, ranked; details under `medadapter`",
-      content: { "application/json": { schema: ChatResponse } },
+      content: {
+        "application/json": { schema: ChatResponse },
+        [EVENT_STREAM]: { schema: ChatStream },
+      },
     },
     ...problemResponses,
   },
@@ -25,36 +31,44 @@ export const chatRoute = createRoute({
 export const postChat: RouteHandler<typeof chatRoute, AppEnv> = async (c) => {
   const body = c.req.valid("json");
   const { config } = c.get("parts");
-  const outcome = await wholeAnswer(c, readChat(body, config));
-  const parts = answerParts(outcome, config.notice, ["candidates", "texts"]);
-  const { prompt_tokens, completion_tokens, total_tokens } = parts.usage;
+  const ask = readChat(body, config);
+  const id = `chatcmpl-${c.get("requestId").slice("req_".length)}`;
+  const n = body.n ?? 1;
+  const details = (outcome: Outcome) => answerParts(outcome, config.notice, INCLUDE);
+  if (body.stream === true) {
+    return streamAnswer(c, ask, {
+      id,
+      n,
+      candidates: body.medadapter?.events === true ? INCLUDE : null,
+      usage: body.stream_options?.include_usage === true,
+      finalName: null,
+      medadapter: details,
+    });
+  }
+  const outcome = await wholeAnswer(c, ask);
+  const medadapter = details(outcome);
+  const { prompt_tokens, completion_tokens, total_tokens } = medadapter.usage;
   return c.json(
     {
-      id: `chatcmpl-${c.get("requestId").slice("req_".length)}`,
+      id,
       object: "chat.completion" as const,
       created: Math.floor(Date.now() / 1000),
       model: outcome.ask.model,
-      choices: choicesOf(outcome, body.n ?? 1, config.abstainedText),
+      choices: choicesOf(outcome, n, config.abstainedText).map(wireChoice),
       usage: { prompt_tokens, completion_tokens, total_tokens },
-      medadapter: parts,
+      medadapter,
     },
     200,
   );
 };
 
-function choicesOf(outcome: Outcome, n: number, abstainedText: string) {
-  if (outcome.chosen === null) return [choice(0, abstainedText, "stop")];
-  return outcome.candidates
-    .filter(({ state }) => state !== "empty")
-    .slice(0, n)
-    .map(({ text, finishReason }, at) => choice(at, text, finishReason));
-}
+const INCLUDE: Include = ["candidates", "texts"];
 
-function choice(index: number, content: string, reason: RankedCandidate["finishReason"]) {
+function wireChoice({ index, content, finishReason }: Choice) {
   return {
     index,
     message: { role: "assistant" as const, content, refusal: null },
     logprobs: null,
-    finish_reason: reason === "other" ? ("stop" as const) : reason,
+    finish_reason: finishReason,
   };
 }

@@ -9,6 +9,7 @@ import {
   checkAdapter,
   promptAfter,
   readAbstain,
+  readK,
   readModel,
   readTaskAndQuestion,
 } from "../pipeline/ask.ts";
@@ -29,8 +30,9 @@ export function readChat(body: ChatBody, config: Config): Ask {
   const model = readModel(body.model, config);
   checkAdapter(extras.adapter, "medadapter.adapter", config);
   const n = body.n ?? 1;
-  const k = extras.k ?? Math.max(DEFAULT_K, n);
-  if (n > k) throw fieldProblem("invalid_request", "n", "must not be more than medadapter.k");
+  const wire = { k: extras.k ?? Math.max(DEFAULT_K, n), max_k: extras.max_k };
+  const count = readK(wire, n, "medadapter.max_k");
+  if (n > count.k) throw fieldProblem("invalid_request", "n", "must not be more than medadapter.k");
   const messages = body.messages.map(readMessage);
   const last = messages.at(-1);
   if (last?.role !== "user" || last.content.trim() === "") {
@@ -47,7 +49,7 @@ export function readChat(body: ChatBody, config: Config): Ask {
     questionField: "messages",
     messages: promptAfter(messages, task, question),
     model,
-    k,
+    ...count,
     strategy: extras.strategy ?? null,
     abstain: readAbstain(extras.abstain),
     sampling: readSampling(body),
@@ -93,7 +95,6 @@ function refuseUnsupported(body: ChatBody): void {
   const { response_format: format, modalities } = body;
   const isText = typeof format === "object" && format !== null && "type" in format;
   const set: Record<string, boolean> = {
-    stream: body.stream === true,
     tools: isSet(body.tools),
     tool_choice:
       isSet(body.tool_choice) && body.tool_choice !== "none" && body.tool_choice !== "auto",

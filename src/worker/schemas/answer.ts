@@ -1,5 +1,6 @@
 /** `POST /v1/answer`: what goes in, what comes out. */
 import { z } from "@hono/zod-openapi";
+import { K_STOPS } from "../pipeline/waves.ts";
 import {
   AbstainRule,
   AdapterName,
@@ -7,6 +8,7 @@ import {
   DEFAULT_K,
   DEFAULT_MAX_TOKENS,
   K,
+  MaxK,
   Options,
   QuestionText,
   Sampling,
@@ -20,7 +22,8 @@ export const AnswerRequest = z
     options: Options.nullish(),
     context: ContextText.nullish(),
     task: TaskId.nullish(),
-    k: K.default(DEFAULT_K).openapi({ description: "How many candidates the LLM writes." }),
+    k: K.default(DEFAULT_K),
+    max_k: MaxK.nullish(),
     strategy: StrategyName.nullish(),
     adapter: AdapterName.nullish(),
     model: z.string().min(1).max(256).nullish(),
@@ -69,6 +72,11 @@ export const AnswerParts = {
   task: z.string(),
   adapter: z.object({ name: z.string(), version: z.string() }).nullable(),
   candidates: z.array(AnswerCandidate).optional(),
+  k: z.int().openapi({ description: "Candidates asked for: what `auto` came to." }),
+  k_stopped: z.enum(K_STOPS).nullable().openapi({
+    description:
+      "Why `auto` asked for no more; null where `k` was a number. `no_rule`: this adapter has no stopping rule, so all `max_k` were spent. `degraded`: no scores, so likewise.",
+  }),
   failed: z
     .array(z.object({ reason: z.string(), count: z.int() }))
     .openapi({ description: "Candidates that did not come, and why." }),
@@ -91,6 +99,7 @@ export const AnswerUsage = z.object({
   completion_tokens: z.int(),
   total_tokens: z.int(),
   adapter_tokens: z.int().openapi({ description: "Tokens that the adapter read." }),
+  candidates_generated: z.int().openapi({ description: "Candidates that the LLM wrote." }),
   candidates_scored: z.int(),
 });
 

@@ -7,6 +7,7 @@ import {
   ContextText,
   K,
   MAX_K,
+  MaxK,
   Options,
   Sampling,
   StrategyName,
@@ -38,12 +39,17 @@ const Message = z
 export const ChatExtras = z
   .strictObject({
     k: K.optional(),
+    max_k: MaxK.nullish(),
     strategy: StrategyName.nullish(),
     options: Options.nullish(),
     context: ContextText.nullish(),
     task: TaskId.nullish(),
     adapter: AdapterName.nullish(),
     abstain: AbstainRule.nullish(),
+    events: z
+      .boolean()
+      .optional()
+      .openapi({ description: "With `stream`: an event for each candidate when it is scored." }),
   })
   .openapi("ChatExtras");
 
@@ -67,12 +73,19 @@ export const ChatRequest = z
     seed: Sampling.seed.nullish(),
     user: z.string().max(256).nullish(),
     stream: z.boolean().nullish(),
+    stream_options: z.object({ include_usage: z.boolean().nullish() }).nullish(),
     ...unsupported,
     medadapter: ChatExtras.nullish(),
   })
   .openapi("ChatCompletionRequest");
 
 export type ChatBody = z.infer<typeof ChatRequest>;
+
+export const ChatUsage = z.object({
+  prompt_tokens: z.int(),
+  completion_tokens: z.int(),
+  total_tokens: z.int(),
+});
 
 export const ChatResponse = z
   .object({
@@ -92,11 +105,7 @@ export const ChatResponse = z
         finish_reason: z.enum(["stop", "length", "content_filter"]),
       }),
     ),
-    usage: z.object({
-      prompt_tokens: z.int(),
-      completion_tokens: z.int(),
-      total_tokens: z.int(),
-    }),
+    usage: ChatUsage,
     medadapter: z.object({ ...AnswerParts, usage: AnswerUsage }),
   })
   .openapi("ChatCompletion");

@@ -35,7 +35,9 @@ function faultsOf(issue: Issue, parent: readonly PropertyKey[]): FieldFault[] {
 
 /** Of several accepted forms the one the caller meant: of the right kind, with the fewest fields missing. */
 function meantBranch(branches: readonly Issue[][]): readonly Issue[] | undefined {
-  const wrongKind = ({ path, code }: Issue) => path.length === 0 && code === "invalid_type";
+  // A fraction is of the right kind for a whole number.
+  const wrongKind = (issue: Issue) =>
+    issue.path.length === 0 && issue.code === "invalid_type" && issue.expected !== "int";
   const missing = (issues: readonly Issue[]) => issues.filter(isMissing).length;
   return branches
     .filter((issues) => !issues.some(wrongKind))

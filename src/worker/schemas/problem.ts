@@ -1,6 +1,13 @@
 /** Errors on the wire: RFC 9457 problem details with OpenAI's `error` member. */
 import { z } from "@hono/zod-openapi";
 
+export const OpenAIError = z.object({
+  message: z.string(),
+  type: z.string(),
+  code: z.string(),
+  param: z.string().nullable(),
+});
+
 const ProblemBody = z
   .object({
     type: z.string(),
@@ -10,12 +17,7 @@ const ProblemBody = z
     instance: z.string(),
     code: z.string(),
     errors: z.array(z.object({ field: z.string(), reason: z.string() })),
-    error: z.object({
-      message: z.string(),
-      type: z.string(),
-      code: z.string(),
-      param: z.string().nullable(),
-    }),
+    error: OpenAIError,
   })
   .openapi("Problem");
 

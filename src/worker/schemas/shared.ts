@@ -80,7 +80,17 @@ export function toQuestion(wire: {
   };
 }
 
-export const K = z.int().min(1).max(MAX_K);
+/** A number, or `auto`: waves until the leading answer is likely to stay ahead. */
+export const K = z.union([z.int().min(1).max(MAX_K), z.literal("auto")]).openapi({
+  description:
+    "How many candidates the LLM writes. `auto`: a few first, then more by the adapter's stopping rule, up to `max_k`.",
+});
+
+export const MaxK = z
+  .int()
+  .min(1)
+  .max(MAX_K)
+  .openapi({ description: 'Goes with k: "auto" only. 8 by default.' });
 
 export const TaskId = z.string().min(1).max(64).openapi({
   description: "How to prompt and to read answers; guessed from question and options by default.",

@@ -1,0 +1,32 @@
+/** Starts the pipeline for a request: the one way in for whole answers and streams. */
+import type { Context } from "hono";
+import type { AppEnv } from "../parts.ts";
+import { type AnswerEvent, answer } from "../pipeline/answer.ts";
+import type { Ask } from "../pipeline/ask.ts";
+import { logOutcome } from "./answerBody.ts";
+
+/**
+ * The events of a question, its figures in the request's log record. Throws `Problem`.
+ * @param signal fires when the client leaves
+ */
+export function openAnswer(
+  c: Context<AppEnv>,
+  ask: Ask,
+  signal: AbortSignal,
+): AsyncGenerator<AnswerEvent, void> {
+  const { generator, adapters, config } = c.get("parts");
+  const waitUntil = (work: Promise<unknown>) => c.executionCtx.waitUntil(work);
+  const deadlineMs = config.llmDeadlineMs;
+  const events = answer(ask, { generator, adapters, deadlineMs, signal, waitUntil });
+  return logged(c, events);
+}
+
+async function* logged(
+  c: Context<AppEnv>,
+  events: AsyncIterable<AnswerEvent>,
+): AsyncGenerator<AnswerEvent, void> {
+  for await (const event of events) {
+    if (event.kind === "final") logOutcome(c.get("figures"), event.outcome);
+    yield event;
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * A response of server-sent events (WHATWG HTML, section 9.2). While nothing else is sent, a comment goes out every
+ * second: proxies keep the connection, and a client that left is noticed at all (through the dev server only a write
+ * tells, see docs/api.md). Writing never waits for the reader, so that a slow one holds up neither LLM nor scoring.
+ */
+
+/** Under a second: a client that left may be noticed only at the second write after, and has to be within two. */
+export const KEEP_ALIVE_MS = 900;
+
+const encoder = new TextEncoder();
+
+export class EventStream {
+  /** The response's body. */
+  readonly body: ReadableStream<Uint8Array>;
+  #controller: ReadableStreamDefaultController<Uint8Array> | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** @param onLeave called when the client has left before `close` */
+  constructor(onLeave: () => void) {
+    this.body = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        this.#controller = controller;
+      },
+      cancel: () => {
+        this.#end();
+        onLeave();
+      },
+    });
+    this.#keepAlive();
+  }
+
+  /** Sends one event: JSON, or `[DONE]` as it is. Nothing happens after the end. */
+  send(data: object | "[DONE]", event: string | null = null): void {
+    const name = event === null ? "" : `event: ${event}\n`;
+    this.#write(`${name}data: ${typeof data === "string" ? data : JSON.stringify(data)}\n\n`);
+  }
+
+  /** Ends the response. */
+  close(): void {
+    const controller = this.#controller;
+    this.#end();
+    controller?.close();
+  }
+
+  readonly #keepAlive = (): void => {
+    this.#write(": keep-alive\n\n");
+  };
+
+  #write(text: string): void {
+    if (this.#controller === null) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(this.#keepAlive, KEEP_ALIVE_MS);
+    this.#controller.enqueue(encoder.encode(text));
+  }
+
+  #end(): void {
+    clearTimeout(this.#timer);
+    this.#controller = null;
+  }
+}
