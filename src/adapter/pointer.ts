@@ -2,6 +2,16 @@
 import { z } from "zod";
 import { fail, ok, type Result } from "./result.ts";
 
+/** A signature as publishing writes it (docs/publishing.md); `key` is a hint and proves nothing. */
+export const signatureSchema = z.strictObject({
+  alg: z.literal("Ed25519"),
+  key: z.string().regex(/^[0-9a-f]{16}$/),
+  /** 64 bytes in base64. */
+  value: z.string().regex(/^[A-Za-z0-9+/]{86}==$/),
+});
+
+export type Signature = Readonly<z.infer<typeof signatureSchema>>;
+
 const pointerSchema = z.strictObject({
   schema: z.literal(1),
   adapter: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/),
@@ -11,6 +21,8 @@ const pointerSchema = z.strictObject({
   /** Share of traffic that this channel takes, 0..1. */
   share: z.number().min(0).max(1),
   updatedAt: z.iso.datetime({ offset: true }),
+  /** There where publishing has a key; whether it must be there, and fit, is the reader's to say. */
+  signature: signatureSchema.optional(),
 });
 
 export type Pointer = Readonly<z.infer<typeof pointerSchema>>;

@@ -14,9 +14,16 @@ const pointer = {
 const parse = (json: unknown) =>
   parsePointer(new TextEncoder().encode(JSON.stringify(json)), "mini");
 
+const signature = { alg: "Ed25519", key: "56475aa75463474c", value: `${"A".repeat(86)}==` };
+
 describe("a pointer", () => {
   test("that is whole is read as it is", () => {
     expect(parse(pointer)).toEqual({ ok: true, value: pointer });
+  });
+
+  test("may carry a signature", () => {
+    const signed = { ...pointer, signature };
+    expect(parse(signed)).toEqual({ ok: true, value: signed });
   });
 
   test.each<[object, string]>([
@@ -27,6 +34,11 @@ describe("a pointer", () => {
     [{ share: 2 }, "share"],
     [{ updatedAt: "yesterday" }, "updatedAt"],
     [{ adapter: 7 }, "adapter"],
+    [{ signature: null }, "signature"],
+    [{ signature: { ...signature, alg: "none" } }, "signature.alg"],
+    [{ signature: { ...signature, key: "mine" } }, "signature.key"],
+    [{ signature: { ...signature, value: "AA==" } }, "signature.value"],
+    [{ signature: { ...signature, more: 1 } }, "signature"],
   ])("with %j is malformed", (change, field) => {
     const failure = { kind: "pointer_malformed", field };
     expect(parse({ ...pointer, ...change })).toEqual({ ok: false, failure });
