@@ -37,8 +37,9 @@ describe("logits", () => {
       }
       encoded.release();
     }
-    // Random weights amplify quantization; the spread of the logits is the measure.
-    expect(standardDeviation(errors)).toBeLessThan(0.06 * standardDeviation(wanted));
+    // Random weights amplify quantization; the spread of the logits is the measure. 0.039 of it is
+    // what we have; with the first panel in 7 bits only it was 0.049.
+    expect(standardDeviation(errors)).toBeLessThan(0.045 * standardDeviation(wanted));
     expect(Math.max(...errors.map(Math.abs))).toBeLessThan(0.2 * standardDeviation(wanted));
   });
 
