@@ -6,11 +6,12 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { getPlatformProxy } from "wrangler";
+import { storageConfig } from "./storageConfig.mjs";
 
 /** Opens the local ADAPTERS bucket; `dispose` ends the process behind it. */
 export async function openBucket({ persistTo, configPath }) {
   const { env, dispose } = await getPlatformProxy({
-    configPath: resolve(configPath),
+    configPath: storageConfig(configPath),
     // `wrangler dev --persist-to X` keeps its state in X/v3.
     persist: { path: join(resolve(persistTo), "v3") },
     envFiles: [],

@@ -2,19 +2,32 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { bodyLimit } from "hono/body-limit";
 import { methodNotAllowed } from "hono/method-not-allowed";
+import { authenticate, brake, needs } from "./auth/authenticate.ts";
+import { crossOrigin } from "./auth/crossOrigin.ts";
+import { metering } from "./ledger/metering.ts";
 import { requestLog } from "./log.ts";
 import { onError, onNotFound } from "./onError.ts";
-import { openApiDocument } from "./openApiDocument.ts";
+import { bearerScheme, openApiDocument } from "./openApiDocument.ts";
 import type { AppEnv, MakeParts } from "./parts.ts";
 import { Problem, problemResponse } from "./problems.ts";
 import { requestId } from "./requestId.ts";
+import {
+  adminOnly,
+  createKeyRoute,
+  deleteKey,
+  getKeys,
+  listKeysRoute,
+  postKey,
+  revokeKeyRoute,
+} from "./routes/adminKeys.ts";
 import { answerRoute, postAnswer } from "./routes/answer.ts";
 import { chatRoute, postChat } from "./routes/chat.ts";
 import { getHealth, getReady, healthRoute, readyRoute } from "./routes/health.ts";
 import { getModels, modelsRoute } from "./routes/models.ts";
 import { postRerank, rerankRoute } from "./routes/rerank.ts";
+import { getUsage, usageRoute } from "./routes/usage.ts";
 import { schemaProblem } from "./schemas/faults.ts";
-import { configured, localOnly, setup } from "./setup.ts";
+import { configured, setup } from "./setup.ts";
 
 const MAX_BODY_BYTES = 1024 * 1024;
 
@@ -26,7 +39,7 @@ export function createApp(makeParts: MakeParts) {
     },
   });
 
-  app.use(requestId(), requestLog(), setup(makeParts));
+  app.use(requestId(), requestLog(), setup(makeParts), crossOrigin());
   app.use(
     methodNotAllowed({
       app,
@@ -37,7 +50,7 @@ export function createApp(makeParts: MakeParts) {
         ),
     }),
   );
-  app.use("/v1/*", localOnly(), configured());
+  app.use("/v1/*", configured());
   app.use(
     "/v1/*",
     bodyLimit({
@@ -48,12 +61,23 @@ export function createApp(makeParts: MakeParts) {
     }),
   );
 
+  app.use("/v1/admin/*", adminOnly());
+  app.openapi(createKeyRoute, postKey);
+  app.openapi(listKeysRoute, getKeys);
+  app.openapi(revokeKeyRoute, deleteKey);
+
+  app.use("/v1/*", authenticate(), brake());
+  app.use("/v1/answer", needs("answer"), metering());
+  app.use("/v1/chat/completions", needs("answer"), metering());
+  app.use("/v1/rerank", needs("rerank"), metering());
   app.openapi(answerRoute, postAnswer);
   app.openapi(chatRoute, postChat);
   app.openapi(rerankRoute, postRerank);
   app.openapi(modelsRoute, getModels);
+  app.openapi(usageRoute, getUsage);
   app.openapi(healthRoute, getHealth);
   app.openapi(readyRoute, getReady);
+  app.openAPIRegistry.registerComponent("securitySchemes", "bearer", bearerScheme);
   app.doc31("/openapi.json", openApiDocument);
 
   app.notFound(onNotFound);

@@ -3,9 +3,16 @@
  * parsed once an isolate, every fault named by its variable, never by its value (docs/configuration.md).
  */
 
+import { type AccessBindings, type AccessConfig, readAccess } from "./auth/accessConfig.ts";
+import type { LedgerNamespace } from "./ledger/durableLedger.ts";
+
 /** Bindings of wrangler.toml. Variables are strings; secrets come from `wrangler secret put` or .dev.vars. */
-export interface Bindings {
+export interface Bindings extends AccessBindings {
   readonly ADAPTERS: R2Bucket;
+  readonly LEDGER: LedgerNamespace;
+  readonly LEDGER_JURISDICTION?: string;
+  readonly BRAKE?: RateLimit;
+  readonly CONTENT_SECRET?: string;
   readonly ADAPTER?: string;
   readonly POINTER_INTERVAL_SECONDS?: string;
   readonly LLM_BASE_URL?: string;
@@ -29,6 +36,12 @@ export interface Config {
   readonly models: readonly [string, ...string[]];
   /** Milliseconds an LLM may take for all candidates of one request. */
   readonly llmDeadlineMs: number;
+  /** Who may call. */
+  readonly access: AccessConfig;
+  /** Where ledgers must lie; null: anywhere. */
+  readonly ledgerJurisdiction: DurableObjectJurisdiction | null;
+  /** From it come the keys that encrypt what is kept for callers; null: nothing can be kept. */
+  readonly contentSecret: string | null;
   /** Carried by every answer. */
   readonly notice: string;
   /** Content of a chat completion that abstained. */
@@ -61,10 +74,34 @@ export function readConfig(env: Bindings): ConfigResult {
     llmApiKey: env.LLM_API_KEY || null,
     models: [firstModel, ...otherModels],
     llmDeadlineMs: readNumber(env, "LLM_DEADLINE_MS", 120_000, 100, 600_000, faults),
+    access: readAccess(env, faults),
+    ledgerJurisdiction: readJurisdiction(env.LEDGER_JURISDICTION, faults),
+    contentSecret: readSecret(env.CONTENT_SECRET, faults),
     notice: env.NOTICE || DEFAULT_NOTICE,
     abstainedText: env.ABSTAINED_TEXT || DEFAULT_ABSTAINED,
   };
   return faults.length === 0 ? { ok: true, config } : { ok: false, faults };
+}
+
+const JURISDICTIONS: readonly DurableObjectJurisdiction[] = ["eu", "fedramp", "fedramp-high"];
+
+function readJurisdiction(value: string | undefined, faults: string[]) {
+  if (!value) return null;
+  const known = JURISDICTIONS.find((name) => name === value);
+  if (known === undefined) {
+    faults.push(`LEDGER_JURISDICTION must be one of: ${JURISDICTIONS.join(", ")}`);
+  }
+  return known ?? null;
+}
+
+const MIN_SECRET = 32;
+
+function readSecret(value: string | undefined, faults: string[]): string | null {
+  if (!value) return null;
+  if (value.length < MIN_SECRET) {
+    faults.push(`CONTENT_SECRET must be at least ${MIN_SECRET} characters`);
+  }
+  return value;
 }
 
 function readUrl(value: string | undefined, faults: string[]): string {

@@ -3,4 +3,6 @@ import { startEngine } from "../adapter/engines/onnx/workerd.ts";
 import { createApp } from "./app.ts";
 import { partsWith } from "./makeParts.ts";
 
+export { LedgerObject } from "./ledger/ledgerObject.ts";
+
 export default createApp(partsWith({ name: "ort-web", roles: ["onnx"], start: startEngine }));

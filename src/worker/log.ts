@@ -15,6 +15,8 @@ const ROUTES = [
   "/v1/chat/completions",
   "/v1/rerank",
   "/v1/models",
+  "/v1/usage",
+  "/v1/admin/keys",
   "/healthz",
   "/readyz",
   "/openapi.json",

@@ -1,6 +1,7 @@
 /** Whatever was thrown, as a problem: the one place where exceptions become what the caller sees. */
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
+import { Replayed } from "./ledger/meter.ts";
 import { framesOf, writeLog } from "./log.ts";
 import type { AppEnv } from "./parts.ts";
 import { Problem, type ProblemKind, problemResponse } from "./problems.ts";
@@ -16,6 +17,7 @@ const httpKinds: Readonly<Record<number, ProblemKind>> = {
 /** For `app.onError`. Exceptions that nobody named are logged without their message. */
 export function onError(error: Error, c: Context<AppEnv>): Response {
   const id = c.get("requestId");
+  if (error instanceof Replayed) return error.response;
   return problemResponse(problemOf(error, id), id);
 }
 

@@ -8,4 +8,12 @@ export const openApiDocument = {
       "Medical questions answered by a frozen LLM, its candidates ranked by a small adapter, with a calibrated confidence. Not medical advice.",
     license: { name: "Apache-2.0", identifier: "Apache-2.0" },
   },
+  security: [{ bearer: [] }],
+};
+
+/** How callers show who they are; nothing is asked for on an open localhost. */
+export const bearerScheme = {
+  type: "http" as const,
+  scheme: "bearer",
+  description: "An API key (`ma_...`) or a JWT of the configured issuer.",
 };

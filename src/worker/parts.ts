@@ -1,7 +1,12 @@
 /** What the routes are built from, made once an isolate, and what a request carries with it. */
 import type { Generator } from "../llm/generator.ts";
 import type { AdapterHost } from "./adapterHost.ts";
+import type { Caller } from "./auth/caller.ts";
+import type { Doors } from "./auth/identify.ts";
+import type { KeyStore } from "./auth/keyStore.ts";
 import type { Bindings, Config } from "./env.ts";
+import type { Ledger } from "./ledger/ledger.ts";
+import type { Meter } from "./ledger/meter.ts";
 import type { LogFigures } from "./log.ts";
 import type { ProblemKind } from "./problems.ts";
 import type { RequestId } from "./requestId.ts";
@@ -10,6 +15,10 @@ export interface Parts {
   readonly config: Config;
   readonly generator: Generator;
   readonly adapters: AdapterHost;
+  /** The ways in. */
+  readonly doors: Doors;
+  readonly keyStore: KeyStore | null;
+  readonly ledgerOf: (tenant: string) => Ledger;
   /** Name of the engine that runs the adapter, for `/readyz`. */
   readonly engine: string;
 }
@@ -30,6 +39,10 @@ export interface AppEnv {
     /** Fires when the client leaves. */
     signal: AbortSignal;
     parts: Parts;
+    /** Who calls: there after `authenticate`. */
+    caller: Caller;
+    /** There on routes that cost. */
+    meter: Meter;
     setup: PartsResult;
     /** Set by a stream: resolves at its end, with the problem that ended it. */
     streamed: Promise<ProblemKind | null> | undefined;

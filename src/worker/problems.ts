@@ -5,7 +5,13 @@
  */
 
 /** OpenAI's `error.type`. */
-type ErrorType = "invalid_request_error" | "not_found_error" | "api_error" | "overloaded_error";
+type ErrorType =
+  | "invalid_request_error"
+  | "not_found_error"
+  | "insufficient_quota"
+  | "requests"
+  | "api_error"
+  | "overloaded_error";
 
 interface Row {
   readonly status: number;
@@ -25,7 +31,11 @@ const table = {
   malformed_json: bad("The body is not valid JSON."),
   unsupported_parameter: bad("The request has a field that this service does not support."),
   unknown_task: bad("This task is not known: GET /v1/models lists the tasks."),
-  unknown_adapter: bad("This adapter is not known: GET /v1/models lists the adapters."),
+  unknown_adapter: {
+    status: 404,
+    type: "invalid_request_error",
+    message: "This adapter is not known: GET /v1/models lists the adapters.",
+  },
   question_too_long: bad(
     "Question and options are longer than the adapter can read. Only the context may be long: it is cut where needed.",
   ),
@@ -41,10 +51,48 @@ const table = {
       "The LLM behind this service is a replay of recordings and has none for this question: ask a question of examples/recorded or examples/questions, or set LLM_BASE_URL to a real LLM (for example an Ollama at http://127.0.0.1:11434/v1) and LLM_MODEL.",
   },
   not_found: { status: 404, type: "not_found_error", message: "There is nothing here." },
-  not_open: {
+  invalid_api_key: {
+    status: 401,
+    type: "invalid_request_error",
+    message: "No valid API key or token: send one in the header Authorization: Bearer ...",
+  },
+  insufficient_scope: {
     status: 403,
     type: "invalid_request_error",
-    message: "This service has no keys yet and answers on localhost only.",
+    message: "This key or token may not do that: its scopes do not cover it.",
+  },
+  insufficient_quota: {
+    status: 429,
+    type: "insufficient_quota",
+    message: "This key's requests of the month are used up: see X-RateLimit-Reset-Requests.",
+  },
+  rate_limit_exceeded: {
+    status: 429,
+    type: "requests",
+    message: "Too many requests at once. Slow down.",
+  },
+  idempotency_unavailable: bad(
+    "This service does not take Idempotency-Key: it has no secret to keep answers with.",
+  ),
+  idempotency_in_progress: {
+    status: 409,
+    type: "invalid_request_error",
+    message: "An earlier request with this Idempotency-Key is still running. Try again later.",
+  },
+  idempotency_key_reused: {
+    status: 422,
+    type: "invalid_request_error",
+    message: "This Idempotency-Key was used with another body.",
+  },
+  access_unavailable: {
+    status: 503,
+    type: "api_error",
+    message: "Keys or tokens cannot be checked now. Try again later.",
+  },
+  ledger_unavailable: {
+    status: 503,
+    type: "api_error",
+    message: "Usage cannot be counted now, so nothing is answered. Try again later.",
   },
   method_not_allowed: {
     status: 405,
@@ -96,6 +144,9 @@ export type ProblemKind = keyof typeof table;
 const DEFAULT_RETRY_SECONDS: Partial<Record<ProblemKind, number>> = {
   overloaded: 2,
   adapter_unavailable: 10,
+  idempotency_in_progress: 2,
+  access_unavailable: 5,
+  ledger_unavailable: 2,
   upstream_rate_limited: 10,
 };
 
@@ -163,6 +214,8 @@ export function problemResponse(problem: Problem, requestId: string): Response {
   const retry = problem.details.retryAfterSeconds ?? DEFAULT_RETRY_SECONDS[problem.kind];
   if (retry !== undefined) headers.set("retry-after", String(Math.max(1, Math.ceil(retry))));
   if (problem.details.allow !== undefined) headers.set("allow", problem.details.allow);
+  // RFC 9110 wants a challenge with every 401.
+  if (problem.status === 401) headers.set("www-authenticate", 'Bearer realm="medadapter"');
   const body = JSON.stringify(problemBody(problem, requestId));
   return new Response(body, { status: problem.status, headers });
 }

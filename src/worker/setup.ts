@@ -27,16 +27,3 @@ export function configured() {
     await next();
   });
 }
-
-const LOCAL_HOSTS: readonly string[] = ["localhost", "127.0.0.1", "[::1]"];
-
-/**
- * There are no keys yet, so this version is NOT to be deployed publicly. Should it be nevertheless, it answers only
- * requests whose own host is this machine, which no request to a deployed Worker is.
- */
-export function localOnly() {
-  return createMiddleware<AppEnv>(async (c, next) => {
-    if (!LOCAL_HOSTS.includes(new URL(c.req.url).hostname)) throw new Problem("not_open");
-    await next();
-  });
-}

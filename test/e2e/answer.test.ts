@@ -252,8 +252,11 @@ describe("GET", () => {
         "/readyz",
         "/v1/answer",
         "/v1/chat/completions",
+        "/v1/admin/keys",
+        "/v1/admin/keys/{id}",
         "/v1/models",
         "/v1/rerank",
+        "/v1/usage",
       ].sort(),
     );
   });

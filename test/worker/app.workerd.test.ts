@@ -63,14 +63,14 @@ describe("probes", () => {
 });
 
 describe("who may call", () => {
-  it("is nobody from outside: there are no keys yet", async () => {
+  it("is nobody from outside without a key, whatever localhost may", async () => {
     const init = { method: "POST", headers: json, body: "{}" };
     for (const host of ["medadapter.example", "127.0.0.1.example", "192.168.0.2"]) {
       const request = new Request(`http://${host}/v1/answer`, init);
       const context = createExecutionContext();
       const response = await main.fetch(request, env as unknown as Bindings, context);
-      expect(response.status).toBe(403);
-      expect(await response.json()).toMatchObject({ code: "not_open" });
+      expect(response.status).toBe(401);
+      expect(await response.json()).toMatchObject({ code: "invalid_api_key" });
     }
   });
 });

@@ -44,8 +44,14 @@ const chats = (
   ...answer(name, body, field, code, status),
   path: "/v1/chat/completions",
 });
-const rerank = (name: string, body: unknown, field: string, code?: string): Case => ({
-  ...answer(name, body, field, code),
+const rerank = (
+  name: string,
+  body: unknown,
+  field: string,
+  code?: string,
+  status?: number,
+): Case => ({
+  ...answer(name, body, field, code, status),
   path: "/v1/rerank",
 });
 
@@ -69,7 +75,7 @@ const cases: readonly Case[] = [
   answer("max_k of 33", { ...ask, k: "auto", max_k: 33 }, "max_k"),
   answer("unknown strategy", { ...ask, strategy: canary }, "strategy"),
   answer("unknown task", { ...ask, task: canary }, "task", "unknown_task"),
-  answer("unknown adapter", { ...ask, adapter: canary }, "adapter", "unknown_adapter"),
+  answer("unknown adapter", { ...ask, adapter: canary }, "adapter", "unknown_adapter", 404),
   answer("unknown model", { ...ask, model: canary }, "model", "unknown_model", 404),
   answer("unknown field", { ...ask, stratgy: canary }, "stratgy"),
   answer("unknown field with an odd name", { ...ask, [`${canary} `.repeat(3)]: 1 }, "?"),
@@ -204,6 +210,7 @@ const cases: readonly Case[] = [
     { ...chat, medadapter: { adapter: canary } },
     "medadapter.adapter",
     "unknown_adapter",
+    404,
   ),
   chats(
     "two options with one label",
@@ -234,8 +241,8 @@ const cases: readonly Case[] = [
     { query: question, documents: Array(257).fill(canary) },
     "documents",
   ),
-  rerank("unknown model", { ...cohere, model: canary }, "model", "unknown_adapter"),
-  rerank("unknown adapter", { ...cohere, adapter: canary }, "adapter", "unknown_adapter"),
+  rerank("unknown model", { ...cohere, model: canary }, "model", "unknown_adapter", 404),
+  rerank("unknown adapter", { ...cohere, adapter: canary }, "adapter", "unknown_adapter", 404),
   rerank("unknown task", { ...cohere, task: canary }, "task", "unknown_task"),
   rerank("top_n of 0", { ...cohere, top_n: 0 }, "top_n"),
   rerank("answers for other texts", { ...cohere, options: ab, answers: ["A", "B"] }, "answers"),

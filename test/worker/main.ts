@@ -3,6 +3,8 @@ import { EngineError } from "../../src/adapter/engine.ts";
 import { createApp } from "../../src/worker/app.ts";
 import { partsWith } from "../../src/worker/makeParts.ts";
 
+export { LedgerObject } from "../../src/worker/ledger/ledgerObject.ts";
+
 const start = () => Promise.reject(new EngineError("trap"));
 
 export default createApp(partsWith({ name: "none", roles: ["onnx"], start }));

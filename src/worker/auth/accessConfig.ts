@@ -9,6 +9,7 @@ export interface AccessBindings {
   readonly KEYS?: KVNamespace;
   readonly OPEN_ON_LOCALHOST?: string;
   readonly ADMIN_TOKEN?: string;
+  readonly CORS_ORIGINS?: string;
   readonly ADAPTER_TENANTS?: string;
   readonly JWT_ISSUER?: string;
   readonly JWT_AUDIENCE?: string;
@@ -23,6 +24,8 @@ export interface AccessConfig {
   /** Null: there is no admin route. */
   readonly adminToken: string | null;
   readonly adapterTenants: AdapterTenants;
+  /** Origins whose pages may call. */
+  readonly corsOrigins: readonly string[];
   readonly tokens: { readonly rules: TokenRules; readonly jwksUrl: string } | null;
 }
 
@@ -32,17 +35,27 @@ const Tenants = z.record(z.string().regex(NAME), z.array(z.string().regex(NAME))
 /** Reads who may call; what is wrong is added to `faults`. */
 export function readAccess(env: AccessBindings, faults: string[]): AccessConfig {
   const adminToken = env.ADMIN_TOKEN || null;
-  if (adminToken !== null && adminToken.length < MIN_ADMIN_TOKEN) {
-    faults.push(`ADMIN_TOKEN must be at least ${MIN_ADMIN_TOKEN} characters`);
+  if (adminToken !== null && (adminToken.length < MIN_ADMIN_TOKEN || /\s/.test(adminToken))) {
+    faults.push(`ADMIN_TOKEN must be at least ${MIN_ADMIN_TOKEN} characters without spaces`);
   }
   const open = env.OPEN_ON_LOCALHOST || "false";
   if (open !== "true" && open !== "false") faults.push("OPEN_ON_LOCALHOST must be true or false");
   return {
     openOnLocalhost: open === "true",
     adminToken,
+    corsOrigins: readOrigins(env.CORS_ORIGINS, faults),
     adapterTenants: readTenants(env.ADAPTER_TENANTS, faults),
     tokens: readTokens(env, faults),
   };
+}
+
+function readOrigins(text: string | undefined, faults: string[]): string[] {
+  const origins = (text ?? "").split(",").map((origin) => origin.trim());
+  const named = origins.filter((origin) => origin !== "");
+  if (named.some((origin) => URL.parse(origin)?.origin !== origin)) {
+    faults.push("CORS_ORIGINS must be origins such as https://app.example, separated by commas");
+  }
+  return named;
 }
 
 function readTenants(text: string | undefined, faults: string[]): AdapterTenants {

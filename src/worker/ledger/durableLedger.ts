@@ -14,12 +14,15 @@ export function durableLedger(
   tenant: string,
   jurisdiction: DurableObjectJurisdiction | null,
 ): Ledger {
-  const place = jurisdiction === null ? namespace : namespace.jurisdiction(jurisdiction);
   // A stub whose object failed stays broken: a new one for each call.
-  const stub = () => place.get(place.idFromName(tenant));
+  const stub = () => {
+    // Throws in local workerd, which knows no jurisdictions.
+    const place = jurisdiction === null ? namespace : namespace.jurisdiction(jurisdiction);
+    return place.get(place.idFromName(tenant));
+  };
   return {
     // Not tried twice: what the first try did is unknown, so that the second could find its own reservation.
-    reserve: (reservation) => stub().reserve(reservation),
+    reserve: async (reservation) => stub().reserve(reservation),
     settle: (requestId, usage) => retried(() => stub().settle(requestId, usage)),
     release: (requestId) => retried(() => stub().release(requestId)),
     keep: (requestId, answer) => retried(() => stub().keep(requestId, answer)),

@@ -6,6 +6,7 @@
 import type { GenerateEvent, GenerateFailure, Generator, TokenUsage } from "../../llm/generator.ts";
 import { parseAnswer } from "../../tasks/parse.ts";
 import type { AdapterHost, WaitUntil } from "../adapterHost.ts";
+import type { Meter } from "../ledger/meter.ts";
 import { Problem } from "../problems.ts";
 import { arrivals } from "./arrivals.ts";
 import type { Ask } from "./ask.ts";
@@ -36,6 +37,10 @@ export interface AnswerParts {
   /** Fires when the client leaves. */
   readonly signal: AbortSignal;
   readonly waitUntil: WaitUntil;
+  /** Counts what the adapter and the LLM do. */
+  readonly meter: Meter;
+  /** Resolves when the ledger lets the request through; until then the LLM is not asked. */
+  readonly admitted: Promise<void>;
 }
 
 /**
@@ -48,6 +53,7 @@ export function answer(ask: Ask, parts: AnswerParts): AsyncGenerator<AnswerEvent
   const stop = new AbortController();
   const signal = AbortSignal.any([parts.signal, stop.signal]);
   const scoring = new Scoring(parts.adapters, ask, signal, parts.waitUntil);
+  parts.meter.watch(scoring);
   return run(ask, parts, scoring, signal, () => {
     stop.abort();
     scoring.close();
@@ -67,6 +73,7 @@ async function* run(
   const failures: Extract<GenerateEvent, { kind: "failed" }>[] = [];
   let usage: TokenUsage = { promptTokens: 0, completionTokens: 0 };
   const waves = new Waves(ask, scoring);
+  const generator = parts.meter.counting(parts.generator);
   const beginWave = () => {
     const wave = waves.next(candidates);
     if (wave === null) return null;
@@ -74,9 +81,10 @@ async function* run(
     const deadlineMs = Math.max(1, parts.deadlineMs - spentMs);
     const { messages, model, sampling } = ask;
     const request = { ...sampling, ...wave, messages, model, signal, deadlineMs };
-    return arrivals(parts.generator.generate(request));
+    return arrivals(generator.generate(request));
   };
   try {
+    await parts.admitted;
     // The LLM begins to write before an adapter that is still being loaded has admitted the question.
     let wave = beginWave();
     await scoring.admitted();

@@ -5,6 +5,8 @@ import { renderPrompt } from "../../tasks/prompt.ts";
 import type { ChatMessage, Question } from "../../tasks/question.ts";
 import { inferTask, taskById } from "../../tasks/registry.ts";
 import type { TaskSpec } from "../../tasks/task.ts";
+import { mayUseAdapter } from "../auth/adapterAccess.ts";
+import type { Caller } from "../auth/caller.ts";
 import type { Config } from "../env.ts";
 import { fieldProblem, type Problem } from "../problems.ts";
 
@@ -98,9 +100,16 @@ export function readK(
   throw fieldProblem("invalid_request", maxKField, 'goes with k: "auto" only');
 }
 
-/** Throws `Problem` for an adapter that is not the configured one. */
-export function checkAdapter(adapter: string | null | undefined, field: string, config: Config) {
-  if (adapter && adapter !== config.adapter) throw fieldProblem("unknown_adapter", field);
+/** Throws `Problem` for an adapter that is not the configured one, or not for this caller: the same, at once. */
+export function checkAdapter(
+  adapter: string | null | undefined,
+  field: string,
+  config: Config,
+  caller: Caller,
+) {
+  const known = !adapter || adapter === config.adapter;
+  if (known && mayUseAdapter(caller, config.adapter, config.access.adapterTenants)) return;
+  throw fieldProblem("unknown_adapter", field);
 }
 
 /** `abstain` from the wire. */

@@ -3,6 +3,7 @@ import { createRoute, type RouteHandler } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { accepts } from "hono/accepts";
 import { renderPrompt } from "../../tasks/prompt.ts";
+import type { Caller } from "../auth/caller.ts";
 import type { Config } from "../env.ts";
 import type { AppEnv } from "../parts.ts";
 import {
@@ -44,7 +45,7 @@ const fields = { task: "task", options: "options", context: "context" };
 export const postAnswer: RouteHandler<typeof answerRoute, AppEnv> = async (c) => {
   const body = c.req.valid("json");
   const { config } = c.get("parts");
-  const ask = readAsk(body, config);
+  const ask = readAsk(body, config, c.get("caller"));
   const id = c.get("requestId");
   const whole = (outcome: Outcome) => ({
     id,
@@ -72,8 +73,12 @@ function wantsStream(c: Context<AppEnv>): boolean {
   return accepts(c, config) === EVENT_STREAM;
 }
 
-function readAsk(body: ReturnType<typeof AnswerRequest.parse>, config: Config): Ask {
-  checkAdapter(body.adapter, "adapter", config);
+function readAsk(
+  body: ReturnType<typeof AnswerRequest.parse>,
+  config: Config,
+  caller: Caller,
+): Ask {
+  checkAdapter(body.adapter, "adapter", config, caller);
   const { task, question } = readTaskAndQuestion(body.task, toQuestion(body), fields);
   return {
     task,

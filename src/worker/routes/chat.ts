@@ -31,7 +31,7 @@ export const chatRoute = createRoute({
 export const postChat: RouteHandler<typeof chatRoute, AppEnv> = async (c) => {
   const body = c.req.valid("json");
   const { config } = c.get("parts");
-  const ask = readChat(body, config);
+  const ask = readChat(body, config, c.get("caller"));
   const id = `chatcmpl-${c.get("requestId").slice("req_".length)}`;
   const n = body.n ?? 1;
   const details = (outcome: Outcome) => answerParts(outcome, config.notice, INCLUDE);

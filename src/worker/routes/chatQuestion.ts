@@ -3,6 +3,7 @@
 import { questionFromText } from "../../tasks/fromText.ts";
 import type { ChatMessage, Question } from "../../tasks/question.ts";
 import { taskById } from "../../tasks/registry.ts";
+import type { Caller } from "../auth/caller.ts";
 import type { Config } from "../env.ts";
 import {
   type Ask,
@@ -24,11 +25,11 @@ const fields = {
 };
 
 /** What to ask the pipeline. Throws `Problem` naming the field. */
-export function readChat(body: ChatBody, config: Config): Ask {
+export function readChat(body: ChatBody, config: Config, caller: Caller): Ask {
   refuseUnsupported(body);
   const extras = body.medadapter ?? {};
   const model = readModel(body.model, config);
-  checkAdapter(extras.adapter, "medadapter.adapter", config);
+  checkAdapter(extras.adapter, "medadapter.adapter", config, caller);
   const n = body.n ?? 1;
   const wire = { k: extras.k ?? Math.max(DEFAULT_K, n), max_k: extras.max_k };
   const count = readK(wire, n, "medadapter.max_k");

@@ -11,6 +11,7 @@ const LOOK_WAIT_MS = 15_000;
 export const healthRoute = createRoute({
   method: "get",
   path: "/healthz",
+  security: [],
   summary: "Alive",
   responses: {
     200: {
@@ -60,6 +61,7 @@ const readiness = { content: { "application/json": { schema: Readiness } } };
 export const readyRoute = createRoute({
   method: "get",
   path: "/readyz",
+  security: [],
   summary: "Ready to rank answers, or why not",
   responses: {
     200: { description: "Ready", ...readiness },
@@ -76,17 +78,29 @@ export const getReady: RouteHandler<typeof readyRoute, AppEnv> = async (c) => {
       503,
     );
   }
-  const { adapters, engine } = setup.parts;
+  const { adapters, engine, config } = setup.parts;
+  // Anyone may probe: of an adapter that is private to some tenants only the state is told.
+  const open = !config.access.adapterTenants.has(config.adapter);
   const looking = adapters.look((work) => c.executionCtx.waitUntil(work));
   await within(looking, LOOK_WAIT_MS);
   const status = adapters.status();
-  const rest = { fault: wireFault(status.fault), engine, configuration: [] };
+  const fault = wireFault(status.fault);
+  const shown = open || fault === null ? fault : { reason: fault.reason };
+  const rest = { fault: shown, engine, configuration: [] };
   const serving = wireServing(status);
   if (serving === null) {
     const reason = status.fault?.kind ?? "loading";
     return c.json({ status: "degraded" as const, reason, adapter: null, load: null, ...rest }, 503);
   }
-  return c.json({ status: "ready" as const, reason: null, ...serving, ...rest }, 200);
+  return c.json(
+    {
+      status: "ready" as const,
+      reason: null,
+      ...(open ? serving : { adapter: null, load: null }),
+      ...rest,
+    },
+    200,
+  );
 };
 
 function wireServing({ name, channel, ranker, version, serial }: AdapterStatus) {

@@ -1,6 +1,7 @@
 /** `GET /v1/models`: what can be asked for: LLMs, the adapter that ranks them, tasks. */
 import { createRoute, type RouteHandler, z } from "@hono/zod-openapi";
 import { taskIds } from "../../tasks/registry.ts";
+import { mayUseAdapter } from "../auth/adapterAccess.ts";
 import type { AppEnv } from "../parts.ts";
 
 const ModelList = z
@@ -36,7 +37,8 @@ export const modelsRoute = createRoute({
 export const getModels: RouteHandler<typeof modelsRoute, AppEnv> = async (c) => {
   const { config, adapters } = c.get("parts");
   void adapters.look((work) => c.executionCtx.waitUntil(work));
-  const manifest = adapters.peek()?.manifest;
+  const mine = mayUseAdapter(c.get("caller"), config.adapter, config.access.adapterTenants);
+  const manifest = mine ? adapters.peek()?.manifest : undefined;
   const adapter = manifest ? { name: manifest.name, version: manifest.version } : null;
   const created = manifest ? Math.floor(Date.parse(manifest.createdAt) / 1000) : 0;
   const data = config.models.map((id) => ({

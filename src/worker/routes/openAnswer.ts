@@ -1,5 +1,6 @@
 /** Starts the pipeline for a request: the one way in for whole answers and streams. */
 import type { Context } from "hono";
+import { estimateOf } from "../ledger/estimate.ts";
 import type { AppEnv } from "../parts.ts";
 import { type AnswerEvent, answer } from "../pipeline/answer.ts";
 import type { Ask } from "../pipeline/ask.ts";
@@ -17,8 +18,15 @@ export function openAnswer(
   const { generator, adapters, config } = c.get("parts");
   const waitUntil = (work: Promise<unknown>) => c.executionCtx.waitUntil(work);
   const deadlineMs = config.llmDeadlineMs;
-  const events = answer(ask, { generator, adapters, deadlineMs, signal, waitUntil });
-  return logged(c, events);
+  const meter = c.get("meter");
+  const promptChars = ask.messages.reduce((sum, { content }) => sum + content.length, 0);
+  const estimate = estimateOf({ candidates: ask.k, promptChars }, adapters);
+  const work = (admitted: Promise<void>) =>
+    answer(ask, { generator, adapters, deadlineMs, signal, waitUntil, meter, admitted });
+  return logged(
+    c,
+    meter.events(estimate, work, ({ kind }) => kind === "final"),
+  );
 }
 
 async function* logged(

@@ -4,6 +4,7 @@ import type { Context } from "hono";
 import type { Score } from "../../adapter/score.ts";
 import { parseAnswer } from "../../tasks/parse.ts";
 import type { Option } from "../../tasks/question.ts";
+import { estimateOf } from "../ledger/estimate.ts";
 import type { AppEnv } from "../parts.ts";
 import { checkAdapter, readTaskAndQuestion } from "../pipeline/ask.ts";
 import { Scoring } from "../pipeline/scoring.ts";
@@ -48,8 +49,8 @@ export const postRerank: RouteHandler<typeof rerankRoute, AppEnv> = async (c) =>
   const body = c.req.valid("json");
   const texts = textsOf(body);
   const { config } = c.get("parts");
-  checkAdapter(body.adapter, "adapter", config);
-  if ("model" in body) checkAdapter(body.model, "model", config);
+  checkAdapter(body.adapter, "adapter", config, c.get("caller"));
+  if ("model" in body) checkAdapter(body.model, "model", config, c.get("caller"));
   const { task, question } = readTaskAndQuestion(
     body.task,
     toQuestion({ ...body, question: body.query }),
@@ -63,15 +64,20 @@ export const postRerank: RouteHandler<typeof rerankRoute, AppEnv> = async (c) =>
     return { index, text, answer };
   });
   const waitUntil = (work: Promise<unknown>) => c.executionCtx.waitUntil(work);
-  const scoring = new Scoring(
-    c.get("parts").adapters,
-    { question, questionField: "query" },
-    c.get("signal"),
-    waitUntil,
-  );
-  const work = scoreAll(scoring, question.options, labelled).finally(() => scoring.close());
-  waitUntil(work.catch(() => {}));
-  const ranked = (await work).sort((a, b) => b.score.logit - a.score.logit || a.index - b.index);
+  const { adapters } = c.get("parts");
+  const estimate = estimateOf({ candidates: texts.length, promptChars: null }, adapters);
+  const { scored, scoring } = await c.get("meter").run(estimate, async (admitted) => {
+    const ask = { question, questionField: "query" };
+    const scoring = new Scoring(adapters, ask, c.get("signal"), waitUntil);
+    c.get("meter").watch(scoring);
+    try {
+      await admitted;
+      return { scored: await scoreAll(scoring, question.options, labelled), scoring };
+    } finally {
+      scoring.close();
+    }
+  });
+  const ranked = scored.sort((a, b) => b.score.logit - a.score.logit || a.index - b.index);
   c.get("figures").scored = ranked.length;
   return "texts" in body
     ? c.json(teiBody(body, ranked), 200)

@@ -26,10 +26,14 @@ const content = { "application/problem+json": { schema: ProblemBody } };
 /** Responses that every POST route can give. */
 export const problemResponses = {
   400: { description: "A field is missing, not valid or not supported", content },
-  403: { description: "Not called from this machine: there are no keys yet", content },
-  404: { description: "Model unknown, or question not among the recordings", content },
+  401: { description: "No valid API key or token", content },
+  403: { description: "The key's scopes do not cover this", content },
+  404: { description: "Model or adapter unknown, or question not among the recordings", content },
+  409: { description: "An earlier request with this Idempotency-Key still runs", content },
   413: { description: "Body over 1 MiB", content },
   415: { description: "Body is not JSON", content },
+  422: { description: "Idempotency-Key used before with another body", content },
+  429: { description: "Quota used up, or too many requests: see Retry-After", content },
   500: { description: "The service is not configured, or has a bug", content },
   502: { description: "The LLM failed", content },
   503: { description: "Overloaded, or nothing to serve with: see Retry-After", content },

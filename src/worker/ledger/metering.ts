@@ -1,0 +1,71 @@
+/** Gives a POST its meter, its limits in headers, and its answer to the ledger where an Idempotency-Key asks for it. */
+import type { Context } from "hono";
+import { createMiddleware } from "hono/factory";
+import type { AppEnv } from "../parts.ts";
+import { fieldProblem, Problem } from "../problems.ts";
+import { Idempotency, isIdempotencyKey } from "./idempotency.ts";
+import type { Ledger } from "./ledger.ts";
+import { limitHeaders } from "./limitHeaders.ts";
+import { Meter } from "./meter.ts";
+
+/** Past the LLM's deadline: time for loading, scoring and a slow ledger. */
+const HOLD_MARGIN_MS = 60_000;
+
+/** For the routes that cost. The route starts the meter when it knows that the request is valid. */
+export function metering() {
+  return createMiddleware<AppEnv>(async (c, next) => {
+    const { ledgerOf, config } = c.get("parts");
+    const caller = c.get("caller");
+    const ledger = ledgerOf(caller.tenant);
+    const waitUntil = (work: Promise<unknown>) => c.executionCtx.waitUntil(work);
+    const idempotency = await readIdempotency(c);
+    const meter = new Meter({
+      ledger,
+      caller,
+      requestId: c.get("requestId"),
+      holdMs: config.llmDeadlineMs + HOLD_MARGIN_MS,
+      idempotency,
+      waitUntil,
+    });
+    c.set("meter", meter);
+    // Whoever sends a key comes back for the answer: the work goes on without them.
+    if (idempotency !== null) c.set("signal", new AbortController().signal);
+    const answered = next();
+    waitUntil(answered.catch(() => {}));
+    await answered;
+    for (const [name, value] of limitHeaders(meter.limit)) c.res.headers.set(name, value);
+    if (idempotency !== null) waitUntil(keepAnswer(c, meter, ledger, idempotency));
+  });
+}
+
+async function readIdempotency(c: Context<AppEnv>): Promise<Idempotency | null> {
+  const key = c.req.header("idempotency-key");
+  if (key === undefined) return null;
+  if (!isIdempotencyKey(key)) {
+    throw fieldProblem("invalid_request", "Idempotency-Key", "must be 1 to 255 ASCII characters");
+  }
+  const secret = c.get("parts").config.contentSecret;
+  if (secret === null) throw new Problem("idempotency_unavailable");
+  const { tenant, principal } = c.get("caller");
+  const body = new Uint8Array(await c.req.arrayBuffer());
+  return Idempotency.of({ tenant, principal, route: c.req.path, key, body }, secret);
+}
+
+/** Keeps a whole, good answer; anything else leaves the key free for a retry. */
+async function keepAnswer(
+  c: Context<AppEnv>,
+  meter: Meter,
+  ledger: Ledger,
+  idempotency: Idempotency,
+): Promise<void> {
+  const copy = c.res.ok ? c.res.clone() : null;
+  const body = await copy?.arrayBuffer().catch(() => null);
+  const end = await meter.ended;
+  if (end === "nothing") return;
+  const type = copy?.headers.get("content-type") ?? "application/json";
+  const answer =
+    end === "succeeded" && copy && body
+      ? await idempotency.seal(copy.status, type, new Uint8Array(body))
+      : null;
+  await ledger.keep(c.get("requestId"), answer).catch(() => {});
+}

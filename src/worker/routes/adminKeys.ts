@@ -1,0 +1,108 @@
+/** `/v1/admin/keys`: makes, lists and revokes API keys for whoever knows the Worker's secret ADMIN_TOKEN. */
+import { createRoute, type RouteHandler, z } from "@hono/zod-openapi";
+import { createMiddleware } from "hono/factory";
+import { makeKey } from "../auth/apiKey.ts";
+import { NAME } from "../auth/caller.ts";
+import { isSameText } from "../auth/constantTime.ts";
+import { KEY_ID, shownKey } from "../auth/keyRecord.ts";
+import { type KeyStore, revokeKey } from "../auth/keyStore.ts";
+import { SCOPES } from "../auth/scopes.ts";
+import type { AppEnv } from "../parts.ts";
+import { Problem } from "../problems.ts";
+import { problemResponses } from "../schemas/problem.ts";
+
+/** Lets in who knows the secret. Without a secret or a key store there is nothing here. */
+export function adminOnly() {
+  return createMiddleware<AppEnv>(async (c, next) => {
+    const { config, keyStore } = c.get("parts");
+    const { adminToken } = config.access;
+    if (adminToken === null || keyStore === null) throw new Problem("not_found");
+    const [, given] = /^bearer +([^\s]+)$/i.exec(c.req.header("authorization") ?? "") ?? [];
+    if (!(await isSameText(given ?? "", adminToken))) throw new Problem("invalid_api_key");
+    await next();
+  });
+}
+
+const WireWish = z
+  .strictObject({
+    tenant: z.string().regex(NAME),
+    scopes: z.array(z.enum(SCOPES)).min(1),
+    adapters: z.array(z.string().regex(NAME)).min(1).nullable().default(null),
+    quota: z.int().min(0).nullable().default(null).openapi({ description: "Requests a month." }),
+  })
+  .openapi("KeyWish");
+
+const WireKey = z
+  .object({
+    id: z.string(),
+    tenant: z.string(),
+    scopes: z.array(z.enum(SCOPES)),
+    adapters: z.array(z.string()).nullable(),
+    quota: z.int().nullable(),
+    created: z.string(),
+    revoked: z.string().nullable(),
+  })
+  .openapi("Key");
+
+const json = <Schema extends z.ZodType>(schema: Schema) => ({
+  "application/json": { schema },
+});
+
+export const createKeyRoute = createRoute({
+  method: "post",
+  path: "/v1/admin/keys",
+  summary: "Make an API key: it is shown this once",
+  request: { body: { required: true, content: json(WireWish) } },
+  responses: {
+    201: { description: "Made", content: json(WireKey.extend({ key: z.string() })) },
+    400: problemResponses[400],
+  },
+});
+
+export const listKeysRoute = createRoute({
+  method: "get",
+  path: "/v1/admin/keys",
+  summary: "All API keys, without their secrets",
+  responses: {
+    200: {
+      description: "Oldest first",
+      content: json(z.object({ object: z.literal("list"), data: z.array(WireKey) })),
+    },
+  },
+});
+
+export const revokeKeyRoute = createRoute({
+  method: "delete",
+  path: "/v1/admin/keys/{id}",
+  summary: "Revoke an API key: refused everywhere within 60 s",
+  request: { params: z.object({ id: z.string().regex(KEY_ID) }) },
+  responses: {
+    200: { description: "Revoked", content: json(WireKey) },
+    404: problemResponses[404],
+  },
+});
+
+export const postKey: RouteHandler<typeof createKeyRoute, AppEnv> = async (c) => {
+  const store = storeOf(c.get("parts").keyStore);
+  const { key, record } = await makeKey(c.req.valid("json"), new Date());
+  await store.put(record);
+  return c.json({ key, ...shownKey(record) }, 201);
+};
+
+export const getKeys: RouteHandler<typeof listKeysRoute, AppEnv> = async (c) => {
+  const records = await storeOf(c.get("parts").keyStore).list();
+  return c.json({ object: "list" as const, data: records.map(shownKey) }, 200);
+};
+
+export const deleteKey: RouteHandler<typeof revokeKeyRoute, AppEnv> = async (c) => {
+  const store = storeOf(c.get("parts").keyStore);
+  const record = await revokeKey(store, c.req.valid("param").id, new Date());
+  if (record === null) throw new Problem("not_found");
+  return c.json(shownKey(record), 200);
+};
+
+/** `adminOnly` has seen to it that there is one. */
+function storeOf(store: KeyStore | null): KeyStore {
+  if (store === null) throw new Problem("not_found");
+  return store;
+}
