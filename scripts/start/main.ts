@@ -63,8 +63,9 @@ async function main(): Promise<number> {
   }
   const { body, question } = readQuestion(options.question);
   const interrupted = new Promise<"interrupted">((done) => {
+    // Not `once`: wrangler's signal-exit ends the process on the spot where it finds no listener left but its own.
     for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
-      process.once(name, () => done("interrupted"));
+      process.on(name, () => done("interrupted"));
   });
   const work = (async () => {
     const stack = await startStack(root, userPath(options.bundle), await workerPort(options), say);
