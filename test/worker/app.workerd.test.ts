@@ -49,6 +49,14 @@ describe("every response", () => {
   });
 });
 
+describe("/openapi.json", () => {
+  it("can be made from the routes' schemas", async () => {
+    const response = await send("/openapi.json");
+    expect(response.status).toBe(200);
+    expect(await response.json()).toMatchObject({ openapi: "3.1.0", paths: { "/v1/answer": {} } });
+  });
+});
+
 describe("probes", () => {
   it("alive without anything, not ready without an adapter", async () => {
     expect((await send("/healthz")).status).toBe(200);

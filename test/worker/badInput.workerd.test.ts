@@ -55,6 +55,8 @@ const rerank = (
   path: "/v1/rerank",
 });
 
+const labelled = (count: number) =>
+  Object.fromEntries(Array.from({ length: count }, (_, at) => [`${canary}${at}`, "x"]));
 const long = `${canary} `.repeat(4000);
 const unsupported = "unsupported_parameter";
 
@@ -126,6 +128,10 @@ const cases: readonly Case[] = [
     "abstain.target_error",
   ),
   answer("abstain below 2", { ...ask, abstain: { below: 2 } }, "abstain.below"),
+  answer("33 options by label", { ...ask, options: labelled(33) }, "options"),
+  answer("33 options in a list", { ...ask, options: Array(33).fill({ label: "A" }) }, "options"),
+  answer("as many options as a body holds", { ...ask, options: labelled(25_000) }, "options"),
+  answer("include of everything often", { ...ask, include: Array(200_000).fill(0) }, "include"),
   answer("include of an unknown part", { ...ask, include: [canary] }, "include[0]"),
 
   chats("no messages", { model: "replay" }, "messages"),
@@ -245,6 +251,7 @@ const cases: readonly Case[] = [
   rerank("unknown adapter", { ...cohere, adapter: canary }, "adapter", "unknown_adapter", 404),
   rerank("unknown task", { ...cohere, task: canary }, "task", "unknown_task"),
   rerank("top_n of 0", { ...cohere, top_n: 0 }, "top_n"),
+  rerank("too many answers", { ...cohere, answers: Array(200_000).fill(0) }, "answers"),
   rerank("answers for other texts", { ...cohere, options: ab, answers: ["A", "B"] }, "answers"),
   rerank(
     "an answer that is no option",

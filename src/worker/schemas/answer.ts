@@ -34,6 +34,7 @@ export const AnswerRequest = z
     abstain: AbstainRule.nullish(),
     include: z
       .array(z.enum(["candidates", "texts"]))
+      .max(2)
       .default(["candidates", "texts"])
       .openapi({ description: "`candidates`: their list; `texts`: their texts in it." }),
   })

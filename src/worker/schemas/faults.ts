@@ -14,7 +14,8 @@ const KEYED_BY_CALLER: readonly PropertyKey[] = ["options"];
 
 /** The problem for a body that does not fit its schema. */
 export function schemaProblem(error: z.ZodError): Problem {
-  const fields = error.issues.flatMap((issue) => faultsOf(issue, [])).slice(0, MAX_FAULTS);
+  const issues = error.issues.slice(0, MAX_FAULTS);
+  const fields = issues.flatMap((issue) => faultsOf(issue, [])).slice(0, MAX_FAULTS);
   return new Problem("invalid_request", { fields });
 }
 

@@ -37,14 +37,18 @@ const OptionText = z
 /** Options as an object (label to text) or as a list; labels differ, whatever their case. */
 export const Options = z
   .union([
-    z.array(z.strictObject({ label: Label, text: OptionText })),
+    z.array(z.strictObject({ label: Label, text: OptionText })).max(MAX_OPTIONS),
     z.record(z.string(), OptionText),
   ])
   .superRefine((options, context) => {
-    const labels = toOptions(options).map(({ label }) => label.toLowerCase());
     const say = (message: string, path: PropertyKey[] = []) =>
       context.addIssue({ code: "custom", message, path });
-    if (labels.length > MAX_OPTIONS) say(`must be at most ${MAX_OPTIONS} entries`);
+    // No further: a body of 1 MiB holds labels enough to compare them for seconds.
+    if (Object.keys(options).length > MAX_OPTIONS) {
+      say(`must be at most ${MAX_OPTIONS} entries`);
+      return;
+    }
+    const labels = toOptions(options).map(({ label }) => label.toLowerCase());
     labels.forEach((label, at) => {
       const path = Array.isArray(options) ? [at, "label"] : [];
       if (label === "" || label.length > 64) say("a label must be 1 to 64 characters", path);

@@ -12,7 +12,7 @@ const CandidateEvent = z
   .object({
     ...envelope,
     object: z.literal("medadapter.candidate"),
-    choices: z.array(z.never()),
+    choices: z.array(z.unknown()).max(0),
     ...AnswerCandidate.omit({ rank: true }).shape,
     leader: z
       .object({ index: z.int().nullable(), answer: z.string().nullable() })
