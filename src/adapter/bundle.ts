@@ -4,6 +4,12 @@
  */
 import { type FileRole, type Manifest, type ManifestFailure, parseManifest } from "./manifest.ts";
 import { fail, ok, type Result } from "./result.ts";
+import {
+  MANIFEST_SIGNATURE,
+  type PublicKeys,
+  type SignatureFault,
+  signatureFault,
+} from "./signature.ts";
 
 /** The files of one stored version, unchecked. */
 export interface BundleFiles {
@@ -39,6 +45,7 @@ export interface Bundle {
 
 export type BundleFailure =
   | { readonly kind: "manifest_missing" }
+  | { readonly kind: SignatureFault; readonly path: typeof MANIFEST_SIGNATURE }
   | ManifestFailure
   /** The manifest is another adapter's or another version's than the one asked for. */
   | { readonly kind: "identity_mismatch"; readonly field: "name" | "version" }
@@ -53,6 +60,8 @@ export interface VerifyOptions {
   readonly expect?: { readonly adapter: string; readonly version: string };
   /** Whose bytes to keep. Every file is checked; the others are let go at once to spare memory. */
   readonly keep: readonly FileRole[];
+  /** Refuse a manifest that none of these keys signed, before anything in it is read. */
+  readonly signedBy?: PublicKeys | null;
 }
 
 /**
@@ -65,10 +74,12 @@ export async function verifyBundle(
 ): Promise<Result<Verified<Bundle>, BundleFailure>> {
   const manifestBytes = await files.read("manifest.json");
   if (manifestBytes === null) return fail({ kind: "manifest_missing" });
+  const { expect, keep, signedBy } = options;
+  const unsigned = signedBy && (await manifestSignatureFault(files, manifestBytes, signedBy));
+  if (unsigned) return fail({ kind: unsigned, path: MANIFEST_SIGNATURE });
   const parsed = parseManifest(manifestBytes);
   if (!parsed.ok) return parsed;
   const manifest = parsed.value;
-  const { expect, keep } = options;
   if (expect !== undefined && manifest.name !== expect.adapter) {
     return fail({ kind: "identity_mismatch", field: "name" });
   }
@@ -88,6 +99,25 @@ export async function verifyBundle(
   if (missing !== undefined) return fail({ kind: "role_missing", role: missing });
   const bundle: Bundle = { manifest, contents };
   return ok(bundle as Verified<Bundle>);
+}
+
+async function manifestSignatureFault(
+  files: BundleFiles,
+  manifest: Uint8Array,
+  keys: PublicKeys,
+): Promise<SignatureFault | null> {
+  const read = await files.read(MANIFEST_SIGNATURE);
+  if (read === null) return "signature_missing";
+  let signature: unknown;
+  try {
+    signature = JSON.parse(
+      new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(read),
+    );
+  } catch {
+    return "signature_invalid";
+  }
+  const fault = await signatureFault(keys, { kind: "manifest", bytes: manifest }, signature);
+  return fault === null ? null : "signature_invalid";
 }
 
 /** The bytes of a role that `verifyBundle` was told to keep. Throws where it was not: a fault of the program. */

@@ -1,16 +1,12 @@
 /** The one mutable object of a channel: which version of an adapter it serves. */
 import { z } from "zod";
 import { fail, ok, type Result } from "./result.ts";
-
-/** A signature as publishing writes it (docs/publishing.md); `key` is a hint and proves nothing. */
-export const signatureSchema = z.strictObject({
-  alg: z.literal("Ed25519"),
-  key: z.string().regex(/^[0-9a-f]{16}$/),
-  /** 64 bytes in base64. */
-  value: z.string().regex(/^[A-Za-z0-9+/]{86}==$/),
-});
-
-export type Signature = Readonly<z.infer<typeof signatureSchema>>;
+import {
+  type PublicKeys,
+  type SignatureFault,
+  signatureFault,
+  signatureSchema,
+} from "./signature.ts";
 
 const pointerSchema = z.strictObject({
   schema: z.literal(1),
@@ -21,7 +17,7 @@ const pointerSchema = z.strictObject({
   /** Share of traffic that this channel takes, 0..1. */
   share: z.number().min(0).max(1),
   updatedAt: z.iso.datetime({ offset: true }),
-  /** There where publishing has a key; whether it must be there, and fit, is the reader's to say. */
+  /** There where publishing has a key. */
   signature: signatureSchema.optional(),
 });
 
@@ -31,7 +27,8 @@ export type PointerFailure =
   | { readonly kind: "pointer_malformed"; readonly field: string }
   | { readonly kind: "pointer_schema_unknown"; readonly schema: number | null }
   /** The pointer of one adapter names another. */
-  | { readonly kind: "pointer_adapter_mismatch" };
+  | { readonly kind: "pointer_adapter_mismatch" }
+  | { readonly kind: SignatureFault; readonly field: "signature" };
 
 /** Reads a pointer from its bytes (UTF-8 JSON); it must name `adapter`. */
 export function parsePointer(bytes: Uint8Array, adapter: string): Result<Pointer, PointerFailure> {
@@ -55,4 +52,15 @@ export function parsePointer(bytes: Uint8Array, adapter: string): Result<Pointer
   }
   if (parsed.data.adapter !== adapter) return fail({ kind: "pointer_adapter_mismatch" });
   return ok(parsed.data);
+}
+
+/** The failure of a pointer that none of the keys signed for this very channel, or null. */
+export async function pointerSignatureFailure(
+  pointer: Pointer,
+  channel: string,
+  keys: PublicKeys,
+): Promise<PointerFailure | null> {
+  const { signature, ...body } = pointer;
+  const fault = await signatureFault(keys, { kind: "pointer", channel, pointer: body }, signature);
+  return fault === null ? null : { kind: fault, field: "signature" };
 }

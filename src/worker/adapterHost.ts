@@ -4,9 +4,15 @@
  * very first ones find nothing loaded, and their LLM writes meanwhile. What is refused leaves the old one serving.
  */
 import type { BundleFiles, BundleStore } from "../adapter/bundle.ts";
-import { parsePointer } from "../adapter/pointer.ts";
+import {
+  type Pointer,
+  type PointerFailure,
+  parsePointer,
+  pointerSignatureFailure,
+} from "../adapter/pointer.ts";
 import type { Ranker } from "../adapter/ranker.ts";
-import type { Result } from "../adapter/result.ts";
+import { fail, type Result } from "../adapter/result.ts";
+import type { PublicKeys } from "../adapter/signature.ts";
 import type { AdapterFault, BundleFault } from "./adapterFault.ts";
 
 /** Reads, checks, starts and self-tests a bundle. */
@@ -23,6 +29,8 @@ export interface AdapterHostOptions {
   readonly adapter: string;
   readonly channel: string;
   readonly intervalMs: number;
+  /** A pointer must be signed by one of them; null: signatures are not looked at. */
+  readonly signedBy: PublicKeys | null;
   readonly load: LoadRanker;
   /** Told of every fault, and of every version that begins to serve (null). */
   readonly onChange: (fault: AdapterFault | null) => void;
@@ -45,7 +53,10 @@ const STALE_LOOK_MS = 60_000;
 export class AdapterHost {
   readonly #options: AdapterHostOptions;
   #serving: { readonly ranker: Ranker; readonly version: string } | null = null;
+  /** Of the pointer that serves. */
   #serial: number | null = null;
+  /** The highest of all pointers that were whole and signed as they must be: none lower is followed any more. */
+  #seen = -1;
   #etag: string | null = null;
   /** Of the pointer with `#etag`: stays until the pointer changes. */
   #refusal: AdapterFault | null = null;
@@ -106,7 +117,7 @@ export class AdapterHost {
         this.#transient = this.#told({ kind: "pointer_absent" });
         return;
       }
-      const pointer = parsePointer(object.bytes, adapter);
+      const pointer = await this.#read(object.bytes);
       if (pointer.ok) await this.#follow(pointer.value.version, pointer.value.serial, waitUntil);
       else this.#refusal = this.#told(pointer.failure);
       // Only now: where the store failed half-way it is asked again; what was refused is not.
@@ -116,11 +127,21 @@ export class AdapterHost {
     }
   }
 
+  /** The pointer, if it is whole and signed as it must be. */
+  async #read(bytes: Uint8Array): Promise<Result<Pointer, PointerFailure>> {
+    const { adapter, channel, signedBy } = this.#options;
+    const pointer = parsePointer(bytes, adapter);
+    if (!pointer.ok || signedBy === null) return pointer;
+    const failure = await pointerSignatureFailure(pointer.value, channel, signedBy);
+    return failure === null ? pointer : fail(failure);
+  }
+
   async #follow(version: string, serial: number, waitUntil: WaitUntil): Promise<void> {
-    if (this.#serial !== null && serial < this.#serial) {
+    if (serial < this.#seen) {
       this.#refusal = this.#told({ kind: "pointer_older" });
       return;
     }
+    this.#seen = serial;
     const { store, adapter, load } = this.#options;
     if (this.#serving?.version !== version) {
       const loaded = await load(store.open(adapter, version), { adapter, version });

@@ -3,6 +3,7 @@
  * parsed once an isolate, every fault named by its variable, never by its value (docs/configuration.md).
  */
 
+import { type PublicKeys, parsePublicKeys } from "../adapter/signature.ts";
 import { type AccessBindings, type AccessConfig, readAccess } from "./auth/accessConfig.ts";
 import type { LedgerNamespace } from "./ledger/durableLedger.ts";
 
@@ -14,6 +15,7 @@ export interface Bindings extends AccessBindings {
   readonly BRAKE?: RateLimit;
   readonly CONTENT_SECRET?: string;
   readonly ADAPTER?: string;
+  readonly ADAPTER_PUBLIC_KEY?: string;
   readonly POINTER_INTERVAL_SECONDS?: string;
   readonly LLM_BASE_URL?: string;
   readonly LLM_API_KEY?: string;
@@ -27,6 +29,8 @@ export interface Bindings extends AccessBindings {
 export interface Config {
   /** Name of the adapter that ranks, as in R2's `channels/<name>/stable.json`. */
   readonly adapter: string;
+  /** Pointers and manifests must be signed by one of them; null: signatures are not looked at. */
+  readonly adapterKeys: PublicKeys | null;
   /** Age in milliseconds from which the pointer in R2 is looked at again. */
   readonly pointerIntervalMs: number;
   /** OpenAI-compatible endpoint, without a trailing slash. Never chosen by a caller. */
@@ -69,6 +73,7 @@ export function readConfig(env: Bindings): ConfigResult {
   const llmBaseUrl = readUrl(env.LLM_BASE_URL, faults);
   const config: Config = {
     adapter,
+    adapterKeys: readPublicKeys(env.ADAPTER_PUBLIC_KEY, faults),
     pointerIntervalMs: readNumber(env, "POINTER_INTERVAL_SECONDS", 30, 0, 86_400, faults) * 1000,
     llmBaseUrl,
     llmApiKey: env.LLM_API_KEY || null,
@@ -81,6 +86,15 @@ export function readConfig(env: Bindings): ConfigResult {
     abstainedText: env.ABSTAINED_TEXT || DEFAULT_ABSTAINED,
   };
   return faults.length === 0 ? { ok: true, config } : { ok: false, faults };
+}
+
+function readPublicKeys(value: string | undefined, faults: string[]): PublicKeys | null {
+  if (!value?.trim()) return null;
+  const keys = parsePublicKeys(value);
+  if (keys === null) {
+    faults.push("ADAPTER_PUBLIC_KEY must be base64 of 32 bytes, or several separated by commas");
+  }
+  return keys;
 }
 
 const JURISDICTIONS: readonly DurableObjectJurisdiction[] = ["eu", "fedramp", "fedramp-high"];

@@ -23,11 +23,13 @@ export interface EngineKind {
 
 /** Parts whose adapter runs on `engine`. */
 export function partsWith(engine: EngineKind): MakeParts {
-  const load: LoadRanker = async (files, expect) => {
-    const bundle = await verifyBundle(files, { expect, keep: ["tokenizer", ...engine.roles] });
-    return bundle.ok ? loadRanker(bundle.value, engine.start) : bundle;
-  };
   return (env, config) => {
+    const keep: readonly FileRole[] = ["tokenizer", ...engine.roles];
+    const signedBy = config.adapterKeys;
+    const load: LoadRanker = async (files, expect) => {
+      const bundle = await verifyBundle(files, { expect, keep, signedBy });
+      return bundle.ok ? loadRanker(bundle.value, engine.start) : bundle;
+    };
     const keyStore = env.KEYS === undefined ? null : kvKeyStore(env.KEYS);
     const { tokens, openOnLocalhost } = config.access;
     return {
@@ -56,6 +58,7 @@ export function partsWith(engine: EngineKind): MakeParts {
         adapter: config.adapter,
         channel: "stable",
         intervalMs: config.pointerIntervalMs,
+        signedBy,
         load,
         onChange: (fault) => writeLog({ event: "adapter", fault: fault?.kind ?? null }),
       }),

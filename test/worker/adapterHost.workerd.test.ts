@@ -3,9 +3,11 @@ import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it } from "vitest";
 import { type BundleStore, verifyBundle } from "../../src/adapter/bundle.ts";
 import { fail } from "../../src/adapter/result.ts";
+import { type PublicKeys, parsePublicKeys, signedMessage } from "../../src/adapter/signature.ts";
 import { AdapterHost } from "../../src/worker/adapterHost.ts";
 import { r2BundleStore } from "../../src/worker/adapterStore.ts";
 import type { Bindings } from "../../src/worker/env.ts";
+import golden from "../fixtures/signature.golden.json" with { type: "json" };
 
 const bucket = (env as unknown as Bindings).ADAPTERS;
 const key = "channels/mini/stable.json";
@@ -23,8 +25,18 @@ afterEach(async () => {
   await bucket.delete(key);
 });
 
+function keysOf(text: string): PublicKeys {
+  const keys = parsePublicKeys(text);
+  if (keys === null) throw new Error("not a public key");
+  return keys;
+}
+
 /** A host over R2 that counts what it reads. */
-function counted(intervalMs: number, store: BundleStore = r2BundleStore(bucket)) {
+function counted(
+  intervalMs: number,
+  store: BundleStore = r2BundleStore(bucket),
+  signedBy: PublicKeys | null = null,
+) {
   const counts = { pointers: 0, loads: 0, faults: [] as string[] };
   const waiting: Promise<unknown>[] = [];
   const host = new AdapterHost({
@@ -37,10 +49,11 @@ function counted(intervalMs: number, store: BundleStore = r2BundleStore(bucket))
     },
     adapter: "mini",
     channel: "stable",
+    signedBy,
     intervalMs,
     load: async (files, expected) => {
       counts.loads += 1;
-      const bundle = await verifyBundle(files, { expect: expected, keep: [] });
+      const bundle = await verifyBundle(files, { expect: expected, keep: [], signedBy });
       return bundle.ok ? fail({ kind: "engine_failed", reason: "trap" }) : bundle;
     },
     onChange: (fault) => counts.faults.push(fault?.kind ?? "serving"),
@@ -119,5 +132,59 @@ describe("a look at the pointer", () => {
     down = false;
     await look();
     expect(host.status().fault).toEqual({ kind: "pointer_absent" });
+  });
+});
+
+describe("with a public key", () => {
+  const [stable, canary] = golden.pointers.map(({ pointer }) => JSON.stringify(pointer));
+  const folder = "adapters/mini/2026.11.1";
+  const at = (kind: string, path: string) => ({ kind, path, version: "2026.11.1" });
+
+  it("follows signed pointers of its channel to signed manifests, and nothing else", async () => {
+    const { host, look, counts } = counted(0, r2BundleStore(bucket), keysOf(golden.publicKey));
+    const seen = async (text: string | undefined) => {
+      await bucket.put(key, text ?? "");
+      await look();
+      return host.status().fault;
+    };
+    const pointerFault = (kind: string) => ({ kind, field: "signature" });
+    expect(await seen(pointer("1.0.0", 1))).toEqual(pointerFault("signature_missing"));
+    expect(await seen(canary)).toEqual(pointerFault("signature_invalid"));
+    const moved = stable?.replace("2026.11.1", "2026.11.2");
+    expect(await seen(moved)).toEqual(pointerFault("signature_invalid"));
+    expect(counts.loads).toBe(0);
+
+    await bucket.put(`${folder}/manifest.json`, golden.manifest.text);
+    expect(await seen(stable)).toEqual(at("signature_missing", "manifest.sig.json"));
+    const wrong = JSON.stringify(golden.pointers[0]?.pointer.signature);
+    await bucket.put(`${folder}/manifest.sig.json`, wrong);
+    expect(await seen(`${stable}\n`)).toEqual(at("signature_invalid", "manifest.sig.json"));
+    await bucket.put(`${folder}/manifest.sig.json`, JSON.stringify(golden.manifest.signature));
+    // Signed, and only then looked into: the golden manifest is no whole one.
+    expect(await seen(`${stable}\n\n`)).toMatchObject({ kind: "manifest_malformed" });
+  });
+
+  it("follows no serial lower than the highest signed one, even where that one was refused", async () => {
+    const pair = await crypto.subtle.generateKey("Ed25519", true, ["sign", "verify"]);
+    if (!("publicKey" in pair)) throw new Error("no key pair");
+    const raw = new Uint8Array(
+      (await crypto.subtle.exportKey("raw", pair.publicKey)) as ArrayBuffer,
+    );
+    const { host, look } = counted(0, r2BundleStore(bucket), [raw]);
+    const kindAt = async (serial: number, signed: boolean) => {
+      const body = JSON.parse(pointer(`9.${serial}.0`, serial));
+      const message = signedMessage({ kind: "pointer", channel: "stable", pointer: body });
+      const made = new Uint8Array(await crypto.subtle.sign("Ed25519", pair.privateKey, message));
+      const value = btoa(String.fromCharCode(...made));
+      const signature = { alg: "Ed25519", key: "0".repeat(16), value };
+      await bucket.put(key, JSON.stringify(signed ? { ...body, signature } : body));
+      await look();
+      return host.status().fault?.kind;
+    };
+    expect(await kindAt(5, true)).toBe("manifest_missing");
+    expect(await kindAt(4, true)).toBe("pointer_older");
+    // One that nobody signed does not raise the bar.
+    expect(await kindAt(99, false)).toBe("signature_missing");
+    expect(await kindAt(6, true)).toBe("manifest_missing");
   });
 });

@@ -1,0 +1,99 @@
+/**
+ * Ed25519 signatures of manifest and pointer (RFC 8032, by WebCrypto). The bytes that they cover are fixed by
+ * docs/publishing.md and test/fixtures/signature.golden.json, which publishing in Python reproduces as well.
+ */
+import { z } from "zod";
+
+/** A signature as publishing writes it; `key` is a hint which key to try and proves nothing. */
+export const signatureSchema = z.strictObject({
+  alg: z.literal("Ed25519"),
+  key: z.string().regex(/^[0-9a-f]{16}$/),
+  /** 64 bytes in base64. */
+  value: z.string().regex(/^[A-Za-z0-9+/]{86}==$/),
+});
+
+export type Signature = Readonly<z.infer<typeof signatureSchema>>;
+
+/** Where a version's signature lies, beside its manifest: one signature object. */
+export const MANIFEST_SIGNATURE = "manifest.sig.json";
+
+export type SignatureFault = "signature_missing" | "signature_invalid";
+
+/** Raw public keys, 32 bytes each: a signature by any of them counts, so that keys can be exchanged. */
+export type PublicKeys = readonly [Uint8Array<ArrayBuffer>, ...Uint8Array<ArrayBuffer>[]];
+
+/** Public keys from base64 of their 32 bytes, separated by commas; null where one is none. */
+export function parsePublicKeys(text: string): PublicKeys | null {
+  const [first, ...others] = text.split(",").map((key) => decodeBase64(key.trim()));
+  const keys = [first, ...others].filter((key) => key?.byteLength === 32);
+  return keys.length === others.length + 1 ? (keys as unknown as PublicKeys) : null;
+}
+
+/** What can be signed, with what the signature covers beside it. */
+export type Signed =
+  | { readonly kind: "manifest"; readonly bytes: Uint8Array }
+  /** `pointer` without its member `signature`. The channel is covered: a canary's pointer is none for `stable`. */
+  | {
+      readonly kind: "pointer";
+      readonly channel: string;
+      readonly pointer: Readonly<Record<string, string | number>> & { readonly adapter: string };
+    };
+
+/** The exact bytes that a signature covers. Each kind of object begins with a line of its own. */
+export function signedMessage(signed: Signed): Uint8Array<ArrayBuffer> {
+  if (signed.kind === "manifest") {
+    const head = new TextEncoder().encode("medadapter-manifest-v1\n");
+    const message = new Uint8Array(head.byteLength + signed.bytes.byteLength);
+    message.set(head);
+    message.set(signed.bytes, head.byteLength);
+    return message;
+  }
+  const { channel, pointer } = signed;
+  // RFC 8785, for flat objects of ASCII keys: sorted by code unit, numbers as JavaScript writes them.
+  const canonical = JSON.stringify(Object.fromEntries(Object.entries(pointer).sort(byKey)));
+  const text = `medadapter-pointer-v1\n${pointer.adapter}/${channel}\n${canonical}`;
+  return new Uint8Array(new TextEncoder().encode(text));
+}
+
+/** Null where the signature fits one of the keys. `signature` is an object as decoded from JSON, or null or undefined. */
+export async function signatureFault(
+  keys: PublicKeys,
+  signed: Signed,
+  signature: unknown,
+): Promise<SignatureFault | null> {
+  if (signature === undefined || signature === null) return "signature_missing";
+  const parsed = signatureSchema.safeParse(signature);
+  const value = parsed.success ? decodeBase64(parsed.data.value) : null;
+  if (value?.byteLength !== 64) return "signature_invalid";
+  const message = signedMessage(signed);
+  for (const bytes of keys) {
+    if (await verifies(bytes, value, message)) return null;
+  }
+  return "signature_invalid";
+}
+
+async function verifies(
+  key: Uint8Array<ArrayBuffer>,
+  signature: Uint8Array<ArrayBuffer>,
+  message: Uint8Array<ArrayBuffer>,
+): Promise<boolean> {
+  const algorithm = { name: "Ed25519" };
+  try {
+    const imported = await crypto.subtle.importKey("raw", key, algorithm, false, ["verify"]);
+    return await crypto.subtle.verify(algorithm, imported, signature, message);
+  } catch {
+    // Bytes that are no point of the curve.
+    return false;
+  }
+}
+
+function byKey([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
+  return a < b ? -1 : 1;
+}
+
+/** Bytes of padded base64, or null where it is none. */
+function decodeBase64(text: string): Uint8Array<ArrayBuffer> | null {
+  if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return null;
+  const binary = atob(text);
+  return Uint8Array.from(binary, (character) => character.charCodeAt(0));
+}
