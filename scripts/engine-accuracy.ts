@@ -7,7 +7,8 @@
  *
  * FILE: recorded examples, or candidate sets of the same form whose `answer` is a label of `options`;
  * a context is read from `evidence`, else from `context`. Without an `encoder.bin` in the bundle one
- * is packed from the weights. Where there are more than N questions, every k-th is taken.
+ * is packed from the weights. Where there are more than N questions, every k-th is taken, in an order
+ * that mixes the files; a first Ctrl-C reports what has been scored so far.
  */
 import { spawn } from "node:child_process";
 import { access, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -70,7 +71,9 @@ async function rows(): Promise<{ set: string; row: Row }[]> {
   }
   const wanted = Math.min(all.length, Number(values.questions));
   const step = all.length / wanted;
-  return Array.from({ length: wanted }, (_, index) => all[Math.floor(index * step)] ?? []).flat();
+  // The stride is coprime to any number of questions that it does not divide.
+  const mixed = (index: number) => (index * 7919) % wanted;
+  return Array.from({ length: wanted }, (_, i) => all[Math.floor(mixed(i) * step)] ?? []).flat();
 }
 
 const parsed = parseManifest(await read(inBundle("manifest.json")));
@@ -123,7 +126,12 @@ try {
   await answer();
   const engine = await startSimdEngine(await encoderModule(), await read(encoderFile), budget);
   const scored: Scored[] = [];
+  let stopped = false;
+  process.once("SIGINT", () => {
+    stopped = true;
+  });
   for (const { set, row } of await rows()) {
+    if (stopped) break;
     const ids = inputs(row);
     if (ids === null || row.candidates.length < 2) continue;
     const plain = ({ ids: list }: EncoderInput) => list;

@@ -61,26 +61,31 @@ describe("logits", () => {
   });
 
   it("are the same to the bit from both kernels", async () => {
-    const encoder = await loadEncoder(await encoderModule(), await tinyEncoder(), limits);
-    const logits: number[][] = [[], []];
-    for (const kernel of [0, 1]) {
-      encoder.setKernel(kernel);
-      expect(encoder.kernel()).toBe(kernel);
-      for (const { prefix, candidates } of await golden()) {
-        const put = (ids: readonly number[]) =>
-          new Int32Array(encoder.memory.buffer, encoder.idsAt(), ids.length).set(ids);
-        encoder.openSlot(0);
-        put(prefix);
-        encoder.prefix(0, prefix.length);
-        for (const ids of candidates) {
-          put(ids);
-          logits[kernel]?.push(encoder.score(0, prefix.length, ids.length));
-        }
-      }
-    }
+    const logits = await logitsOfKernels(await tinyEncoder());
     expect(logits[0]).toEqual(logits[1]);
   });
 });
+
+/** All golden candidates by the one kernel, then by the other. */
+async function logitsOfKernels(bytes: Uint8Array): Promise<number[][]> {
+  const encoder = await loadEncoder(await encoderModule(), bytes, limits);
+  const put = (ids: readonly number[]) =>
+    new Int32Array(encoder.memory.buffer, encoder.idsAt(), ids.length).set(ids);
+  const entries = await golden();
+  return [0, 1].map((kernel) => {
+    encoder.setKernel(kernel);
+    expect(encoder.kernel()).toBe(kernel);
+    return entries.flatMap(({ prefix, candidates }) => {
+      encoder.openSlot(0);
+      put(prefix);
+      encoder.prefix(0, prefix.length);
+      return candidates.map((ids) => {
+        put(ids);
+        return encoder.score(0, prefix.length, ids.length);
+      });
+    });
+  });
+}
 
 describe("slots", () => {
   it("are waited for, given back once, and kept out of the heap until used", async () => {

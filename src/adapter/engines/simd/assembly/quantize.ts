@@ -44,10 +44,14 @@ export function quantizePanel(x: usize, n: i32, out: usize, record: usize): void
   const high = maxRows(high0, high1, high2, high3);
   const low = minRows(low0, low1, low2, low3);
   // 126 steps, not 127: rounding the zero point can push the greatest value up by one.
-  const step = f32x4.add(
-    f32x4.mul(f32x4.sub(high, low), f32x4.splat(<f32>(1.0 / 126.0))),
+  // A step is at least 4e-6 of the greatest magnitude: of a row with (almost) no spread, rounding
+  // would else carry the bytes out of their range.
+  const floor = f32x4.relaxed_madd(
+    f32x4.relaxed_max(high, f32x4.neg(low)),
+    f32x4.splat(<f32>4e-6),
     f32x4.splat(<f32>1e-12),
   );
+  const step = f32x4.relaxed_madd(f32x4.sub(high, low), f32x4.splat(<f32>(1.0 / 126.0)), floor);
   const inverse = f32x4.div(f32x4.splat(1), step);
   const zero = f32x4.nearest(f32x4.neg(f32x4.mul(low, inverse)));
   v128.store(record, step);
@@ -137,5 +141,8 @@ export function quantizeRest(
 function rest(x: usize, q: v128, step: v128, offset: v128, inverse: v128): v128 {
   const known = f32x4.relaxed_madd(f32x4.convert_i32x4_s(q), step, offset);
   const left = f32x4.sub(v128.load(x), known);
-  return i32x4.relaxed_trunc_f32x4_s(f32x4.relaxed_madd(left, inverse, f32x4.splat(63.5)));
+  const level = f32x4.relaxed_madd(left, inverse, f32x4.splat(63.5));
+  return i32x4.relaxed_trunc_f32x4_s(
+    f32x4.relaxed_min(f32x4.relaxed_max(level, f32x4.splat(0)), f32x4.splat(127)),
+  );
 }
