@@ -22,7 +22,7 @@ export interface Engine {
   encodePrefix(input: EncoderInput): Promise<Prefix>;
   /** The adapter's raw score of one candidate on a prefix of this engine. Rejects with `EngineError`. */
   score(prefix: Prefix, candidate: EncoderInput): Promise<number>;
-  /** Bytes that the engine's WebAssembly heap holds; it never shrinks while the isolate lives. */
+  /** Bytes held: weights, working space, keys and values. A WebAssembly heap never shrinks. */
   heapBytes(): number;
   /** Frees the model after the calls under way. Calls made afterwards reject with `closed`. */
   close(): Promise<void>;

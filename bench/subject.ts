@@ -1,0 +1,20 @@
+/** Something that can be timed: an engine in workerd, or a native process. */
+
+import type { Job } from "./rows.ts";
+import type { ColdStart } from "./worker/index.ts";
+
+export interface Measured {
+  readonly ms: number;
+  readonly heapMB: number;
+}
+
+export interface Subject {
+  /** As it stands in the rows. */
+  readonly engine: string;
+  measure(job: Job): Promise<Measured>;
+  /** Of each fresh start; empty for what is not a Worker. */
+  readonly coldStarts: readonly ColdStart[];
+  /** Megabytes with as many prefixes held as admission lets in; null for what is not a Worker. */
+  fullHouse(): Promise<number | null>;
+  stop(): Promise<void>;
+}

@@ -1,0 +1,16 @@
+/** `npm run bench`: sets up what is missing, then hands over to bench/main.ts under Node 22. */
+import { runUnderNode22 } from "./lib/node22.mjs";
+import { ensurePackages, ensurePython, SetupError, say } from "./lib/setup.mjs";
+
+try {
+  const args = process.argv.slice(2);
+  ensurePackages();
+  // A Python named by the user needs no set-up of ours.
+  const own = args.some((arg) => arg.startsWith("--python") || arg === "--help");
+  const extra = own ? {} : { PYTHON_VENV: ensurePython() };
+  process.exitCode = await runUnderNode22("bench/main.ts", args, extra);
+} catch (error) {
+  if (!(error instanceof SetupError)) throw error;
+  say(error.message);
+  process.exitCode = 1;
+}
