@@ -202,6 +202,16 @@ describe("no adapter in R2", () => {
     expect(body.candidates?.every(({ score }) => score === null)).toBe(true);
   });
 
+  it('spends max_k on k: "auto", as there are no scores to stop by', async () => {
+    const { body } = await post<AnswerBody>(`${worker.url}/v1/answer`, {
+      ...ask(recording("pubmedqa")),
+      k: "auto",
+      max_k: 5,
+    });
+    expect(body).toMatchObject({ degraded: true, k: 5, k_stopped: "degraded" });
+    expect(body.candidates).toHaveLength(5);
+  });
+
   it("abstains for a caller who wanted an error rate, and cannot rerank", async () => {
     const { body } = await post<AnswerBody>(`${worker.url}/v1/answer`, {
       ...ask(recording("pubmedqa")),
