@@ -106,7 +106,8 @@ export class Scoring {
 
   /** Waits for an adapter under way. Throws `Problem` where it refuses the question. */
   async opened(): Promise<void> {
-    await within(this.#opening, LOAD_WAIT_MS);
+    // Who has waited once and found nothing does not wait again with the next candidate.
+    if (this.#degraded === null) await within(this.#opening, LOAD_WAIT_MS);
     if (this.#refused !== null) throw this.#refused;
     if (this.#session === null) this.#degraded ??= "loading";
   }
