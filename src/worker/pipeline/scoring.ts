@@ -15,7 +15,7 @@ import { within } from "../within.ts";
 /** How long candidates wait for an adapter that is being loaded, after the first of them came. */
 const LOAD_WAIT_MS = 20_000;
 /** How long a stream's headers wait for it, so that a refusal can still be a plain response. */
-const ADMISSION_WAIT_MS = 5_000;
+const ADMISSION_WAIT_MS = 10_000;
 
 export interface ScoringFigures {
   /** Tokens that the encoder read. */

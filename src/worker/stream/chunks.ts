@@ -11,8 +11,8 @@ export interface Envelope {
   readonly model: string;
 }
 
-/** Characters a chunk: a few words, as LLMs send them. */
-const CHUNK_CHARACTERS = 48;
+/** A few words each, up to 48 characters. By code points: no pair of surrogates is torn. */
+const PIECES = /.{1,48}(?=\s|$)|.{1,48}/gsu;
 
 type Delta = { readonly role?: "assistant"; readonly content?: string };
 
@@ -25,9 +25,7 @@ function chunk(of: Envelope, index: number, delta: Delta, finish: Choice["finish
 /** A whole choice, part by part. The last part ends it and carries no text. */
 export function* chunksOf(of: Envelope, { index, content, finishReason }: Choice) {
   yield chunk(of, index, { role: "assistant", content: "" }, null);
-  // By code points: no pair of surrogates is torn.
-  const pieces = content.match(new RegExp(`.{1,${CHUNK_CHARACTERS}}`, "gsu")) ?? [];
-  for (const piece of pieces) yield chunk(of, index, { content: piece }, null);
+  for (const piece of content.match(PIECES) ?? []) yield chunk(of, index, { content: piece }, null);
   yield chunk(of, index, {}, finishReason);
 }
 
