@@ -2,11 +2,15 @@
 import { readFile } from "node:fs/promises";
 import { join, normalize } from "node:path";
 import { Response } from "miniflare";
-import { bundlePath, fixturePath } from "./paths.node.ts";
+import { bundlePath, fixturePath, recordedPath } from "./paths.node.ts";
 
-const roots: Readonly<Record<string, string>> = { bundle: bundlePath, fixtures: fixturePath };
+const roots: Readonly<Record<string, string>> = {
+  bundle: bundlePath,
+  fixtures: fixturePath,
+  recorded: recordedPath,
+};
 
-/** `GET /bundle/<file>` and `GET /fixtures/<file>`; 404 for anything else. */
+/** `GET /bundle/<file>`, `/fixtures/<file>`, `/recorded/<file>`; 404 for anything else. */
 export async function serveFile(request: { readonly url: string }): Promise<Response> {
   const [, name = "", ...rest] = normalize(new URL(request.url).pathname).split("/");
   const root = roots[name];

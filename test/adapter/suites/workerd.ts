@@ -10,6 +10,12 @@ async function get(path: string): Promise<Response | null> {
   return response.ok ? response : null;
 }
 
+async function text(path: string): Promise<string> {
+  const response = await get(path);
+  if (response === null) throw new Error(`no file ${path}`);
+  return response.text();
+}
+
 export const inWorkerd: Surroundings = {
   bundle: {
     async read(path) {
@@ -17,10 +23,8 @@ export const inWorkerd: Surroundings = {
       return response === null ? null : new Uint8Array(await response.arrayBuffer());
     },
   },
-  async fixture(name) {
-    const response = await get(`fixtures/${name}`);
-    if (response === null) throw new Error(`no fixture ${name}`);
-    return response.text();
-  },
+  fixture: (name) => text(`fixtures/${name}`),
+  recorded: (name) => text(`recorded/${name}`),
   startEngine,
+  roles: ["onnx", "tokenizer"],
 };

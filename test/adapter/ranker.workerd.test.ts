@@ -1,4 +1,0 @@
-import { rankerSuite } from "./suites/rankerSuite.ts";
-import { inWorkerd } from "./suites/workerd.ts";
-
-rankerSuite(inWorkerd);
