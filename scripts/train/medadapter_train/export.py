@@ -1,7 +1,8 @@
-"""From trained weights to a bundle: graph, int8, `.ort`, tokenizer, manifest, model card."""
+"""From trained weights to a bundle: graph, int8, `.ort`, packed weights, tokenizer, card."""
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import shutil
 import tempfile
@@ -24,6 +25,7 @@ from medadapter_train.card import model_card
 from medadapter_train.model import PrefixRanker
 from medadapter_train.onnx_engine import OnnxEngine
 from medadapter_train.onnx_graph import convert_to_ort, export_float, quantize
+from medadapter_train.pack_simd import UnsupportedShapeError, pack_ranker
 from medadapter_train.parity import (
     Parity,
     check_parity,
@@ -80,6 +82,7 @@ def export_bundle(ranker: PrefixRanker, request: ExportRequest, out: Path) -> Pa
         tokenizer = load_tokenizer(request.base)
         tokenizer.save(str(scratch / "tokenizer.json"))
         parity, vectors = _write_graph(ranker, tokenizer, scratch)
+        _write_packed(ranker, scratch)
         manifest = _manifest(ranker, request, tokenizer, parity, vectors)
         (scratch / "README.md").write_text(model_card(manifest), encoding="utf-8")
         write_manifest(scratch, manifest)
@@ -106,6 +109,12 @@ def _write_graph(
     for vector, logit in zip(vectors, logits, strict=True):
         vector["logit"] = round(float(logit), 6)
     return parity, vectors
+
+
+def _write_packed(ranker: PrefixRanker, folder: Path) -> None:
+    """`encoder.bin` for the Worker's own engine, where its kernels can run the encoder's shape."""
+    with contextlib.suppress(UnsupportedShapeError):
+        (folder / "encoder.bin").write_bytes(pack_ranker(ranker))
 
 
 def _manifest(

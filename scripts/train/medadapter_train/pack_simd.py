@@ -46,6 +46,10 @@ class EncoderShape:
     layer_norm_eps: float
 
 
+class UnsupportedShapeError(ValueError):
+    """The engine's kernels cannot run an encoder of this shape."""
+
+
 def quantize_rows(x: Floats) -> tuple[Bytes8, Floats]:
     """Symmetric int8 by row: `x[i] ~ q[i] * scale[i]`, `q` in -127..127."""
     scale = np.maximum(np.abs(x).max(axis=1), 1e-12) / 127.0
@@ -83,7 +87,9 @@ def pack_linear(weight: Floats, bias: Floats) -> bytes:
     """
     outputs, inputs = weight.shape
     if outputs % COLUMNS or inputs % COLUMNS:
-        raise ValueError(f"linear layer {outputs} x {inputs}: both must be multiples of {COLUMNS}")
+        raise UnsupportedShapeError(
+            f"linear layer {outputs} x {inputs}: both must be multiples of {COLUMNS}"
+        )
     q, scale = quantize_columns(weight)
     sums = (q.astype(np.int64).sum(axis=1) * scale.astype(np.float64)).astype(np.float32)
     panels = q.reshape(outputs // COLUMNS, COLUMNS, inputs // DEPTH, DEPTH).transpose(0, 2, 1, 3)
@@ -99,10 +105,11 @@ def pack_encoder(tensors: Mapping[str, Any], shape: EncoderShape) -> bytes:
     """The whole file from tensors with the names of HF's `BertModel` (an optional `bert.` in front)
     and `head.W1 [hidden, hidden]`, `head.b1 [hidden]`, `head.w2 [hidden]`, `head.b2 []`.
 
-    Raises KeyError for a tensor that is missing, ValueError for a shape the engine cannot run.
+    Raises KeyError for a tensor that is missing, UnsupportedShapeError for a shape that the engine
+    cannot run.
     """
     if shape.hidden % shape.heads or (shape.hidden // shape.heads) % 8 or shape.intermediate % 8:
-        raise ValueError("head width and intermediate width must be multiples of 8")
+        raise UnsupportedShapeError("head width and intermediate width must be multiples of 8")
 
     def get(name: str) -> Floats:
         value = tensors[name] if name in tensors else tensors[f"bert.{name}"]

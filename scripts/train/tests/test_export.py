@@ -45,7 +45,7 @@ def bundle(tiny_base: Path, ranker: PrefixRanker, tmp_path_factory: pytest.TempP
 
 def test_a_bundle_holds_what_its_manifest_says(bundle: Path) -> None:
     manifest = read_manifest(bundle)
-    assert {f["role"] for f in manifest["files"]} == {"onnx", "tokenizer", "card"}
+    assert {f["role"] for f in manifest["files"]} == {"onnx", "tokenizer", "card", "simd"}
     for entry in manifest["files"]:
         body = (bundle / entry["path"]).read_bytes()
         assert (len(body), hashlib.sha256(body).hexdigest()) == (entry["bytes"], entry["sha256"])
@@ -53,6 +53,7 @@ def test_a_bundle_holds_what_its_manifest_says(bundle: Path) -> None:
     assert sorted(p.name for p in bundle.iterdir()) == [
         "README.md",
         "adapter.ort",
+        "encoder.bin",
         "manifest.json",
         "tokenizer.json",
     ]
