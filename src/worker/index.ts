@@ -1,8 +1,17 @@
-/** The Worker: wiring only. ONNX Runtime is imported here and nowhere else, so that tests without it start fast. */
-import { startEngine } from "../adapter/engines/onnx/workerd.ts";
+/**
+ * The Worker: wiring only. ONNX Runtime is imported here and nowhere else, so that tests without it start fast. It is
+ * the fallback: without its line below the script is 14 MB smaller, and bundles without `encoder.bin` are refused.
+ */
+import { startEngine as startOnnx } from "../adapter/engines/onnx/workerd.ts";
+import { startEngine as startSimd } from "../adapter/engines/simd/workerd.ts";
 import { createApp } from "./app.ts";
 import { partsWith } from "./makeParts.ts";
 
 export { LedgerObject } from "./ledger/ledgerObject.ts";
 
-export default createApp(partsWith({ name: "ort-web", roles: ["onnx"], start: startEngine }));
+export default createApp(
+  partsWith(
+    { name: "simd", roles: ["simd"], start: startSimd },
+    { name: "ort-web", roles: ["onnx"], start: startOnnx },
+  ),
+);

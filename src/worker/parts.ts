@@ -20,7 +20,7 @@ export interface Parts {
   readonly keyStore: KeyStore | null;
   readonly ledgerOf: (tenant: string) => Ledger;
   /** Name of the engine that runs the adapter, for `/readyz`. */
-  readonly engine: string;
+  readonly engine: () => string;
 }
 
 /** Makes the parts from a checked configuration. */

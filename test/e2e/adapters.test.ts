@@ -77,6 +77,17 @@ function damage(path: string, change: (bytes: Buffer) => Buffer) {
   };
 }
 
+/** Another content under its true size and hash. */
+function replace(files: Files, path: string, content: string): void {
+  const bytes = Buffer.from(content);
+  files.set(path, bytes);
+  editManifest(files, (m) => {
+    const file = m.files.find((one: { path: string }) => one.path === path);
+    file.bytes = bytes.length;
+    file.sha256 = createHash("sha256").update(bytes).digest("hex");
+  });
+}
+
 const truncate = (bytes: Buffer) => bytes.subarray(0, bytes.length >> 1);
 const flipBit = (bytes: Buffer) => {
   bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
@@ -101,6 +112,16 @@ const damages: [string, (files: Files) => void, object][] = [
     "adapter.ort with one bit flipped",
     damage("adapter.ort", flipBit),
     { reason: "hash_mismatch", detail: "adapter.ort" },
+  ],
+  [
+    "encoder.bin truncated",
+    damage("encoder.bin", truncate),
+    { reason: "size_mismatch", detail: "encoder.bin" },
+  ],
+  [
+    "encoder.bin with one bit flipped",
+    damage("encoder.bin", flipBit),
+    { reason: "hash_mismatch", detail: "encoder.bin" },
   ],
   [
     "tokenizer.json truncated",
@@ -156,13 +177,7 @@ const damages: [string, (files: Files) => void, object][] = [
   [
     "weights that are not a model",
     (files) => {
-      const bytes = Buffer.from("not a model");
-      files.set("adapter.ort", bytes);
-      editManifest(files, (m) => {
-        const file = m.files.find((one: { path: string }) => one.path === "adapter.ort");
-        file.bytes = bytes.length;
-        file.sha256 = createHash("sha256").update(bytes).digest("hex");
-      });
+      for (const path of ["adapter.ort", "encoder.bin"]) replace(files, path, "not a model");
     },
     { reason: "engine_failed" },
   ],
@@ -254,6 +269,26 @@ describe("a good bundle", () => {
       body: { status: "ready", adapter: { version: "1.0.0" }, fault: null },
     });
     expect((await answer()).body).toMatchObject({ degraded: false, adapter: { version: "1.0.0" } });
+  });
+
+  it("runs on ONNX Runtime where it has no packed weights, or none that our engine reads", async () => {
+    await publish("1.0.1", (files) => {
+      editManifest(files, (m) => {
+        m.files = m.files.filter((one: { role: string }) => one.role !== "simd");
+      });
+    });
+    expect((await ready()).body).toMatchObject({
+      adapter: { version: "1.0.1" },
+      engine: "ort-web",
+    });
+    await publish("1.0.2", (files) => replace(files, "encoder.bin", "of a later layout"));
+    expect((await ready()).body).toMatchObject({
+      adapter: { version: "1.0.2" },
+      engine: "ort-web",
+    });
+    expect((await answer()).body).toMatchObject({ degraded: false, adapter: { version: "1.0.2" } });
+    await publish("1.0.3");
+    expect((await ready()).body).toMatchObject({ adapter: { version: "1.0.3" }, engine: "simd" });
   });
 
   it("makes room for a newer one, while requests are under way", async () => {

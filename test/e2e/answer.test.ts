@@ -49,7 +49,7 @@ describe("readiness", () => {
       status: "ready",
       reason: null,
       adapter: { name: "mini", channel: "stable", serial: 1, version: expect.any(String) },
-      engine: "ort-web",
+      engine: "simd",
       fault: null,
     });
   });

@@ -86,7 +86,7 @@ export const getReady: RouteHandler<typeof readyRoute, AppEnv> = async (c) => {
   const status = adapters.status();
   const fault = wireFault(status.fault);
   const shown = open || fault === null ? fault : { reason: fault.reason };
-  const rest = { fault: shown, engine, configuration: [] };
+  const rest = { fault: shown, engine: engine(), configuration: [] };
   const serving = wireServing(status);
   if (serving === null) {
     const reason = status.fault?.kind ?? "loading";
