@@ -55,8 +55,8 @@ export class AdapterHost {
   #serving: { readonly ranker: Ranker; readonly version: string } | null = null;
   /** Of the pointer that serves. */
   #serial: number | null = null;
-  /** The highest of all pointers that were whole and signed as they must be: none lower is followed any more. */
-  #seen = -1;
+  /** No pointer with a lower serial is followed any more: the highest that served, or that was signed. */
+  #floor = -1;
   #etag: string | null = null;
   /** Of the pointer with `#etag`: stays until the pointer changes. */
   #refusal: AdapterFault | null = null;
@@ -137,12 +137,13 @@ export class AdapterHost {
   }
 
   async #follow(version: string, serial: number, waitUntil: WaitUntil): Promise<void> {
-    if (serial < this.#seen) {
+    if (serial < this.#floor) {
       this.#refusal = this.#told({ kind: "pointer_older" });
       return;
     }
-    this.#seen = serial;
-    const { store, adapter, load } = this.#options;
+    const { store, adapter, load, signedBy } = this.#options;
+    // A signed serial counts even where its bundle is refused; anyone who can write can make up another.
+    if (signedBy !== null) this.#floor = serial;
     if (this.#serving?.version !== version) {
       const loaded = await load(store.open(adapter, version), { adapter, version });
       if (!loaded.ok) {
@@ -155,6 +156,7 @@ export class AdapterHost {
       if (old !== null) waitUntil(old.ranker.retire());
     }
     this.#serial = serial;
+    this.#floor = serial;
     this.#refusal = null;
   }
 
