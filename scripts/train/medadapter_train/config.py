@@ -27,12 +27,14 @@ class TrainConfig:
     """Everything that decides a run. Two runs of equal configuration and thread count are equal.
 
     Counts are in passes (one question with its candidates, once) save `warmup_steps`. `patience`:
-    validations without a new best before the run ends; 0 goes on to the end.
+    validations without a new best before the run ends; 0 goes on to the end. `init_weights`: an
+    earlier run's weights (safetensors) to go on from, in place of the base's with a random head.
     """
 
     sets: list[SourceSet]
     data_folder: str = ""
     base: str = MINILM
+    init_weights: str = ""
     seed: int = 1
     passes: int = 9600
     batch: int = 8
@@ -59,6 +61,7 @@ class TrainConfig:
         """The configuration for the manifest: no folder of this machine in it."""
         raw = asdict(self)
         raw.pop("data_folder")
+        raw["init_weights"] = Path(self.init_weights).name
         return raw
 
 

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from medadapter_train.base import load_base, load_tokenizer
-from medadapter_train.checkpoint import load_state, save_state, save_weights
+from medadapter_train.checkpoint import load_state, load_weights, save_state, save_weights
 from medadapter_train.config import TrainConfig
 from medadapter_train.errors import TrainError
 from medadapter_train.losses import LossWeights, ranking_loss
@@ -60,6 +60,8 @@ class Trainer:
             self.held_out = self._validation_store()
         self.model = PrefixRanker(load_base(config.base))
         self.model.init_head(config.seed)
+        if config.init_weights:
+            self.model.load_state_dict(load_weights(Path(config.init_weights)))
         # Frozen: half of all weights, and a dense gradient of them is the costliest one.
         self.model.bert.embeddings.word_embeddings.weight.requires_grad_(False)
         self.optimizer = self._optimizer()
