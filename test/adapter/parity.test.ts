@@ -1,5 +1,6 @@
-import { inNode } from "./suites/node.ts";
+import { inNode, inNodeWithSimd } from "./suites/node.ts";
 import { paritySuite } from "./suites/paritySuite.ts";
-import { ortWebTolerances } from "./suites/tolerances.ts";
+import { ortWebTolerances, simdTolerances } from "./suites/tolerances.ts";
 
 paritySuite(inNode, ortWebTolerances);
+paritySuite(inNodeWithSimd, simdTolerances);

@@ -1,4 +1,5 @@
-import { inNode } from "./suites/node.ts";
+import { inNode, inNodeWithSimd } from "./suites/node.ts";
 import { rankerSuite } from "./suites/rankerSuite.ts";
 
 rankerSuite(inNode);
+rankerSuite(inNodeWithSimd);

@@ -36,16 +36,13 @@ const tasks = ["mcq", "mednli", "medqa", "pubmedqa", "yesno"];
 const never = new AbortController().signal;
 
 export function paritySuite(surroundings: Surroundings, tolerances: Tolerances): void {
-  describe("logits and rankings equal Python's", () => {
+  describe(`logits and rankings of ${surroundings.engine} equal Python's`, () => {
     let ranker: Ranker;
     let golden: ReadonlyMap<string, LogitsLine>;
     let questions = 0;
 
     beforeAll(async () => {
-      const keep = ["onnx", "simd", "tokenizer"] as const;
-      const verified = await verifyBundle(surroundings.bundle, {
-        keep: keep.filter((role) => surroundings.roles.includes(role)),
-      });
+      const verified = await verifyBundle(surroundings.bundle, { keep: surroundings.roles });
       if (!verified.ok) throw new Error(verified.failure.kind);
       const loaded = await loadRanker(verified.value, surroundings.startEngine);
       if (!loaded.ok) throw new Error(loaded.failure.kind);

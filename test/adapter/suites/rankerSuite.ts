@@ -18,7 +18,7 @@ export function rankerSuite(surroundings: Surroundings): void {
   }
 
   beforeAll(async () => {
-    const verified = await verifyBundle(surroundings.bundle, { keep: ["onnx", "tokenizer"] });
+    const verified = await verifyBundle(surroundings.bundle, { keep: surroundings.roles });
     if (!verified.ok) throw new Error(verified.failure.kind);
     bundle = verified.value;
     ranker = await load(4, 32);
@@ -60,7 +60,7 @@ export function rankerSuite(surroundings: Surroundings): void {
     return logits;
   }
 
-  describe("a ranker", () => {
+  describe(`a ranker on ${surroundings.engine}`, () => {
     test("scores by question and by candidate", async () => {
       const [a, b] = await alone(questionAbout(0), [candidateOf(0), candidateOf(1)]);
       const [c] = await alone(questionAbout(1), [candidateOf(0)]);
@@ -126,7 +126,7 @@ export function rankerSuite(surroundings: Surroundings): void {
     });
   });
 
-  describe("ends", () => {
+  describe(`ends on ${surroundings.engine}`, () => {
     test("closing gives the place back and makes what is under way and what comes aborted", async () => {
       const session = open(ranker, questionAbout(5));
       const waiting = [session.score(candidateOf(0)), session.score(candidateOf(1))];

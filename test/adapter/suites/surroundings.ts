@@ -4,6 +4,8 @@ import type { StartEngine } from "../../../src/adapter/load.ts";
 import type { FileRole } from "../../../src/adapter/manifest.ts";
 
 export interface Surroundings {
+  /** Named in the tests' titles. */
+  readonly engine: string;
   /** The shipped bundle. */
   readonly bundle: BundleFiles;
   /** Text of a file in test/fixtures. */

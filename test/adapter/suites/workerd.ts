@@ -1,6 +1,7 @@
 /** The suites' surroundings in workerd: files come through a service binding (serveFile.node.ts). */
 import { env } from "cloudflare:workers";
 import { startEngine } from "../../../src/adapter/engines/onnx/workerd.ts";
+import { startEngine as startSimd } from "../../../src/adapter/engines/simd/workerd.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 const files = (env as unknown as { readonly FILES: Fetcher }).FILES;
@@ -17,6 +18,7 @@ async function text(path: string): Promise<string> {
 }
 
 export const inWorkerd: Surroundings = {
+  engine: "ort-web",
   bundle: {
     async read(path) {
       const response = await get(`bundle/${path}`);
@@ -27,4 +29,12 @@ export const inWorkerd: Surroundings = {
   recorded: (name) => text(`recorded/${name}`),
   startEngine,
   roles: ["onnx", "tokenizer"],
+};
+
+/** The same with our own engine. */
+export const inWorkerdWithSimd: Surroundings = {
+  ...inWorkerd,
+  engine: "simd",
+  startEngine: startSimd,
+  roles: ["simd", "tokenizer"],
 };
