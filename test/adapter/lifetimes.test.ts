@@ -35,7 +35,7 @@ async function waitedMs(response: Response): Promise<number> {
 
 test("a request waits seconds for another's place and then gets it", async () => {
   const first = hold(2500);
-  await expect.poll(state).toEqual({ held: 1, waiting: 0 });
+  await expect.poll(state, { timeout: 20_000, interval: 20 }).toEqual({ held: 1, waiting: 0 });
   const second = await hold(0);
   expect(await waitedMs(second)).toBeGreaterThan(1000);
   expect(await waitedMs(await first)).toBeLessThan(1000);
