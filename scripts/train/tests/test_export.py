@@ -105,17 +105,10 @@ def test_parity_out_of_bounds_writes_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-needs_shipped = pytest.mark.skipif(
-    not (SHIPPED / "manifest.json").is_file(), reason="no shipped bundle in this checkout"
-)
-
-
-@needs_shipped
 def test_the_shipped_bundle_passes_its_own_self_test() -> None:
     _check_self_test(SHIPPED)
 
 
-@needs_shipped
 def test_the_shipped_bundle_ranks_recorded_questions_as_torch_did() -> None:
     rows = [json.loads(s) for s in (FIXTURES / "logits.golden.jsonl").read_text().splitlines()]
     assert len(rows) >= 50
@@ -138,7 +131,6 @@ def test_the_shipped_bundle_ranks_recorded_questions_as_torch_did() -> None:
     assert float(np.sqrt(np.mean(np.square(differences)))) < 0.1
 
 
-@needs_shipped
 def test_the_selector_golden_is_what_the_shipped_manifest_decides() -> None:
     golden = json.loads((FIXTURES / "selector.golden.json").read_text())
     again = json.loads(json.dumps(selector_golden(read_manifest(SHIPPED))))
