@@ -61,6 +61,8 @@ export class EngineChoice {
   }
 }
 
+/** Logits that are not finite mean damaged weights: that is a fault of the bundle, and no other engine hides it. */
 function cannotRun(failure: BundleFault): boolean {
-  return failure.kind === "role_missing" || failure.kind === "engine_failed";
+  if (failure.kind === "engine_failed") return failure.reason !== "not_finite";
+  return failure.kind === "role_missing";
 }
