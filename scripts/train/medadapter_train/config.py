@@ -14,12 +14,15 @@ from medadapter_train.errors import TrainError
 @dataclass(frozen=True)
 class SourceSet:
     """One candidate file. `per_round` is how often its questions come in a round (0.25: a
-    quarter).
+    quarter). `label_only` is the share of the passes of a question of a closed task in which the
+    candidates are its bare labels, without any LLM's text: what is right must then be read from
+    question and context.
     """
 
     file: str
     per_round: float = 1.0
     candidates: int = 6
+    label_only: float = 0.0
 
 
 @dataclass(frozen=True)

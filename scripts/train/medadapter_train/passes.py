@@ -23,7 +23,7 @@ class Passes:
         self.store = TokenStore.build(paths, "train", encoder, folder)
         _check_classes(self.store)
         by_name = {set_name_of(path): s for path, s in zip(paths, config.sets, strict=True)}
-        self.most = {name: s.candidates for name, s in by_name.items()}
+        self.settings = by_name
         per_round = {name: s.per_round for name, s in by_name.items()}
         self.mixture = Mixture(self.store.sets, per_round, config.seed)
         self.mask_share = config.mask_share
@@ -34,12 +34,16 @@ class Passes:
         """The packed question and its candidates' outcome labels [C]."""
         index, rng = self.mixture.at(position)
         row = self.store[index]
-        chosen = draw_candidates(row, self.most[row.set_name], rng)
+        own = self.settings[row.set_name]
+        if row.gold >= 0 and rng.random() < own.label_only:
+            candidates, right = row.labels, [i == row.gold for i in range(len(row.labels))]
+        else:
+            chosen = draw_candidates(row, own.candidates, rng)
+            candidates = [row.candidates[i] for i in chosen]
+            right = [row.correct[i] for i in chosen]
         prefix = mask_ids(row.prefix, self.mask_share, self.mask, self.keep, rng)
-        texts = [
-            mask_ids(row.candidates[i], self.mask_share, self.mask, self.keep, rng) for i in chosen
-        ]
-        return Packed.of(prefix, texts), torch.tensor([float(row.correct[i]) for i in chosen])
+        texts = [mask_ids(ids, self.mask_share, self.mask, self.keep, rng) for ids in candidates]
+        return Packed.of(prefix, texts), torch.tensor([float(r) for r in right])
 
 
 def _check_classes(store: TokenStore) -> None:

@@ -1,4 +1,4 @@
-"""The split by question: train 80 %, validation 8 %, test 12 %, the same over all files.
+"""The split by question: train 76 %, validation 12 %, test 12 %, the same over all files.
 
 The share of a question depends on nothing but its normalised text, so a question that stands in
 several files (or in a file that is added later) is always in the same share.
@@ -16,7 +16,7 @@ from medadapter_train.data import Record
 from medadapter_train.errors import DataError
 
 Share = Literal["train", "validation", "test"]
-_BOUNDS: tuple[tuple[Share, float], ...] = (("train", 0.80), ("validation", 0.88), ("test", 1.0))
+_BOUNDS: tuple[tuple[Share, float], ...] = (("train", 0.76), ("validation", 0.88), ("test", 1.0))
 _CHOICES = re.compile(r"\banswer choices:.*$", re.DOTALL)
 _NOT_WORD = re.compile(r"[\W_]+")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,19 +25,24 @@ _FEATURES = Features(
         "candidates": Seq(Seq(Value("int32"))),
         "answers": Seq(Value("string")),
         "correct": Seq(Value("bool")),
+        "labels": Seq(Seq(Value("int32"))),
+        "gold": Value("int32"),
     }
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A tokenized question."""
+    """A tokenized question. `labels`: a closed task's labels as candidates without text, of which
+    number `gold` is right; empty where the task is not closed."""
 
     set_name: str
     prefix: list[int]
     candidates: list[list[int]]
     answers: list[str | None]
     correct: list[bool]
+    labels: list[list[int]] = field(default_factory=list)
+    gold: int = -1
 
 
 def encode_record(record: Record, encoder: TextEncoder) -> dict[str, Any] | None:
@@ -46,6 +51,7 @@ def encode_record(record: Record, encoder: TextEncoder) -> dict[str, Any] | None
         prefix = encoder.prefix(record.question, record.options, record.context)
     except TrainError:
         return None
+    names = [label for label, _ in record.options] if record.closed else []
     return {
         "set": record.set_name,
         "prefix": prefix.ids,
@@ -54,6 +60,8 @@ def encode_record(record: Record, encoder: TextEncoder) -> dict[str, Any] | None
         ],
         "answers": [c.answer for c in record.candidates],
         "correct": [c.correct for c in record.candidates],
+        "labels": [encoder.candidate(record.options, name, "").ids for name in names],
+        "gold": names.index(record.gold) if record.gold in names else -1,
     }
 
 
@@ -112,7 +120,15 @@ class TokenStore:
 
     def __getitem__(self, index: int) -> Row:
         raw = self.dataset[index]
-        return Row(raw["set"], raw["prefix"], raw["candidates"], raw["answers"], raw["correct"])
+        return Row(
+            raw["set"],
+            raw["prefix"],
+            raw["candidates"],
+            raw["answers"],
+            raw["correct"],
+            raw["labels"],
+            raw["gold"],
+        )
 
 
 def _data_error(error: BaseException | None) -> DataError | None:
@@ -125,7 +141,7 @@ def _data_error(error: BaseException | None) -> DataError | None:
 
 
 def _key(paths: Sequence[Path], share: str, encoder: TextEncoder) -> str:
-    digest = hashlib.sha256(f"{share} {encoder.budget} v1".encode())
+    digest = hashlib.sha256(f"{share} {encoder.budget} v2".encode())
     digest.update(encoder.tokenizer.to_str().encode())
     for path in paths:
         if not path.is_file():

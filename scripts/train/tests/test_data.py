@@ -111,9 +111,9 @@ def test_split_depends_on_the_normalised_question_alone() -> None:
     assert normalise_question(question) == normalise_question(same)
     assert share_of(question) == share_of(same)
     shares = [share_of(f"question number {i}") for i in range(5000)]
-    assert 0.78 < shares.count("train") / 5000 < 0.82
+    assert 0.74 < shares.count("train") / 5000 < 0.78
     assert 0.10 < shares.count("test") / 5000 < 0.14
-    # Fixed for ever: a moved question would leak test data into training.
+    # A question that leaves the test share would leak test data into training.
     assert [share_of(f"question number {i}") for i in range(12)] == FIRST_TWELVE
     assert question_key("A?") == question_key("a")
 

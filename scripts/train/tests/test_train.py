@@ -14,10 +14,13 @@ import pytest
 import torch
 
 from medadapter_train.checkpoint import average_weights, load_state, load_weights, save_weights
+from medadapter_train.config import SourceSet, TrainConfig
 from medadapter_train.errors import DataError, ModelError
 from medadapter_train.losses import LossWeights, ranking_loss
 from medadapter_train.mixture import Mixture, draw_candidates
+from medadapter_train.passes import Passes
 from medadapter_train.store import Row
+from medadapter_train.template import TextEncoder
 
 CONFIG = """
 [train]
@@ -140,3 +143,21 @@ def test_averaged_weights_and_damaged_files(tmp_path: Path) -> None:
         load_state(tmp_path / "checkpoint.pt")
     with pytest.raises(ModelError, match="no such file"):
         load_weights(tmp_path / "absent.safetensors")
+
+
+def test_passes_with_bare_labels_show_every_label_once_and_the_right_one(
+    tiny_base: Path, candidate_file: Path, tmp_path: Path
+) -> None:
+    config = TrainConfig(
+        sets=[SourceSet(candidate_file.name, label_only=1.0)],
+        data_folder=str(candidate_file.parent),
+        mask_share=0.0,
+    )
+    encoder = TextEncoder.load(tiny_base / "tokenizer.json")
+    passes = Passes(config, encoder, tmp_path / "tokens")
+    bare = [encoder.candidate([(word, word)], word, "").ids for word in ("yes", "no")]
+    for position in range(10):
+        packed, right = passes.at(position)
+        row = passes.store[passes.mixture.at(position)[0]]
+        assert [ids[: len(bare[0])] for ids in packed.candidates.tolist()] == bare
+        assert right.tolist() == [float(row.gold == 0), float(row.gold == 1)]
