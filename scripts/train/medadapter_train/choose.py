@@ -10,39 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from medadapter_train.calibrate import calibrate
 from medadapter_train.checkpoint import average_weights, load_weights, save_weights
-from medadapter_train.data import Record
-from medadapter_train.errors import ModelError, TrainError
-from medadapter_train.export import build_ranker
+from medadapter_train.errors import ModelError
 from medadapter_train.held_out import held_out_questions
-from medadapter_train.model import Packed, PrefixRanker
-from medadapter_train.scoring import Scored, scored_of
-from medadapter_train.template import TextEncoder
+from medadapter_train.rankers import load_encoder, make_ranker
+from medadapter_train.torch_scorer import RunSettings, TorchScorer
 
 log = logging.getLogger("medadapter")
-
-
-class TorchScorer:
-    """Scores with the trained weights themselves, in bf16 as they were trained."""
-
-    def __init__(self, ranker: PrefixRanker, encoder: TextEncoder) -> None:
-        self.ranker, self.encoder = ranker, encoder
-
-    @torch.no_grad()
-    def score(self, record: Record) -> Scored:
-        encoder, options = self.encoder, record.options
-        try:
-            prefix = encoder.prefix(record.question, options, record.context).ids
-        except TrainError:
-            return scored_of(record, None)
-        texts = [encoder.candidate(options, c.answer, c.text).ids for c in record.candidates]
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            logits = self.ranker(Packed.of(prefix, texts))
-        return scored_of(record, np.asarray(logits.numpy(), dtype=np.float64))
 
 
 def candidates_of(run: Path, last: int) -> dict[str, dict[str, Tensor]]:
@@ -57,14 +34,15 @@ def candidates_of(run: Path, last: int) -> dict[str, dict[str, Tensor]]:
 
 
 def choose(
-    run: Path, base: str, data: Sequence[Path], last: int = 4, most: int = 0
+    run: Path, settings: RunSettings, data: Sequence[Path], last: int = 4, most: int = 0
 ) -> dict[str, Any]:
     """Score every candidate on the validation share; write `best.safetensors` and `choice.json`."""
-    encoder = TextEncoder.load(run / "tokenizer.json")
+    base, attention = settings.base, settings.attention
+    encoder = load_encoder(run / "tokenizer.json", attention)
     best: tuple[float, str] = (float("-inf"), "")
     report: dict[str, Any] = {}
     for name, weights in candidates_of(run, last).items():
-        scorer = TorchScorer(build_ranker(base, weights), encoder)
+        scorer = TorchScorer(make_ranker(base, attention, 1, weights), encoder)
         result = calibrate(
             held_out_questions(scorer, data, "validation", reduced=False, most=most)
         ).report
@@ -74,7 +52,8 @@ def choose(
         if gain > best[0]:
             best = (gain, name)
             save_weights(run / "best.safetensors", weights)
-            save_weights(run / "best" / "model.safetensors", simd_names(weights))
+            if attention == "prefix":
+                save_weights(run / "best" / "model.safetensors", simd_names(weights))
         text = json.dumps({"best": best[1], "candidates": report}, indent=1)
         (run / "choice.json").write_text(text)
     return {"best": best[1], "macro_gain": best[0]}

@@ -21,7 +21,7 @@ RunFolder = Annotated[Path, typer.Option(help="folder of the training run")]
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    for command in (train, choose, export, calibrate, evaluate, golden):
+    for command in (train, choose, soften, export, calibrate, evaluate, golden):
         app.command()(command)
 
 
@@ -51,10 +51,26 @@ def choose(
     import torch
 
     from medadapter_train.choose import choose as pick
+    from medadapter_train.torch_scorer import RunSettings
 
     torch.set_num_threads(threads)
-    base = json.loads((run / "config.json").read_text())["base"]
-    typer.echo(json.dumps(pick(run, base, data, last, most)))
+    typer.echo(json.dumps(pick(run, RunSettings.of(run), data, last, most)))
+
+
+def soften(
+    run: RunFolder,
+    source: Annotated[Path, typer.Argument(help="candidate file")],
+    out: Annotated[Path, typer.Option(help="the file with soft labels")],
+    threads: Annotated[int, typer.Option(help="threads of torch")] = 2,
+) -> None:
+    """Write a trained run's probabilities into a candidate file, as soft labels for another run."""
+    import torch
+
+    from medadapter_train.soften import soften as write
+    from medadapter_train.torch_scorer import scorer_of
+
+    torch.set_num_threads(threads)
+    typer.echo(f"{out.name}: {write(scorer_of(run), source, out)} candidates with soft labels")
 
 
 def export(
@@ -69,6 +85,7 @@ def export(
     from medadapter_train.checkpoint import load_weights
     from medadapter_train.config import load_config
     from medadapter_train.export import build_ranker, export_bundle
+    from medadapter_train.export_cross import export_cross
     from medadapter_train.provenance import load_request
 
     settings = load_config(config)
@@ -80,6 +97,10 @@ def export(
     if version:
         request = replace(request, version=version)
     tensors = None if weights is None else load_weights(weights)
+    if settings.attention == "cross":
+        export_cross(settings, request, tensors, out)
+        typer.echo(f"{out.name}: a cross-encoder for a /rerank server")
+        return
     parity = export_bundle(build_ranker(settings.base, tensors, settings.seed), request, out)
     typer.echo(f"{out.name}: {parity}")
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from medadapter_train.base import MINILM
 from medadapter_train.errors import TrainError
+from medadapter_train.losses import PRESETS, LossWeights
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,15 @@ class TrainConfig:
     Counts are in passes (one question with its candidates, once) save `warmup_steps`. `patience`:
     validations without a new best before the run ends; 0 goes on to the end. `init_weights`: an
     earlier run's weights (safetensors) to go on from, in place of the base's with a random head.
+    `attention`: `prefix`, or `cross` for any encoder (cross.py). `loss` names a preset of losses.py
+    in place of the weights `bce`, `listwise` and `pure`; `soft` is a teacher's share of the target
+    where a candidate has a soft label.
     """
 
     sets: list[SourceSet]
     data_folder: str = ""
     base: str = MINILM
+    attention: str = "prefix"
     init_weights: str = ""
     seed: int = 1
     passes: int = 9600
@@ -51,6 +56,8 @@ class TrainConfig:
     bce: float = 1.0
     listwise: float = 0.5
     pure: float = 0.4
+    loss: str = ""
+    soft: float = 0.5
     bf16: bool = True
     threads: int = 2
     validate_every: int = 1600
@@ -59,6 +66,11 @@ class TrainConfig:
     keep: int = 8
     validate_per_set: int = 40
     validate_sets: list[str] = field(default_factory=list)
+
+    @property
+    def loss_weights(self) -> LossWeights:
+        """The preset's weights, or those given one by one."""
+        return PRESETS.get(self.loss, LossWeights(self.bce, self.listwise, self.pure))
 
     def to_json(self) -> dict[str, Any]:
         """The configuration for the manifest: no folder of this machine in it."""
@@ -96,6 +108,12 @@ def parse_config(raw: Any) -> TrainConfig:
         raise TrainError("bad_config", "train.sets: wrong fields") from error
     if not sets:
         raise TrainError("bad_config", "train.sets: names no file")
+    for choice, allowed in (("attention", ("prefix", "cross")), ("loss", ("", *PRESETS))):
+        if raw.get(choice, allowed[0]) not in allowed:
+            names = ", ".join(filter(None, allowed))
+            raise TrainError("bad_config", f"train.{choice}: one of {names}")
+    if not 0 <= raw.get("soft", 0.0) <= 1:
+        raise TrainError("bad_config", "train.soft: a share from 0 to 1")
     return TrainConfig(**{**raw, "sets": sets})
 
 

@@ -7,28 +7,30 @@ words (template: label equals text), as the service itself names them.
 
 from __future__ import annotations
 
-import gzip
-import json
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any
 
 from medadapter_train.errors import DataError
+from medadapter_train.jsonl import read_jsonl
 
 CLOSED_WORDS = frozenset({"yes", "no", "maybe"})
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One LLM completion. `source` tells LLM and prompt apart; it is never shown to the adapter."""
+    """One LLM completion. `source` tells LLM and prompt apart; it is never shown to the adapter.
+
+    `soft`: a teacher's probability that it is right, where there is one (`soften`).
+    """
 
     text: str
     answer: str | None
     correct: bool
     source: str = ""
     model: str = ""
+    soft: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,30 +61,8 @@ def read_records(path: Path) -> Iterator[Record]:
 
     Raises `DataError`: file_missing, truncated_gzip, not_utf8, bad_json, bad_record, empty_file.
     """
-    if not path.is_file():
-        raise DataError("file_missing", f"{path.name}: no such file")
-    line = 0
-    try:
-        with _open(path) as stream:
-            for line, text in enumerate(stream, start=1):
-                if text.strip():
-                    yield parse_record(json.loads(text), set_name_of(path), f"{path.name}:{line}")
-    except UnicodeDecodeError as error:
-        raise DataError("not_utf8", f"{path.name}:{line + 1}: not UTF-8") from error
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError("truncated_gzip", f"{path.name}: damaged after line {line}") from error
-    except json.JSONDecodeError as error:
-        raise DataError(
-            "bad_json", f"{path.name}:{line}: not JSON (column {error.colno})"
-        ) from None
-    if line == 0:
-        raise DataError("empty_file", f"{path.name}: no records")
-
-
-def _open(path: Path) -> TextIO:
-    if path.suffix == ".gz":
-        return cast(TextIO, gzip.open(path, "rt", encoding="utf-8", errors="strict"))
-    return path.open("rt", encoding="utf-8", errors="strict")
+    for where, raw in read_jsonl(path):
+        yield parse_record(raw, set_name_of(path), where)
 
 
 def read_all(paths: Iterable[Path]) -> Iterator[Record]:
@@ -147,4 +127,13 @@ def _candidate(raw: Any, rename: dict[str, str], labels: frozenset[str], where: 
         answer = None
     model = str(raw.get("model", ""))
     source = f"{model}|{raw.get('method', '')}"
-    return Candidate(raw["text"], answer, raw["correct"], source, model)
+    return Candidate(raw["text"], answer, raw["correct"], source, model, _soft(raw, where))
+
+
+def _soft(raw: dict[str, Any], where: str) -> float | None:
+    value = raw.get("soft")
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise DataError("bad_record", f"{where}: field soft is not a number from 0 to 1")
+    return float(value)

@@ -22,6 +22,7 @@ from medadapter_train.bundle_writer import (
     write_manifest,
 )
 from medadapter_train.card import model_card
+from medadapter_train.errors import ModelError
 from medadapter_train.model import PrefixRanker
 from medadapter_train.onnx_engine import OnnxEngine
 from medadapter_train.onnx_graph import convert_to_ort, export_float, quantize
@@ -73,8 +74,11 @@ def build_ranker(base: str, weights: dict[str, Tensor] | None, seed: int = 1) ->
 def export_bundle(ranker: PrefixRanker, request: ExportRequest, out: Path) -> Parity:
     """Write the bundle to `out`, replacing an older one; nothing is written unless parity holds.
 
-    Raises `ParityError` parity.
+    Raises `ParityError` parity, `ModelError` not_served.
     """
+    if ranker.bert.config.model_type == "roberta" or hasattr(ranker.bert, "embeddings_project"):
+        # The Worker's template is WordPiece's, its engines have one embedding size.
+        raise ModelError("not_served", "the Worker serves encoders of BERT's layout alone")
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
         scratch = Path(folder) / "bundle"

@@ -1,4 +1,6 @@
-"""The adapter: a BERT encoder under prefix-shared attention and a score head.
+"""The adapter: an encoder under prefix-shared attention and a score head.
+
+The encoder is a BERT, or one of its layer layout with absolute positions: RoBERTa, ELECTRA.
 
 A question's prefix is encoded once; each candidate's tokens attend to the prefix and to their own
 candidate, and candidates never see each other. Training packs one question with its candidates and
@@ -11,12 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import BertModel
+from transformers import PreTrainedModel
 from transformers.models.bert.modeling_bert import BertLayer
 
 
@@ -46,10 +48,15 @@ class Packed:
 class PrefixRanker(nn.Module):
     """`forward(packed)` gives the candidates' logits [C]."""
 
-    def __init__(self, bert: BertModel) -> None:
+    def __init__(self, encoder: PreTrainedModel) -> None:
         super().__init__()
-        self.bert = bert
-        config = bert.config
+        # The layers of RoBERTa and ELECTRA have BERT's names; `bert` is what weight files call it.
+        self.bert = cast(Any, encoder)
+        config = cast(Any, encoder.config)
+        #: RoBERTa counts its positions from the padding token's id on.
+        self.first_position = config.pad_token_id + 1 if config.model_type == "roberta" else 0
+        #: Most RoBERTas know one type of token alone.
+        self.candidate_type = 1 if config.type_vocab_size > 1 else 0
         self.heads = int(config.num_attention_heads)
         self.head_size = int(config.hidden_size) // self.heads
         self.dense = nn.Linear(config.hidden_size, config.hidden_size)
@@ -75,7 +82,10 @@ class PrefixRanker(nn.Module):
         positions = torch.cat([torch.arange(p, device=device), (p + columns).repeat(count)[tokens]])
         types = torch.zeros_like(ids)
         types[p:] = 1
-        x = self._embed(ids, types, positions)
+        x = self.embed(ids, types, positions)
+        # The residual stream in the autocast type: half the memory traffic of a float32 one.
+        kind = ids.device.type
+        x = x.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else x
         bias = x.new_zeros(count, 1, 1, t).masked_fill(~valid[:, None, None, :], -1e4)
         for layer in self.bert.encoder.layer[:-1]:
             x = self._layer(cast(BertLayer, layer), x, p, tokens, (count, t), bias)
@@ -89,13 +99,17 @@ class PrefixRanker(nn.Module):
         """[..., hidden] -> [...] logits: w2 . tanh(W1 h + b1) + b2."""
         return cast(Tensor, self.out(torch.tanh(self.dense(h))).squeeze(-1).float())
 
-    def _embed(self, ids: Tensor, types: Tensor, positions: Tensor) -> Tensor:
+    def embed(self, ids: Tensor, types: Tensor, positions: Tensor) -> Tensor:
+        """[n] ids, types (0 prefix, 1 candidate) and positions from 0 on -> [n, hidden]."""
         e = self.bert.embeddings
+        if self.candidate_type == 0:
+            types = torch.zeros_like(types)
+        if self.first_position:
+            positions = positions + self.first_position
         x = e.word_embeddings(ids) + e.token_type_embeddings(types)
-        x = cast(Tensor, e.LayerNorm(x + e.position_embeddings(positions)))
-        # The residual stream in the autocast type: half the memory traffic of a float32 one.
-        kind = ids.device.type
-        return x.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else x
+        x = e.LayerNorm(x + e.position_embeddings(positions))
+        project = getattr(self.bert, "embeddings_project", None)
+        return cast(Tensor, x if project is None else project(x))
 
     def _rows(self, x: Tensor) -> Tensor:
         """[n, hidden] -> [1, heads, n, head_size]."""

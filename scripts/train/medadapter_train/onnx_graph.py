@@ -40,10 +40,8 @@ class ServingGraph(nn.Module):
 
     def forward(self, ids: Tensor, type_ids: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
         r = self.ranker
-        e = r.bert.embeddings
         positions = torch.arange(ids.shape[1], device=ids.device) + past.shape[3]
-        x = e.word_embeddings(ids) + e.token_type_embeddings(type_ids)
-        x = e.LayerNorm(x + e.position_embeddings(positions)[None])
+        x = r.embed(ids, type_ids, positions[None])
         layers = r.bert.encoder.layer
         presents = []
         for i, layer in enumerate(layers):

@@ -11,14 +11,14 @@ from medadapter_train.data import set_name_of
 from medadapter_train.errors import DataError
 from medadapter_train.mixture import Mixture, draw_candidates, mask_ids
 from medadapter_train.model import Packed
-from medadapter_train.store import TokenStore
-from medadapter_train.template import TextEncoder
+from medadapter_train.store import Row, TokenStore
+from medadapter_train.template import Encoder
 
 
 class Passes:
     """Pass `n` of a run: the same for the same data, configuration and seed."""
 
-    def __init__(self, config: TrainConfig, encoder: TextEncoder, folder: Path) -> None:
+    def __init__(self, config: TrainConfig, encoder: Encoder, folder: Path) -> None:
         paths = [Path(config.data_folder) / s.file for s in config.sets]
         self.store = TokenStore.build(paths, "train", encoder, folder)
         _check_classes(self.store)
@@ -27,23 +27,31 @@ class Passes:
         per_round = {name: s.per_round for name, s in by_name.items()}
         self.mixture = Mixture(self.store.sets, per_round, config.seed)
         self.mask_share = config.mask_share
-        self.mask = int(encoder.tokenizer.token_to_id("[MASK]") or 0)
+        self.soft = config.soft
+        self.mask = encoder.mask
         self.keep = frozenset({encoder.cls, encoder.sep})
 
     def at(self, position: int) -> tuple[Packed, torch.Tensor]:
-        """The packed question and its candidates' outcome labels [C]."""
+        """The packed question and its candidates' targets [C]: outcome labels of 0 and 1, or what
+        lies between them and a teacher's probabilities.
+        """
         index, rng = self.mixture.at(position)
         row = self.store[index]
         own = self.settings[row.set_name]
         if row.gold >= 0 and rng.random() < own.label_only:
-            candidates, right = row.labels, [i == row.gold for i in range(len(row.labels))]
+            candidates = row.labels
+            right = [float(i == row.gold) for i in range(len(row.labels))]
         else:
             chosen = draw_candidates(row, own.candidates, rng)
             candidates = [row.candidates[i] for i in chosen]
-            right = [row.correct[i] for i in chosen]
+            right = [self._target(row, i) for i in chosen]
         prefix = mask_ids(row.prefix, self.mask_share, self.mask, self.keep, rng)
         texts = [mask_ids(ids, self.mask_share, self.mask, self.keep, rng) for ids in candidates]
-        return Packed.of(prefix, texts), torch.tensor([float(r) for r in right])
+        return Packed.of(prefix, texts), torch.tensor(right)
+
+    def _target(self, row: Row, candidate: int) -> float:
+        hard, soft = float(row.correct[candidate]), row.soft[candidate]
+        return hard if soft is None else (1 - self.soft) * hard + self.soft * soft
 
 
 def _check_classes(store: TokenStore) -> None:

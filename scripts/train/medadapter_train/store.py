@@ -15,7 +15,7 @@ from datasets import Sequence as Seq
 from medadapter_train.data import Record, read_records
 from medadapter_train.errors import DataError, TrainError
 from medadapter_train.split import Share, share_of
-from medadapter_train.template import TextEncoder
+from medadapter_train.template import Encoder
 
 disable_progress_bars()
 _FEATURES = Features(
@@ -25,6 +25,7 @@ _FEATURES = Features(
         "candidates": Seq(Seq(Value("int32"))),
         "answers": Seq(Value("string")),
         "correct": Seq(Value("bool")),
+        "soft": Seq(Value("float32")),
         "labels": Seq(Seq(Value("int32"))),
         "gold": Value("int32"),
     }
@@ -43,9 +44,10 @@ class Row:
     correct: list[bool]
     labels: list[list[int]] = field(default_factory=list)
     gold: int = -1
+    soft: list[float | None] = field(default_factory=list)
 
 
-def encode_record(record: Record, encoder: TextEncoder) -> dict[str, Any] | None:
+def encode_record(record: Record, encoder: Encoder) -> dict[str, Any] | None:
     """Token ids of a record; None when its question is over the budget."""
     try:
         prefix = encoder.prefix(record.question, record.options, record.context)
@@ -60,12 +62,13 @@ def encode_record(record: Record, encoder: TextEncoder) -> dict[str, Any] | None
         ],
         "answers": [c.answer for c in record.candidates],
         "correct": [c.correct for c in record.candidates],
+        "soft": [c.soft for c in record.candidates],
         "labels": [encoder.candidate(record.options, name, "").ids for name in names],
         "gold": names.index(record.gold) if record.gold in names else -1,
     }
 
 
-def _rows(paths: list[str], share: str, encoder: TextEncoder) -> Iterator[dict[str, Any]]:
+def _rows(paths: list[str], share: str, encoder: Encoder) -> Iterator[dict[str, Any]]:
     for path in paths:
         for record in read_records(Path(path)):
             if share_of(record.question) == share:
@@ -83,7 +86,7 @@ class TokenStore:
 
     @classmethod
     def build(
-        cls, paths: Sequence[Path], share: Share, encoder: TextEncoder, folder: Path
+        cls, paths: Sequence[Path], share: Share, encoder: Encoder, folder: Path
     ) -> TokenStore:
         key = _key(paths, share, encoder)
         final = folder / f"{share}-{key}"
@@ -128,6 +131,7 @@ class TokenStore:
             raw["correct"],
             raw["labels"],
             raw["gold"],
+            raw["soft"],
         )
 
 
@@ -140,9 +144,8 @@ def _data_error(error: BaseException | None) -> DataError | None:
     return None
 
 
-def _key(paths: Sequence[Path], share: str, encoder: TextEncoder) -> str:
-    digest = hashlib.sha256(f"{share} {encoder.budget} v2".encode())
-    digest.update(encoder.tokenizer.to_str().encode())
+def _key(paths: Sequence[Path], share: str, encoder: Encoder) -> str:
+    digest = hashlib.sha256(f"{share} {encoder.identity} v3".encode())
     for path in paths:
         if not path.is_file():
             raise DataError("file_missing", f"{path.name}: no such file")

@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from tokenizers import Tokenizer
 
@@ -56,24 +57,53 @@ def cut_middle(ids: list[int], keep: int) -> list[int]:
     return ids[: keep - tail] + ids[len(ids) - tail :]
 
 
+class Encoder(Protocol):
+    """Text to token ids, for prefix-shared attention (`TextEncoder`) or for pairs (`cross.py`)."""
+
+    cls: int
+    sep: int
+    mask: int
+
+    @property
+    def identity(self) -> str:
+        """Equal for encoders that give equal ids."""
+        ...
+
+    def prefix(
+        self, question: str, options: Sequence[tuple[str, str]], context: str | None
+    ) -> Encoded: ...
+
+    def candidate(
+        self, options: Sequence[tuple[str, str]], answer: str | None, text: str
+    ) -> Encoded: ...
+
+
 class TextEncoder:
     """Tokenizer and template in one. `tokenizer_json` is the file that ships in the bundle."""
 
     def __init__(self, tokenizer: Tokenizer, budget: Budget | None = None) -> None:
         self.tokenizer = tokenizer
         self.budget = budget or Budget()
-        self.cls = self._special("[CLS]")
-        self.sep = self._special("[SEP]")
+        self.cls = self._special("[CLS]", "<s>")
+        self.sep = self._special("[SEP]", "</s>")
+        self.mask = self._special("[MASK]", "<mask>")
+
+    @property
+    def identity(self) -> str:
+        """Equal for encoders that give equal ids."""
+        return f"{self.budget} {self.tokenizer.to_str()}"
 
     @classmethod
     def load(cls, path: Path, budget: Budget | None = None) -> TextEncoder:
         return cls(Tokenizer.from_file(str(path)), budget)
 
-    def _special(self, token: str) -> int:
-        found = self.tokenizer.token_to_id(token)
-        if found is None:
-            raise TrainError("bad_tokenizer", f"the tokenizer has no {token}")
-        return int(found)
+    def _special(self, *names: str) -> int:
+        """Id of a special token by its name in BERT's vocabularies or in RoBERTa's."""
+        for name in names:
+            found = self.tokenizer.token_to_id(name)
+            if found is not None:
+                return int(found)
+        raise TrainError("bad_tokenizer", f"the tokenizer has no {names[0]}")
 
     def tokenize(self, text: str) -> list[int]:
         """Ids without special tokens; lone surrogates count as U+FFFD."""

@@ -20,15 +20,18 @@ from accelerate.utils import set_seed
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from medadapter_train.base import load_base, load_tokenizer
 from medadapter_train.checkpoint import load_state, load_weights, save_state, save_weights
 from medadapter_train.config import TrainConfig
 from medadapter_train.errors import TrainError
-from medadapter_train.losses import LossWeights, ranking_loss
-from medadapter_train.model import PrefixRanker
+from medadapter_train.losses import ranking_loss
 from medadapter_train.passes import Passes
+from medadapter_train.rankers import (
+    freeze_word_embeddings,
+    head_parameters,
+    make_encoder,
+    make_ranker,
+)
 from medadapter_train.store import TokenStore
-from medadapter_train.template import TextEncoder
 from medadapter_train.validation import macro_gain, table, validate
 
 log = logging.getLogger("medadapter")
@@ -52,18 +55,14 @@ class Trainer:
         set_seed(config.seed)
         out.mkdir(parents=True, exist_ok=True)
         (out / "config.json").write_text(json.dumps(asdict(config), indent=1))
-        tokenizer = load_tokenizer(config.base)
-        tokenizer.save(str(out / "tokenizer.json"))
-        self.encoder = TextEncoder(tokenizer)
+        self.encoder = make_encoder(config.base, config.attention)
+        self.encoder.tokenizer.save(str(out / "tokenizer.json"))
         with self.accelerator.main_process_first():
             self.passes = Passes(config, self.encoder, out / "tokens")
             self.held_out = self._validation_store()
-        self.model = PrefixRanker(load_base(config.base))
-        self.model.init_head(config.seed)
-        if config.init_weights:
-            self.model.load_state_dict(load_weights(Path(config.init_weights)))
-        # Frozen: half of all weights, and a dense gradient of them is the costliest one.
-        self.model.bert.embeddings.word_embeddings.weight.requires_grad_(False)
+        earlier = load_weights(Path(config.init_weights)) if config.init_weights else None
+        self.model = make_ranker(config.base, config.attention, config.seed, earlier)
+        freeze_word_embeddings(self.model)
         self.optimizer = self._optimizer()
         self.wrapped, self.optimizer = self.accelerator.prepare(self.model, self.optimizer)
         self.step = 0
@@ -79,8 +78,10 @@ class Trainer:
 
     def _optimizer(self) -> torch.optim.Optimizer:
         c = self.config
-        head = [*self.model.dense.parameters(), *self.model.out.parameters()]
-        body = [p for p in self.model.bert.parameters() if p.requires_grad]
+        fast = set(head_parameters(self.model))
+        trained = [(n, p) for n, p in self.model.named_parameters() if p.requires_grad]
+        head = [p for n, p in trained if n in fast]
+        body = [p for n, p in trained if n not in fast]
         groups = [
             {"params": [p for p in body if p.dim() > 1], "lr": c.learning_rate},
             {"params": [p for p in body if p.dim() == 1], "lr": c.learning_rate, "weight_decay": 0},
@@ -129,10 +130,7 @@ class Trainer:
         return 0 < self.config.patience <= self.since_best
 
     def _one_step(self) -> float:
-        c, weights = (
-            self.config,
-            LossWeights(self.config.bce, self.config.listwise, self.config.pure),
-        )
+        c, weights = self.config, self.config.loss_weights
         self.wrapped.train()
         for group in self.optimizer.param_groups:
             group["lr"] = group["initial_lr"] * self.rate(self.step)

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from medadapter_train.model import Packed, PrefixRanker
+from medadapter_train.model import Packed
+from medadapter_train.rankers import Ranker
 from medadapter_train.store import Row, TokenStore
 
 
@@ -26,7 +27,7 @@ class SetScore:
     auc: float
 
 
-def score_row(model: PrefixRanker, row: Row) -> NDArray[np.float64]:
+def score_row(model: Ranker, row: Row) -> NDArray[np.float64]:
     """Logits [C] of a question's candidates."""
     device = next(model.parameters()).device
     logits = model(Packed.of(row.prefix, row.candidates).to(device))
@@ -75,7 +76,7 @@ def area_under_curve(scores: NDArray[np.float64], labels: NDArray[np.bool_]) -> 
 
 @torch.no_grad()
 def validate(
-    model: PrefixRanker, store: TokenStore, per_set: int, sets: Sequence[str]
+    model: Ranker, store: TokenStore, per_set: int, sets: Sequence[str]
 ) -> dict[str, SetScore]:
     """Score the first `per_set` questions of each set (0: all)."""
     wanted: dict[str, list[int]] = {}
