@@ -147,16 +147,15 @@ def task_of(set_name: str) -> str | None:
 
 def validated_pairs(questions: Sequence[Scored]) -> list[dict[str, str]]:
     """LLM and task of the sets that one LLM wrote at least 70 % of; a mixture of LLMs validates the
-    confidence for none of them alone."""
-    counts: dict[str, dict[str, int]] = {}
+    confidence for none of them alone. The task is the records' own, or told by the set's name."""
+    counts: dict[tuple[str, str | None], dict[str, int]] = {}
     for q in questions:
-        own = counts.setdefault(q.set_name, {})
+        own = counts.setdefault((q.set_name, q.task or task_of(q.set_name)), {})
         for model in q.models:
             own[model] = own.get(model, 0) + 1
     pairs = set()
-    for name, models in counts.items():
+    for (_, task), models in counts.items():
         llm, most = max(models.items(), key=lambda item: item[1])
-        task = task_of(name)
         if llm and task is not None and most >= MAIN_LLM_SHARE * sum(models.values()):
             pairs.add((llm, task))
     return [{"llm": llm, "task": task} for llm, task in sorted(pairs)]

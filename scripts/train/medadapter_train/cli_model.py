@@ -109,21 +109,23 @@ def calibrate(
     bundle: BundleFolder,
     data: DataFiles,
     split: Annotated[str, typer.Option(help="share to fit on: validation, all")] = "validation",
+    out: Annotated[Path | None, typer.Option(help="write a new bundle, leave this one")] = None,
+    version: Annotated[str, typer.Option(help="version of the new bundle")] = "",
     threads: Threads = 2,
 ) -> None:
     """Fit probabilities, selector, confidence, abstention and stopping rule into the manifest."""
-    from medadapter_train.bundle_writer import read_manifest, write_manifest
-    from medadapter_train.calibrate import calibrate as fit
-    from medadapter_train.held_out import check_split, held_out_questions
-    from medadapter_train.scoring import BundleScorer
+    from medadapter_train.bundle_writer import read_manifest
+    from medadapter_train.held_out import check_split
+    from medadapter_train.recalibrate import recalibrate
 
+    if (out is None) != (version == ""):
+        raise TrainError("bad_option", "--out and --version go together")
     manifest = read_manifest(bundle)
-    scorer = BundleScorer(bundle, threads)
+    if version and version == manifest["version"]:
+        raise TrainError("bad_option", "--version: a bundle of this version exists; name a new one")
     check_split(split)
-    fitted = fit(held_out_questions(scorer, data, split, reduced=True))
-    training = {**manifest["training"], "calibration": fitted.report}
-    write_manifest(bundle, {**manifest, **fitted.fields, "training": training, "metrics": []})
-    typer.echo(json.dumps(fitted.report, indent=1))
+    report = recalibrate(bundle, manifest, data, split, out, version, threads)
+    typer.echo(json.dumps(report, indent=1))
 
 
 def evaluate(

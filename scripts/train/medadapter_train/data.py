@@ -35,7 +35,9 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A question with its candidates. `options` are (label, text) pairs; `set_name` is the file."""
+    """A question with its candidates. `options` are (label, text) pairs; `set_name` is the file,
+    `task` the registry's id where the file tells it.
+    """
 
     id: str
     set_name: str
@@ -44,6 +46,7 @@ class Record:
     context: str | None
     gold: str
     candidates: tuple[Candidate, ...]
+    task: str = ""
 
     @property
     def closed(self) -> bool:
@@ -92,7 +95,8 @@ def parse_record(raw: Any, set_name: str, where: str) -> Record:
         for i, c in enumerate(raw_candidates)
     )
     record_id = str(raw.get("id", where))
-    return Record(record_id, set_name, question, options, context, gold, candidates)
+    task = str(raw.get("task") or "")
+    return Record(record_id, set_name, question, options, context, gold, candidates, task)
 
 
 def _text(raw: dict[str, Any], field: str, where: str) -> str:

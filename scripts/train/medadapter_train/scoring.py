@@ -31,6 +31,7 @@ class Scored:
     sources: tuple[str, ...]
     models: tuple[str, ...]
     logits: Logits | None
+    task: str = ""
 
     def subset(self, indices: Iterable[int]) -> Scored:
         """The same question with some of its candidates, in the order given."""
@@ -46,6 +47,7 @@ class Scored:
             tuple(self.sources[i] for i in kept),
             tuple(self.models[i] for i in kept),
             None if self.logits is None else self.logits[kept],
+            self.task,
         )
 
 
@@ -62,6 +64,7 @@ def scored_of(record: Record, logits: Logits | None) -> Scored:
         tuple(c.source for c in record.candidates),
         tuple(c.model for c in record.candidates),
         logits,
+        record.task,
     )
 
 

@@ -107,3 +107,28 @@ def test_failures_have_names_and_exit_codes(
         assert run(monkeypatch, *arguments) == code, kind
         assert f"error: {kind}: " in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
+
+
+def test_a_bundle_is_calibrated_for_another_llm_as_a_new_version(
+    bundle: Path, candidate_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "ours.jsonl"
+    with gzip.open(candidate_file, "rt") as stream:
+        rows = [json.loads(line) for line in stream][:200]
+    for row in rows:
+        row["task"] = "yesno"
+        for candidate in row["candidates"]:
+            candidate["model"] = "our-llm"
+    own.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    before = (bundle / "manifest.json").read_bytes()
+    new = tmp_path / "calibrated"
+    words = ["calibrate", "--bundle", bundle, "--data", own, "--split", "all"]
+    assert run(monkeypatch, *words, "--out", new) == 2  # a new bundle needs a version
+    assert run(monkeypatch, *words, "--out", new, "--version", "2026.11.1-ours") == 0
+    manifest = read_manifest(new)
+    assert manifest["version"] == "2026.11.1-ours"
+    assert manifest["validatedOn"] == [{"llm": "our-llm", "task": "yesno"}]
+    assert manifest["selector"]["groups"]
+    assert "our-llm on yesno" in (new / "README.md").read_text()
+    assert (bundle / "manifest.json").read_bytes() == before
+    assert (new / "adapter.ort").read_bytes() == (bundle / "adapter.ort").read_bytes()

@@ -1,0 +1,55 @@
+"""A bundle's calibration fitted on held-out questions, in place or as a new version of it.
+
+In place it is a stage of training; as a new version it makes a published adapter say how sure it is
+of another LLM's answers, from some hundred labelled questions (docs/calibrating.md). The weights
+stay as they are, so their files and self-test do too.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from medadapter_train.bundle_writer import replace_folder, write_manifest
+from medadapter_train.calibrate import calibrate
+from medadapter_train.card import model_card
+from medadapter_train.held_out import held_out_questions
+from medadapter_train.scoring import BundleScorer
+
+
+def recalibrate(
+    bundle: Path,
+    manifest: dict[str, Any],
+    data: Sequence[Path],
+    split: str,
+    out: Path | None,
+    version: str,
+    threads: int,
+) -> dict[str, Any]:
+    """Fit on a share of `data`; returns the fit's report. `manifest` is the bundle's, as read.
+
+    With `out` the bundle stays untouched and a copy of this `version` appears there in one step.
+    Raises `DataError` too_few_questions, one_class.
+    """
+    scorer = BundleScorer(bundle, threads)
+    fitted = calibrate(held_out_questions(scorer, data, split, reduced=True))
+    training = {**manifest["training"], "calibration": fitted.report}
+    new = {**manifest, **fitted.fields, "training": training, "metrics": []}
+    if out is None:
+        _write(bundle, new)
+        return fitted.report
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
+        scratch = Path(folder) / "bundle"
+        shutil.copytree(bundle, scratch)
+        _write(scratch, {**new, "version": version})
+        replace_folder(scratch, out)
+    return fitted.report
+
+
+def _write(folder: Path, manifest: dict[str, Any]) -> None:
+    (folder / "README.md").write_text(model_card(manifest), encoding="utf-8")
+    write_manifest(folder, manifest)
