@@ -7,17 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from medadapter_train.errors import ModelError
+from medadapter_train.full_disk import disk_full_named
+from medadapter_train.jsonl import write_atomic
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
     """Write through a scratch file, flush to disk, rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.part")
-    with scratch.open("wb") as stream:
+    with disk_full_named(path), scratch.open("wb") as stream:
         torch.save(state, stream)
         stream.flush()
         os.fsync(stream.fileno())
@@ -37,10 +39,7 @@ def load_state(path: Path) -> dict[str, Any] | None:
 
 def save_weights(path: Path, tensors: dict[str, Tensor]) -> None:
     """Weights as safetensors, atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.part")
-    save_file({k: v.detach().contiguous().cpu() for k, v in tensors.items()}, scratch)
-    scratch.replace(path)
+    write_atomic(path, [save({k: v.detach().contiguous().cpu() for k, v in tensors.items()})])
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:

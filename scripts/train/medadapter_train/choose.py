@@ -1,5 +1,6 @@
 """Which of a run's checkpoints ships: the one that gains most over self-consistency on validation
-questions, with the selector cross-validated; an average of the last ones is a candidate as well."""
+questions, with the selector cross-validated. Candidates: the last one, the one that validated best
+during the run, an average of the last ones."""
 
 from __future__ import annotations
 
@@ -23,14 +24,29 @@ log = logging.getLogger("medadapter")
 
 
 def candidates_of(run: Path, last: int) -> dict[str, dict[str, Tensor]]:
-    """By name: the last checkpoint's weights, and the average of the `last` ones."""
+    """By name: the last checkpoint's weights, those that validated best while the run was on (the
+    newest ones are worse where it stopped early), and the average of the `last` ones.
+    """
     files = sorted((run / "weights").glob("step-*.safetensors"))
     if not files:
         raise ModelError("weights_missing", f"{run.name}: no checkpoint in weights/")
     found = {files[-1].stem: load_weights(files[-1])}
+    best = best_checkpoint(run)
+    if best is not None and best != files[-1]:
+        found[f"best-validated-{best.stem}"] = load_weights(best)
     if min(last, len(files)) > 1:
         found[f"average-of-last-{min(last, len(files))}"] = average_weights(files[-last:])
     return found
+
+
+def best_checkpoint(run: Path) -> Path | None:
+    """The weights that a run's own validation liked best, None without a validation."""
+    try:
+        named = json.loads((run / "best.json").read_text(encoding="utf-8"))["weights"]
+    except (OSError, ValueError, KeyError):
+        return None
+    file = run / "weights" / str(named)
+    return file if file.is_file() else None
 
 
 def choose(

@@ -33,6 +33,8 @@ class TrainConfig:
     Counts are in passes (one question with its candidates, once) save `warmup_steps`. `patience`:
     validations without a new best before the run ends; 0 goes on to the end. `init_weights`: an
     earlier run's weights (safetensors) to go on from, in place of the base's with a random head.
+    `pack_tokens`: questions of like length go through the encoder together up to so many tokens,
+    for a GPU (0: one at a time); the gradients of a step's `batch` questions are accumulated.
     `attention`: `prefix`, or `cross` for any encoder (cross.py). `loss` names a preset of losses.py
     in place of the weights `bce`, `listwise` and `pure`; `soft` is a teacher's share of the target
     where a candidate has a soft label.
@@ -46,6 +48,7 @@ class TrainConfig:
     seed: int = 1
     passes: int = 9600
     batch: int = 8
+    pack_tokens: int = 0
     learning_rate: float = 5e-5
     head_learning_rate: float = 2.5e-4
     weight_decay: float = 0.01

@@ -20,7 +20,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrai
 
 from medadapter_train.base import base_folder, tokenizer_json
 from medadapter_train.errors import ModelError, TrainError
-from medadapter_train.model import Packed
+from medadapter_train.packed import Packed
 from medadapter_train.template import NO_ANSWER, Budget, Encoded, cut_middle, render_option
 
 _SPECIALS = {"cls": ("[CLS]", "<s>"), "sep": ("[SEP]", "</s>"), "mask": ("[MASK]", "<mask>")}
@@ -95,7 +95,9 @@ class PairEncoder:
 
 
 class CrossRanker(nn.Module):
-    """`forward(packed)` gives the candidates' logits [C], each read together with the question."""
+    """`forward(*packs)` gives the candidates' logits, question after question [sum of C]; each is
+    read together with its question.
+    """
 
     def __init__(self, encoder: PreTrainedModel, joints: tuple[list[int], ...]) -> None:
         super().__init__()
@@ -106,24 +108,23 @@ class CrossRanker(nn.Module):
             "token_type_ids" in inspect.signature(encoder.forward).parameters
         )
 
-    def forward(self, packed: Packed) -> Tensor:
-        device = packed.prefix.device
+    def forward(self, *packs: Packed) -> Tensor:
+        device = packs[0].prefix.device
         before, between, after = (j.to(device) for j in (self.before, self.between, self.after))
-        head = torch.cat([before, packed.prefix, between])
-        rows = [
-            torch.cat([head, ids[:length], after])
-            for ids, length in zip(packed.candidates, packed.lengths.tolist(), strict=True)
-        ]
+        rows, heads = [], []
+        for packed in packs:
+            head = torch.cat([before, packed.prefix, between])
+            lengths = packed.lengths.tolist()
+            for ids, length in zip(packed.candidates, lengths, strict=True):
+                rows.append(torch.cat([head, ids[:length], after]))
+            heads += [len(head)] * len(lengths)
         ids = nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=self.pad)
         places = torch.arange(ids.shape[1], device=device)
-        lengths = torch.tensor([len(row) for row in rows], device=device)
-        inputs: dict[str, Tensor] = {
-            "input_ids": ids,
-            "attention_mask": (places < lengths[:, None]).long(),
-        }
+        inside = places < torch.tensor([len(row) for row in rows], device=device)[:, None]
+        inputs: dict[str, Tensor] = {"input_ids": ids, "attention_mask": inside.long()}
         if self.typed:
-            inside = (places >= len(head)) & (places < lengths[:, None])
-            inputs["token_type_ids"] = inside.long()
+            second = places >= torch.tensor(heads, device=device)[:, None]
+            inputs["token_type_ids"] = (second & inside).long()
         return cast(Tensor, self.encoder(**inputs).logits[:, 0].float())
 
 

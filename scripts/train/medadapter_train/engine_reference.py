@@ -17,9 +17,9 @@ import torch
 
 from medadapter_train.checkpoint import load_weights
 from medadapter_train.export import build_ranker
-from medadapter_train.model import Packed
 from medadapter_train.onnx_engine import OnnxEngine
 from medadapter_train.pack_simd import pack_ranker
+from medadapter_train.packed import Packed
 
 
 def main() -> None:

@@ -7,7 +7,6 @@ is cut off when the journal is opened the next time.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 from collections.abc import Iterable
@@ -15,7 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from medadapter_train.errors import DataError, TrainError
+from medadapter_train.errors import DataError
+from medadapter_train.full_disk import disk_full_named
 
 SCHEMA = 1
 
@@ -65,14 +65,10 @@ class Journal:
         """Write the rows with one system call and wait until they are on the disk."""
         text = "".join(json.dumps(row, ensure_ascii=True) + "\n" for row in rows)
         data = memoryview(text.encode())
-        try:
+        with disk_full_named(self.path):
             while data:
                 data = data[os.write(self._fd, data) :]
             os.fsync(self._fd)
-        except OSError as error:
-            if error.errno == errno.ENOSPC:
-                raise TrainError("disk_full", f"{self.path.name}: no space left") from None
-            raise
 
     def __enter__(self) -> Self:
         return self

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import gzip
 import json
 import os
@@ -12,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TextIO, cast
 
-from medadapter_train.errors import DataError, TrainError
+from medadapter_train.errors import DataError
+from medadapter_train.full_disk import disk_full_named
 
 
 def read_jsonl(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -69,7 +69,7 @@ def write_atomic(path: Path, chunks: Iterable[bytes]) -> int:
     part = path.with_name(f".{path.name}.part")
     count = 0
     try:
-        with part.open("wb") as raw:
+        with disk_full_named(path), part.open("wb") as raw:
             packed = path.suffix == ".gz"
             out: Any = gzip.GzipFile("", "wb", 6, raw, mtime=0) if packed else raw
             for chunk in chunks:
@@ -80,10 +80,6 @@ def write_atomic(path: Path, chunks: Iterable[bytes]) -> int:
             raw.flush()
             os.fsync(raw.fileno())
         part.replace(path)
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise TrainError("disk_full", f"{path.name}: no space left on the disk") from None
-        raise
     finally:
         with contextlib.suppress(OSError):
             part.unlink()

@@ -12,7 +12,6 @@ which is the same arithmetic as one dense masked attention at a fraction of the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
@@ -21,32 +20,14 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel
 from transformers.models.bert.modeling_bert import BertLayer
 
-
-@dataclass(frozen=True, slots=True)
-class Packed:
-    """One question's tokens. `lengths[i]` is the token count of candidate i.
-
-    prefix [p], candidates [C, t] right-padded with 0, lengths [C].
-    """
-
-    prefix: Tensor
-    candidates: Tensor
-    lengths: Tensor
-
-    def to(self, device: torch.device) -> Packed:
-        return Packed(self.prefix.to(device), self.candidates.to(device), self.lengths.to(device))
-
-    @classmethod
-    def of(cls, prefix: Sequence[int], candidates: Sequence[Sequence[int]]) -> Packed:
-        lengths = torch.tensor([len(c) for c in candidates])
-        padded = torch.zeros(len(candidates), int(lengths.max()), dtype=torch.long)
-        for row, ids in zip(padded, candidates, strict=True):
-            row[: len(ids)] = torch.tensor(ids)
-        return cls(torch.tensor(prefix), padded, lengths)
+from medadapter_train.packed import Packed, Part, flat_inputs, parts_of
 
 
 class PrefixRanker(nn.Module):
-    """`forward(packed)` gives the candidates' logits [C]."""
+    """`forward(*packs)` gives the candidates' logits, question after question [sum of C].
+
+    What several questions share is the work of the linear layers; none sees another's tokens.
+    """
 
     def __init__(self, encoder: PreTrainedModel) -> None:
         super().__init__()
@@ -71,29 +52,18 @@ class PrefixRanker(nn.Module):
                 linear.weight.normal_(0.0, 0.02, generator=generator)
                 linear.bias.zero_()
 
-    def forward(self, packed: Packed) -> Tensor:
-        p = packed.prefix.numel()
-        count, t = packed.candidates.shape
-        device = packed.prefix.device
-        columns = torch.arange(t, device=device)
-        valid = columns < packed.lengths[:, None]
-        tokens = valid.flatten().nonzero().squeeze(1)
-        ids = torch.cat([packed.prefix, packed.candidates.flatten()[tokens]])
-        positions = torch.cat([torch.arange(p, device=device), (p + columns).repeat(count)[tokens]])
-        types = torch.zeros_like(ids)
-        types[p:] = 1
+    def forward(self, *packs: Packed) -> Tensor:
+        ids, types, positions = flat_inputs(packs)
         x = self.embed(ids, types, positions)
         # The residual stream in the autocast type: half the memory traffic of a float32 one.
         kind = ids.device.type
         x = x.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else x
-        bias = x.new_zeros(count, 1, 1, t).masked_fill(~valid[:, None, None, :], -1e4)
+        parts = parts_of(packs, x.dtype)
         for layer in self.bert.encoder.layer[:-1]:
-            x = self._layer(cast(BertLayer, layer), x, p, tokens, (count, t), bias)
-        firsts = packed.lengths.cumsum(0) - packed.lengths + p
-        h = self._last_layer(
-            cast(BertLayer, self.bert.encoder.layer[-1]), x, p, tokens, (count, t), bias, firsts
+            x = self._layer(cast(BertLayer, layer), x, parts)
+        return self.score_head(
+            self._last_layer(cast(BertLayer, self.bert.encoder.layer[-1]), x, parts)
         )
-        return self.score_head(h)
 
     def score_head(self, h: Tensor) -> Tensor:
         """[..., hidden] -> [...] logits: w2 . tanh(W1 h + b1) + b2."""
@@ -115,36 +85,37 @@ class PrefixRanker(nn.Module):
         """[n, hidden] -> [1, heads, n, head_size]."""
         return x.view(1, -1, self.heads, self.head_size).transpose(1, 2)
 
-    def _blocks(self, x: Tensor, tokens: Tensor, shape: tuple[int, int]) -> Tensor:
+    def _blocks(self, x: Tensor, part: Part) -> Tensor:
         """Packed candidate tokens [n, hidden] -> padded [C, heads, t, head_size]."""
-        count, t = shape
+        count, t = part.shape
         if x.shape[0] != count * t:
-            x = x.new_zeros(count * t, x.shape[1]).index_copy(0, tokens, x)
+            x = x.new_zeros(count * t, x.shape[1]).index_copy(0, part.tokens, x)
         return x.view(count, t, self.heads, self.head_size).transpose(1, 2)
 
-    def _layer(
-        self,
-        layer: BertLayer,
-        x: Tensor,
-        p: int,
-        tokens: Tensor,
-        shape: tuple[int, int],
-        bias: Tensor,
-    ) -> Tensor:
+    def _layer(self, layer: BertLayer, x: Tensor, parts: Sequence[Part]) -> Tensor:
         own = layer.attention.self
         q, k, v = own.query(x) * self.scale, own.key(x), own.value(x)
+        attended: list[Tensor] = []
+        for part in parts:
+            rows = slice(part.start, part.end)
+            attended += self._attended(q[rows], k[rows], v[rows], part)
+        return self._feed_forward(layer, torch.cat(attended), x)
+
+    def _attended(self, q: Tensor, k: Tensor, v: Tensor, part: Part) -> tuple[Tensor, Tensor]:
+        """One question's rows [n, hidden]: what its prefix and its candidates attend to."""
+        p, (count, t) = part.prefix, part.shape
         k0, v0 = self._rows(k[:p]), self._rows(v[:p])
         weights = (self._rows(q[:p]) @ k0.transpose(-1, -2)).softmax(-1)
         of_prefix = (weights @ v0).transpose(1, 2).reshape(p, -1)
         of_candidates = self._attend(
-            self._blocks(q[p:], tokens, shape),
+            self._blocks(q[p:], part),
             (k0, v0),
-            (self._blocks(k[p:], tokens, shape), self._blocks(v[p:], tokens, shape)),
-            bias,
-        ).reshape(shape[0] * shape[1], -1)
-        if of_candidates.shape[0] != tokens.numel():
-            of_candidates = of_candidates[tokens]
-        return self._feed_forward(layer, torch.cat([of_prefix, of_candidates]), x)
+            (self._blocks(k[p:], part), self._blocks(v[p:], part)),
+            part.bias,
+        ).reshape(count * t, -1)
+        if of_candidates.shape[0] != part.tokens.numel():
+            of_candidates = of_candidates[part.tokens]
+        return of_prefix, of_candidates
 
     def _attend(
         self, q: Tensor, shared: tuple[Tensor, Tensor], own: tuple[Tensor, Tensor], bias: Tensor
@@ -164,28 +135,23 @@ class PrefixRanker(nn.Module):
         out = (on_prefix @ v0).view(heads, count, n, d).transpose(0, 1) + weights[..., p:] @ v
         return out.transpose(1, 2).reshape(count, n, heads * d)
 
-    def _last_layer(
-        self,
-        layer: BertLayer,
-        x: Tensor,
-        p: int,
-        tokens: Tensor,
-        shape: tuple[int, int],
-        bias: Tensor,
-        firsts: Tensor,
-    ) -> Tensor:
-        """The last layer for the candidates' first tokens alone: [C, hidden]."""
+    def _last_layer(self, layer: BertLayer, x: Tensor, parts: Sequence[Part]) -> Tensor:
+        """The last layer for the candidates' first tokens alone: [sum of C, hidden]."""
         own = layer.attention.self
-        first = x[firsts]
-        q = own.query(first).view(shape[0], 1, self.heads, self.head_size).transpose(1, 2)
+        first = x[torch.cat([part.firsts for part in parts])]
         k, v = own.key(x), own.value(x)
-        attended = self._attend(
-            q * self.scale,
-            (self._rows(k[:p]), self._rows(v[:p])),
-            (self._blocks(k[p:], tokens, shape), self._blocks(v[p:], tokens, shape)),
-            bias,
-        )
-        return self._feed_forward(layer, attended.reshape(shape[0], -1), first)
+        queries = (own.query(first) * self.scale).split([part.shape[0] for part in parts])
+        attended = []
+        for part, q in zip(parts, queries, strict=True):
+            edge = part.start + part.prefix
+            out = self._attend(
+                q.view(part.shape[0], 1, self.heads, self.head_size).transpose(1, 2),
+                (self._rows(k[part.start : edge]), self._rows(v[part.start : edge])),
+                (self._blocks(k[edge : part.end], part), self._blocks(v[edge : part.end], part)),
+                part.bias,
+            )
+            attended.append(out.reshape(part.shape[0], -1))
+        return self._feed_forward(layer, torch.cat(attended), first)
 
     def _feed_forward(self, layer: BertLayer, attended: Tensor, x: Tensor) -> Tensor:
         joined = layer.attention.output

@@ -13,8 +13,9 @@ import torch
 from numpy.typing import NDArray
 
 from medadapter_train.errors import ParityError
-from medadapter_train.model import Packed, PrefixRanker
+from medadapter_train.model import PrefixRanker
 from medadapter_train.onnx_engine import OnnxEngine
+from medadapter_train.packed import Packed
 from medadapter_train.template import TextEncoder
 
 Logits = NDArray[np.float64]

@@ -10,7 +10,7 @@ from medadapter_train.config import TrainConfig
 from medadapter_train.data import set_name_of
 from medadapter_train.errors import DataError
 from medadapter_train.mixture import Mixture, draw_candidates, mask_ids
-from medadapter_train.model import Packed
+from medadapter_train.packed import Packed
 from medadapter_train.store import Row, TokenStore
 from medadapter_train.template import Encoder
 

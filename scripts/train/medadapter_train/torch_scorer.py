@@ -12,7 +12,7 @@ import torch
 from medadapter_train.checkpoint import load_weights
 from medadapter_train.data import Record
 from medadapter_train.errors import ModelError, TrainError
-from medadapter_train.model import Packed
+from medadapter_train.packed import Packed
 from medadapter_train.rankers import Ranker, load_encoder, make_ranker
 from medadapter_train.scoring import Scored, scored_of
 from medadapter_train.template import Encoder

@@ -1,7 +1,8 @@
 """The training loop: packed questions, accumulated gradients, resumable to the step.
 
-One optimizer step takes `batch` questions, one packed question a micro-batch. Under `accelerate
-launch` with several processes each takes its part of the step's questions.
+One optimizer step takes `batch` questions in micro-batches, one question each or as many as fit in
+`pack_tokens`, whose gradients are accumulated. Under `accelerate launch` with several processes
+each takes its part of the step's questions.
 """
 
 from __future__ import annotations
@@ -16,21 +17,18 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import set_seed
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from accelerate.utils import broadcast_object_list, set_seed
 
 from medadapter_train.checkpoint import load_state, load_weights, save_state, save_weights
 from medadapter_train.config import TrainConfig
 from medadapter_train.errors import TrainError
+from medadapter_train.jsonl import write_json
 from medadapter_train.losses import ranking_loss
+from medadapter_train.micro_batches import micro_batches
+from medadapter_train.optimizer import learning_rate_share, make_optimizer
 from medadapter_train.passes import Passes
-from medadapter_train.rankers import (
-    freeze_word_embeddings,
-    head_parameters,
-    make_encoder,
-    make_ranker,
-)
+from medadapter_train.progress import step_progress
+from medadapter_train.rankers import freeze_word_embeddings, make_encoder, make_ranker
 from medadapter_train.store import TokenStore
 from medadapter_train.validation import macro_gain, table, validate
 
@@ -53,17 +51,17 @@ class Trainer:
             raise TrainError("bad_config", "train.batch: must be a multiple of the processes")
         torch.set_num_threads(config.threads)
         set_seed(config.seed)
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "config.json").write_text(json.dumps(asdict(config), indent=1))
         self.encoder = make_encoder(config.base, config.attention)
-        self.encoder.tokenizer.save(str(out / "tokenizer.json"))
+        if self.accelerator.is_main_process:
+            write_json(out / "config.json", asdict(config))
+            self.encoder.tokenizer.save(str(out / "tokenizer.json"))
         with self.accelerator.main_process_first():
             self.passes = Passes(config, self.encoder, out / "tokens")
             self.held_out = self._validation_store()
         earlier = load_weights(Path(config.init_weights)) if config.init_weights else None
         self.model = make_ranker(config.base, config.attention, config.seed, earlier)
         freeze_word_embeddings(self.model)
-        self.optimizer = self._optimizer()
+        self.optimizer = make_optimizer(self.model, config)
         self.wrapped, self.optimizer = self.accelerator.prepare(self.model, self.optimizer)
         self.step = 0
         self.best = float("-inf")
@@ -76,30 +74,9 @@ class Trainer:
         paths = [Path(c.data_folder) / f for f in c.validate_sets]
         return TokenStore.build(paths, "validation", self.encoder, self.out / "tokens")
 
-    def _optimizer(self) -> torch.optim.Optimizer:
-        c = self.config
-        fast = set(head_parameters(self.model))
-        trained = [(n, p) for n, p in self.model.named_parameters() if p.requires_grad]
-        head = [p for n, p in trained if n in fast]
-        body = [p for n, p in trained if n not in fast]
-        groups = [
-            {"params": [p for p in body if p.dim() > 1], "lr": c.learning_rate},
-            {"params": [p for p in body if p.dim() == 1], "lr": c.learning_rate, "weight_decay": 0},
-            {"params": head, "lr": c.head_learning_rate},
-        ]
-        for group in groups:
-            group["initial_lr"] = group["lr"]
-        return torch.optim.AdamW(groups, weight_decay=c.weight_decay)
-
     @property
     def steps(self) -> int:
         return self.config.passes // self.config.batch
-
-    def rate(self, step: int) -> float:
-        """Warm-up, constant, then linear decay over the last `decay_share` of the run."""
-        warm = min(1.0, (step + 1) / max(1, self.config.warmup_steps))
-        left = (self.steps - step) / max(1.0, self.steps * self.config.decay_share)
-        return min(warm, left, 1.0)
 
     def run(self) -> float:
         """Train to the end; returns the best validation gain."""
@@ -107,7 +84,7 @@ class Trainer:
         c = self.config
         started, first = time.monotonic(), self.step
         running = 0.0
-        with _progress() as bar:
+        with step_progress() as bar:
             task = bar.add_task("training", total=self.steps, completed=self.step)
             while self.step < self.steps and not self._gave_up():
                 loss = self._one_step()
@@ -120,7 +97,8 @@ class Trainer:
                 passes = self.step * c.batch
                 if passes % c.validate_every < c.batch or self.step == self.steps:
                     self._validate()
-                if passes % c.checkpoint_every < c.batch or self.step == self.steps:
+                ended = self.step == self.steps or self._gave_up()
+                if passes % c.checkpoint_every < c.batch or ended:
                     self._save()
         self.accelerator.end_training()
         return self.best
@@ -132,17 +110,24 @@ class Trainer:
     def _one_step(self) -> float:
         c, weights = self.config, self.config.loss_weights
         self.wrapped.train()
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["initial_lr"] * self.rate(self.step)
+        share = learning_rate_share(c, self.step, self.steps)
+        for param_group in self.optimizer.param_groups:
+            param_group["lr"] = param_group["initial_lr"] * share
         mine = range(self.accelerator.process_index, c.batch, self.accelerator.num_processes)
+        drawn = [self.passes.at(self.step * c.batch + offset) for offset in mine]
+        groups = list(micro_batches(drawn, c.pack_tokens))
         total = 0.0
-        for offset in mine:
-            packed, labels = self.passes.at(self.step * c.batch + offset)
-            packed, labels = packed.to(self.accelerator.device), labels.to(self.accelerator.device)
-            last = offset + self.accelerator.num_processes >= c.batch
-            # Processes exchange gradients once a step, with its last question.
+        for number, group in enumerate(groups, start=1):
+            packs = [packed.to(self.accelerator.device) for packed, _ in group]
+            # Processes exchange gradients once a step, with its last micro-batch.
+            last = number == len(groups)
             with nullcontext() if last else self.accelerator.no_sync(self.wrapped):
-                loss = ranking_loss(self.wrapped(packed), labels, weights) / len(mine)
+                logits = self.wrapped(*packs).split([len(labels) for _, labels in group])
+                losses = [
+                    ranking_loss(own, labels.to(own.device), weights)
+                    for own, (_, labels) in zip(logits, group, strict=True)
+                ]
+                loss = torch.stack(losses).sum() / len(mine)
                 self.accelerator.backward(loss)
             total += float(loss.detach())
         if not total < float("inf"):
@@ -153,8 +138,14 @@ class Trainer:
         return total
 
     def _validate(self) -> None:
-        if not self.accelerator.is_main_process:
-            return
+        if self.accelerator.is_main_process:
+            self._measure()
+        # All processes stop at the same step, or those that go on would wait for ever.
+        found = broadcast_object_list([self.best, self.since_best])
+        self.best, self.since_best = float(found[0]), int(found[1])
+
+    def _measure(self) -> None:
+        """Keep the weights, and remember them where validation is better than ever."""
         name = self._keep_weights()
         if self.held_out is None:
             return
@@ -167,7 +158,7 @@ class Trainer:
         self.since_best += 1
         if gain > self.best:
             self.best, self.since_best = gain, 0
-            (self.out / "best.json").write_text(json.dumps({"weights": name, "gain": gain}))
+            write_json(self.out / "best.json", {"weights": name, "gain": gain})
 
     def _keep_weights(self) -> str:
         """The weights alone, for a later choice and average; the newest few and the best stay."""
@@ -184,6 +175,7 @@ class Trainer:
     def _save(self) -> None:
         if self.accelerator.is_main_process:
             self._keep_weights()
+            on_gpu = self.accelerator.device.type == "cuda"
             save_state(
                 self.out / "checkpoint.pt",
                 {
@@ -193,6 +185,7 @@ class Trainer:
                     "model": self.model.state_dict(),
                     "optimizer": self.optimizer.state_dict(),
                     "rng": torch.get_rng_state(),
+                    "device_rng": torch.cuda.get_rng_state() if on_gpu else None,
                 },
             )
 
@@ -203,6 +196,8 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["rng"])
+        if state.get("device_rng") is not None and torch.cuda.is_available():
+            torch.cuda.set_rng_state(state["device_rng"])
         self.step, self.best = int(state["step"]), float(state["best"])
         self.since_best = int(state.get("since_best", 0))
         log.info("resumed at step %d", self.step)
@@ -216,14 +211,3 @@ class Trainer:
                 stream.write(json.dumps({"step": self.step, **values}) + "\n")
             if "loss" in values and not sys.stderr.isatty():
                 log.info("step %d/%d %s", self.step, self.steps, values)
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=not sys.stderr.isatty(),
-    )

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from medadapter_train.model import Packed
+from medadapter_train.packed import Packed
 from medadapter_train.rankers import Ranker
 from medadapter_train.store import Row, TokenStore
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import torch
 from transformers import BertConfig, BertModel
 
-from medadapter_train.model import Packed, PrefixRanker
+from medadapter_train.model import PrefixRanker
 from medadapter_train.pack_simd import pack_ranker
+from medadapter_train.packed import Packed
 
 FOLDER = Path(__file__).parents[3] / "test" / "fixtures" / "simd"
 SEED = 20261123

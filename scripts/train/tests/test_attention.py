@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from medadapter_train.base import load_base
-from medadapter_train.model import Packed, PrefixRanker
+from medadapter_train.model import PrefixRanker
 from medadapter_train.onnx_graph import ServingGraph
+from medadapter_train.packed import Packed
 
 PREFIX = [2, 10, 11, 12, 30, 31, 3, 14, 15, 16, 3]
 CANDIDATES = [

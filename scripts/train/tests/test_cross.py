@@ -17,7 +17,7 @@ from medadapter_train.cli import app
 from medadapter_train.config import SourceSet, TrainConfig
 from medadapter_train.cross import CrossRanker, PairEncoder, load_cross, pair_tokenizer
 from medadapter_train.losses import PRESETS, ranking_loss
-from medadapter_train.model import Packed
+from medadapter_train.packed import Packed
 from medadapter_train.passes import Passes
 
 OPTIONS = [("yes", "yes"), ("no", "no")]

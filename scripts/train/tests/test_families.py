@@ -16,8 +16,9 @@ from tokenizers import Tokenizer
 from medadapter_train.base import load_base
 from medadapter_train.errors import ModelError
 from medadapter_train.export import ExportRequest, export_bundle
-from medadapter_train.model import Packed, PrefixRanker
+from medadapter_train.model import PrefixRanker
 from medadapter_train.onnx_graph import ServingGraph
+from medadapter_train.packed import Packed
 
 PREFIX = [2, 10, 11, 12, 30, 31, 3, 14, 15, 16, 3]
 CANDIDATES = [[2, 5, 3, 20, 21, 22, 3], [2, 6, 3, 40, 3], [2, 7, 3, 3]]

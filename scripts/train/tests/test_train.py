@@ -78,6 +78,20 @@ def test_a_killed_run_resumes_to_the_same_weights_and_the_adapter_learns(
     assert auc > 0.9
 
 
+def test_two_processes_train_to_the_weights_of_one(
+    tiny_base: Path, candidate_file: Path, tmp_path: Path
+) -> None:
+    config = write_config(tmp_path, tiny_base, candidate_file, 16)
+    one, two = tmp_path / "one", tmp_path / "two"
+    subprocess.run(command(config, one, candidate_file), check=True, capture_output=True)
+    launched = command(config, two, candidate_file)
+    launched[1:2] = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
+    subprocess.run(launched, check=True, capture_output=True)
+    alone, shared = (load_weights(run / "weights" / "step-00004.safetensors") for run in (one, two))
+    for name, tensor in alone.items():
+        torch.testing.assert_close(tensor, shared[name], atol=1e-4, rtol=0, msg=name)
+
+
 def test_one_class_data_are_refused(tiny_base: Path, tmp_path: Path) -> None:
     import json
 
