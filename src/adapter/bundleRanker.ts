@@ -4,6 +4,7 @@ import { Admission, type AdmissionOptions } from "./admission.ts";
 import type { Engine } from "./engine.ts";
 import type { Manifest } from "./manifest.ts";
 import { until } from "./pause.ts";
+import { PrefixCache } from "./prefixCache.ts";
 import { QuestionUnderWay } from "./rankedQuestion.ts";
 import type { OpenFailure, RankedQuestion, Ranker, RankerLoad } from "./ranker.ts";
 import { fail, ok, type Result } from "./result.ts";
@@ -18,6 +19,7 @@ export class BundleRanker implements Ranker {
   readonly #tokenizer: TextTokenizer;
   readonly #engine: Engine;
   readonly #admission: Admission;
+  readonly #prefixes: PrefixCache;
   #open = 0;
   #retired = false;
   #freed = false;
@@ -31,10 +33,15 @@ export class BundleRanker implements Ranker {
     this.manifest = manifest;
     this.#tokenizer = tokenizer;
     this.#engine = engine;
+    this.#prefixes = new PrefixCache(engine);
     this.#admission = new Admission(admission);
   }
 
-  open(question: Question, signal: AbortSignal): Result<RankedQuestion, OpenFailure> {
+  open(
+    question: Question,
+    signal: AbortSignal,
+    owner: string | null = null,
+  ): Result<RankedQuestion, OpenFailure> {
     if (this.#retired) return fail({ kind: "retired" });
     const { budget, template, calibration } = this.manifest;
     const prefix = encodeQuestion(this.#tokenizer, budget, question);
@@ -49,6 +56,7 @@ export class BundleRanker implements Ranker {
       engine: this.#engine,
       ticket: ticket.value,
       prefix: prefix.value,
+      takePrefix: () => this.#prefixes.take(owner, prefix.value),
       encode: (candidate) =>
         encodeCandidate(this.#tokenizer, budget, template.noAnswer, hasOptions, candidate),
       calibration,
@@ -89,6 +97,7 @@ export class BundleRanker implements Ranker {
   async #free(): Promise<void> {
     if (this.#freed) return;
     this.#freed = true;
+    this.#prefixes.close();
     await this.#engine.close();
   }
 }

@@ -12,6 +12,8 @@ export interface EncoderInput {
 /** An encoded question: `tokens` positions of keys and values, kept by the engine until `release`. */
 export interface Prefix {
   readonly tokens: number;
+  /** What it takes of the engine's memory. */
+  readonly bytes: number;
   /** Frees the keys and values. More than one call does no harm. */
   release(): void;
 }

@@ -1,8 +1,9 @@
 /** One question under way: waits for its place, encodes the prefix, then scores in the order asked. */
 import type { Option } from "../tasks/question.ts";
 import type { Ticket } from "./admission.ts";
-import { type EncoderInput, type Engine, EngineError, type Prefix } from "./engine.ts";
+import { type EncoderInput, type Engine, EngineError } from "./engine.ts";
 import { pause } from "./pause.ts";
+import type { LentPrefix } from "./prefixCache.ts";
 import type { CandidateText, RankedQuestion, ScoreFailure } from "./ranker.ts";
 import { fail, ok, type Result } from "./result.ts";
 import { type Logit, probabilityOf, type Score } from "./score.ts";
@@ -11,6 +12,8 @@ export interface RankedQuestionParts {
   readonly engine: Engine;
   readonly ticket: Ticket;
   readonly prefix: EncoderInput;
+  /** Encodes the prefix, or finds it. Rejects with `EngineError`. */
+  readonly takePrefix: () => Promise<LentPrefix>;
   readonly encode: (candidate: { answer: Option | null; text: string }) => EncoderInput;
   readonly calibration: { readonly a: number; readonly b: number } | null;
   readonly signal: AbortSignal;
@@ -27,7 +30,7 @@ export class QuestionUnderWay implements RankedQuestion {
   readonly #parts: RankedQuestionParts;
   readonly #ended = new AbortController();
   readonly #scores = new Map<string, Promise<Result<Score, ScoreFailure>>>();
-  #prefix: Prefix | null = null;
+  #prefix: LentPrefix | null = null;
   /** Scores of one question follow each other; questions take turns between them. */
   #last: Promise<unknown>;
 
@@ -41,10 +44,17 @@ export class QuestionUnderWay implements RankedQuestion {
   }
 
   score(candidate: CandidateText): Promise<Result<Score, ScoreFailure>> {
-    const key = JSON.stringify([candidate.answer?.label ?? null, candidate.text]);
+    let input: EncoderInput;
+    try {
+      input = this.#parts.encode(candidate);
+    } catch (error) {
+      return Promise.resolve(this.#failure(error));
+    }
+    // What the encoder reads decides the score, so it decides also which candidates are the same.
+    const key = `${input.truncated} ${input.ids.join()}`;
     const known = this.#scores.get(key);
     if (known !== undefined) return known;
-    const score = this.#last.then(() => this.#score(candidate));
+    const score = this.#last.then(() => this.#score(input));
     this.#last = score;
     this.#scores.set(key, score);
     return score;
@@ -63,34 +73,33 @@ export class QuestionUnderWay implements RankedQuestion {
   async #encodePrefix(): Promise<Result<void, ScoreFailure>> {
     // A turn of the event loop first: the caller sends the LLM request before the encoder takes the CPU.
     await pause(0);
-    const { engine, ticket, prefix } = this.#parts;
+    const { ticket, takePrefix } = this.#parts;
     if (!(await ticket.granted(this.#ended.signal))) {
       this.close();
       return aborted;
     }
     try {
-      const encoded = await engine.encodePrefix(prefix);
+      const lent = await takePrefix();
       if (this.#ended.signal.aborted) {
-        encoded.release();
+        lent.release();
         return aborted;
       }
-      this.#prefix = encoded;
+      this.#prefix = lent;
       return ok(undefined);
     } catch (error) {
       return this.#failure(error);
     }
   }
 
-  async #score(candidate: CandidateText): Promise<Result<Score, ScoreFailure>> {
+  async #score(input: EncoderInput): Promise<Result<Score, ScoreFailure>> {
     const ready = await this.ready;
     if (!ready.ok) return ready;
     // Encoding and scoring hold the CPU; between two of them other questions take their turn.
     await pause(0);
     if (this.#prefix === null) return aborted;
-    const { engine, encode, calibration } = this.#parts;
+    const { engine, calibration } = this.#parts;
     try {
-      const input = encode(candidate);
-      const logit = (await engine.score(this.#prefix, input)) as Logit;
+      const logit = (await engine.score(this.#prefix.prefix, input)) as Logit;
       if (this.#ended.signal.aborted) return aborted;
       const probability = probabilityOf(logit, calibration);
       return ok({ logit, probability, truncated: input.truncated, tokens: input.ids.length });

@@ -35,7 +35,10 @@ export interface RankedQuestion {
   readonly truncated: boolean;
   /** Resolves when the question is encoded (or cannot be). Scores wait for it by themselves. */
   readonly ready: Promise<Result<void, ScoreFailure>>;
-  /** Scores one candidate; equal candidates are scored once. Never rejects. */
+  /**
+   * Scores one candidate. Candidates that are the same to the encoder (case, accents and white space do not
+   * count) are scored once and share the result. Never rejects.
+   */
   score(candidate: CandidateText): Promise<Result<Score, ScoreFailure>>;
   /** Frees the prefix and the place, once; scores under way or waiting become `aborted`. */
   close(): void;
@@ -52,8 +55,16 @@ export interface RankerLoad {
 
 export interface Ranker {
   readonly manifest: Manifest;
-  /** Tokenizes and asks for a place, without waiting. Whoever gets a session must close it. */
-  open(question: Question, signal: AbortSignal): Result<RankedQuestion, OpenFailure>;
+  /**
+   * Tokenizes and asks for a place, without waiting. Whoever gets a session must close it.
+   * @param owner whose question it is: its prefix is kept for a while, for the same owner's next request
+   * about it; null or left out: it is not kept
+   */
+  open(
+    question: Question,
+    signal: AbortSignal,
+    owner?: string | null,
+  ): Result<RankedQuestion, OpenFailure>;
   load(): RankerLoad;
   /** Opens no more; frees the engine when the last open session closes, then resolves. */
   retire(): Promise<void>;

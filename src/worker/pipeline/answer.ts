@@ -33,6 +33,7 @@ export type AnswerEvent =
 export interface AnswerParts {
   readonly generator: Generator;
   readonly adapters: AdapterHost;
+  readonly tenant: string;
   readonly deadlineMs: number;
   /** Fires when the client leaves. */
   readonly signal: AbortSignal;
@@ -52,7 +53,7 @@ export function answer(ask: Ask, parts: AnswerParts): AsyncGenerator<AnswerEvent
   // Ends the LLM's calls and the scoring, whoever stops first: client, reader or fault.
   const stop = new AbortController();
   const signal = AbortSignal.any([parts.signal, stop.signal]);
-  const scoring = new Scoring(parts.adapters, ask, signal, parts.waitUntil);
+  const scoring = new Scoring(parts.adapters, ask, { ...parts, signal });
   parts.meter.watch(scoring);
   return run(ask, parts, scoring, signal, () => {
     stop.abort();

@@ -18,7 +18,7 @@ const LOAD_WAIT_MS = 20_000;
 const ADMISSION_WAIT_MS = 10_000;
 
 export interface ScoringFigures {
-  /** Tokens that the encoder read. */
+  /** Tokens that were scored: the question's, also where it was encoded before, and each score's. */
   readonly tokens: number;
   /** Candidates that the encoder scored. */
   readonly scored: number;
@@ -35,8 +35,18 @@ export interface ScoringAsk {
   readonly questionField: string;
 }
 
+/** Whose question it is, and what goes on beside it. */
+export interface ScoringContext {
+  /** Encoded questions are kept for a tenant's next request, and shared with no other tenant. */
+  readonly tenant: string;
+  /** Ends waiting and scoring. */
+  readonly signal: AbortSignal;
+  readonly waitUntil: WaitUntil;
+}
+
 export class Scoring {
   readonly #ask: ScoringAsk;
+  readonly #tenant: string;
   readonly #signal: AbortSignal;
   readonly #startedAt = performance.now();
   #opening: Promise<void>;
@@ -46,19 +56,19 @@ export class Scoring {
   #degraded: DegradedReason | null = null;
   #prefixMs: number | null = null;
   #scoringMs = 0;
-  /** Equal candidates share one score: it was computed, and counts, once. */
+  /** Candidates that are the same to the encoder share one score: it was computed, and counts, once. */
   readonly #scores = new Set<Score>();
   #prefixTokens = 0;
   #closed = false;
 
   /**
    * Admits the question. Throws `Problem` where a loaded adapter refuses it.
-   * @param signal ends waiting and scoring
    */
-  constructor(adapters: AdapterHost, ask: ScoringAsk, signal: AbortSignal, waitUntil: WaitUntil) {
+  constructor(adapters: AdapterHost, ask: ScoringAsk, context: ScoringContext) {
     this.#ask = ask;
-    this.#signal = signal;
-    const looking = adapters.look(waitUntil);
+    this.#tenant = context.tenant;
+    this.#signal = context.signal;
+    const looking = adapters.look(context.waitUntil);
     const ranker = adapters.peek();
     if (ranker !== null) {
       this.#open(ranker);
@@ -145,7 +155,7 @@ export class Scoring {
   }
 
   #open(ranker: Ranker): void {
-    const opened = ranker.open(this.#ask.question, this.#signal);
+    const opened = ranker.open(this.#ask.question, this.#signal, this.#tenant);
     if (!opened.ok) {
       this.#refused = problemOf(opened.failure, this.#ask.questionField);
       return;

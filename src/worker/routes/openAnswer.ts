@@ -21,8 +21,9 @@ export function openAnswer(
   const meter = c.get("meter");
   const promptChars = ask.messages.reduce((sum, { content }) => sum + content.length, 0);
   const estimate = estimateOf({ candidates: ask.k, promptChars }, adapters);
+  const { tenant } = c.get("caller");
   const work = (admitted: Promise<void>) =>
-    answer(ask, { generator, adapters, deadlineMs, signal, waitUntil, meter, admitted });
+    answer(ask, { generator, adapters, tenant, deadlineMs, signal, waitUntil, meter, admitted });
   return logged(
     c,
     meter.events(estimate, work, ({ kind }) => kind === "final"),

@@ -68,7 +68,8 @@ export const postRerank: RouteHandler<typeof rerankRoute, AppEnv> = async (c) =>
   const estimate = estimateOf({ candidates: texts.length, promptChars: null }, adapters);
   const { scored, scoring } = await c.get("meter").run(estimate, async (admitted) => {
     const ask = { question, questionField: "query" };
-    const scoring = new Scoring(adapters, ask, c.get("signal"), waitUntil);
+    const { tenant } = c.get("caller");
+    const scoring = new Scoring(adapters, ask, { tenant, signal: c.get("signal"), waitUntil });
     c.get("meter").watch(scoring);
     try {
       await admitted;

@@ -1,7 +1,7 @@
 /** One bundle, many questions at once: real weights, and no score that belongs to another. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Bundle, type Verified, verifyBundle } from "../../../src/adapter/bundle.ts";
-import { loadRanker } from "../../../src/adapter/load.ts";
+import { loadRanker, type StartEngine } from "../../../src/adapter/load.ts";
 import type { CandidateText, RankedQuestion, Ranker } from "../../../src/adapter/ranker.ts";
 import type { Question } from "../../../src/tasks/question.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -13,6 +13,28 @@ export function rankerSuite(surroundings: Surroundings): void {
 
   async function load(places: number, queue: number): Promise<Ranker> {
     const loaded = await loadRanker(bundle, surroundings.startEngine, { places, queue });
+    if (!loaded.ok) throw new Error(loaded.failure.kind);
+    return loaded.value;
+  }
+
+  /** A ranker whose engine's calls are counted. */
+  async function loadCounting(counts: { encoded: number; scored: number }): Promise<Ranker> {
+    const start: StartEngine = async (from) => {
+      const engine = await surroundings.startEngine(from);
+      return {
+        encodePrefix: (input) => {
+          counts.encoded += 1;
+          return engine.encodePrefix(input);
+        },
+        score: (prefix, input) => {
+          counts.scored += 1;
+          return engine.score(prefix, input);
+        },
+        heapBytes: () => engine.heapBytes(),
+        close: () => engine.close(),
+      };
+    };
+    const loaded = await loadRanker(bundle, start);
     if (!loaded.ok) throw new Error(loaded.failure.kind);
     return loaded.value;
   }
@@ -39,8 +61,13 @@ export function rankerSuite(surroundings: Surroundings): void {
     return { answer, text: `Trial ${number} says so. #### ${answer?.label}` };
   }
 
-  function open(from: Ranker, question: Question, signal = never): RankedQuestion {
-    const opened = from.open(question, signal);
+  function open(
+    from: Ranker,
+    question: Question,
+    signal = never,
+    owner: string | null = null,
+  ): RankedQuestion {
+    const opened = from.open(question, signal, owner);
     if (!opened.ok) throw new Error(opened.failure.kind);
     return opened.value;
   }
@@ -103,6 +130,40 @@ export function rankerSuite(surroundings: Surroundings): void {
       expect(session.score({ ...candidate, answer: null })).not.toBe(first);
       await first;
       session.close();
+    });
+
+    test("scores texts that differ in case, accents and white space once; any other anew", async () => {
+      const counts = { encoded: 0, scored: 0 };
+      const counted = await loadCounting(counts);
+      const before = counts.scored;
+      const session = open(counted, questionAbout(3));
+      const answer = options[0] ?? null;
+      const texts = ["The café says  yes.", " the CAFE says\n yes. ", "the cafe\tsays yes."];
+      const same = await Promise.all(texts.map((text) => session.score({ answer, text })));
+      expect(new Set(same).size).toBe(1);
+      expect(counts.scored - before).toBe(1);
+      const other = await session.score({ answer, text: "the cafe says yes!" });
+      expect(other).not.toEqual(same[0]);
+      expect(counts.scored - before).toBe(2);
+      session.close();
+      await counted.retire();
+    });
+
+    test("encodes a question once for its owner's requests, and again for another owner", async () => {
+      const counts = { encoded: 0, scored: 0 };
+      const counted = await loadCounting(counts);
+      const before = counts.encoded;
+      const logits: number[] = [];
+      for (const owner of ["a", "a", "b", null, null]) {
+        const session = open(counted, questionAbout(4), never, owner);
+        logits.push(await logitOf(session, candidateOf(1)));
+        expect(session.prefixTokens).toBeGreaterThan(1);
+        session.close();
+      }
+      expect(new Set(logits).size).toBe(1);
+      expect(counts.encoded - before).toBe(4);
+      expect(counted.load().held).toBe(0);
+      await counted.retire();
     });
 
     test("says when the candidate or the context was cut", async () => {

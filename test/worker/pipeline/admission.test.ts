@@ -81,6 +81,7 @@ function cold(opened: Result<RankedQuestion, { kind: "question_too_long"; tokens
   const events = answer(ask, {
     generator,
     adapters,
+    tenant: "local",
     deadlineMs: 60_000,
     signal: new AbortController().signal,
     waitUntil,

@@ -13,6 +13,7 @@ export type GraphDescription = Pick<Manifest, "base" | "tensors">;
  */
 class OnnxPrefix implements Prefix {
   readonly tokens: number;
+  readonly bytes: number;
   readonly #session: OrtSession;
   #kept: Float32Array | null;
   #runs = 0;
@@ -20,6 +21,7 @@ class OnnxPrefix implements Prefix {
 
   constructor(tokens: number, session: OrtSession, kept: Float32Array) {
     this.tokens = tokens;
+    this.bytes = kept.byteLength;
     this.#session = session;
     this.#kept = kept;
   }

@@ -19,13 +19,16 @@ const slotLookMs = 5;
 /** A question's keys and values in slot `slot`. */
 class SimdPrefix implements Prefix {
   readonly tokens: number;
+  /** A slot is as large for few tokens as for many. */
+  readonly bytes: number;
   readonly owner: SimdEngine;
   slot: number | null;
 
-  constructor(owner: SimdEngine, slot: number, tokens: number) {
+  constructor(owner: SimdEngine, slot: number, tokens: number, bytes: number) {
     this.owner = owner;
     this.slot = slot;
     this.tokens = tokens;
+    this.bytes = bytes;
   }
 
   release(): void {
@@ -81,7 +84,7 @@ export class SimdEngine implements Engine {
       this.#free.push(slot);
       throw error;
     }
-    return new SimdPrefix(this, slot, tokens);
+    return new SimdPrefix(this, slot, tokens, this.#working().slotSize());
   }
 
   async score(prefix: Prefix, candidate: EncoderInput): Promise<number> {

@@ -12,6 +12,7 @@ export interface EncoderExports {
   weightsBytes(): number;
   vocabularySize(): number;
   idsAt(): number;
+  slotSize(): number;
   openSlot(slot: number): number;
   prefix(slot: number, tokens: number): void;
   score(slot: number, prefixTokens: number, tokens: number): number;

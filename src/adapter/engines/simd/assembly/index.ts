@@ -48,6 +48,11 @@ export function setKernel(wanted: i32): void {
   takePairs(wanted !== 0);
 }
 
+/** Bytes of a slot. */
+export function slotSize(): usize {
+  return slotBytes;
+}
+
 /** Makes room for a slot; false when memory cannot grow. */
 export function openSlot(slot: i32): bool {
   return grow(slotAt(slot) + slotBytes);
