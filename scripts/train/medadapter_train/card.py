@@ -13,6 +13,7 @@ COLUMNS = {
     "single": "one sample",
     "majority": "SC@K",
     "letter_vote": "letter + vote",
+    "answer_only": "answer only",
     "best_of": "best of",
     "weighted_vote": "weighted",
     "oracle": "oracle",
@@ -65,21 +66,24 @@ def _metrics(metrics: list[dict[str, Any]]) -> list[str]:
     by_set: dict[str, dict[str, dict[str, Any]]] = {}
     for entry in metrics:
         by_set.setdefault(entry["set"], {})[entry["rule"]] = entry
+    # Figures of an earlier release know fewer rules.
+    shown = [rule for rule in COLUMNS if all(rule in rules for rules in by_set.values())]
     lines = [
         "## Measured",
         "",
         "Accuracy on the test share (by question, over all files): nothing was fitted on it.",
         "Scores by the int8 graph. The gain is weighted vote less self-consistency (SC@K, random",
         "ties), in points, with a 95 % bootstrap interval by question. `letter + vote` is a ranker",
-        "that reads no word of the candidates, cross-validated on the very set.",
+        "that reads no word of the candidates, cross-validated on the very set; `answer only` the",
+        "adapter on the answers without their reasoning.",
         "",
-        "| set | n | " + " | ".join(COLUMNS.values()) + " | gain |",
-        "|---|---|" + "---|" * (len(COLUMNS) + 1),
+        "| set | n | " + " | ".join(COLUMNS[rule] for rule in shown) + " | gain |",
+        "|---|---|" + "---|" * (len(shown) + 1),
     ]
     gains: dict[str, list[str]] = {"better": [], "even": [], "worse": []}
     for name, rules in by_set.items():
         gain = rules[GAIN]
-        values = [f"{rules[rule]['value']:.3f}" for rule in COLUMNS]
+        values = [f"{rules[rule]['value']:.3f}" for rule in shown]
         text = f"{_points(gain['value'])} ({_points(gain['low'])} to {_points(gain['high'])})"
         lines.append(f"| {name} | {gain['n']} | " + " | ".join(values) + f" | {text} |")
         kind = "better" if gain["low"] > 0 else "worse" if gain["high"] < 0 else "even"

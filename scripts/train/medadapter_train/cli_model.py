@@ -13,6 +13,8 @@ from rich.console import Console
 from medadapter_train.errors import TrainError
 
 DataFiles = Annotated[list[Path], typer.Option("--data", help="candidate file; may be repeated")]
+#: `--data A B C`: what follows the first file is taken as files too.
+MoreFiles = Annotated[list[Path] | None, typer.Argument(help="more candidate files")]
 BundleFolder = Annotated[Path, typer.Option(help="bundle folder")]
 Threads = Annotated[int, typer.Option(help="threads of onnxruntime")]
 ConfigFile = Annotated[Path, typer.Argument(help="TOML file with a [train] table")]
@@ -43,6 +45,7 @@ def train(
 def choose(
     run: RunFolder,
     data: DataFiles,
+    more: MoreFiles = None,
     last: Annotated[int, typer.Option(help="average so many last checkpoints")] = 4,
     most: Annotated[int, typer.Option(help="questions of a file, 0: all")] = 0,
     threads: Annotated[int, typer.Option(help="threads of torch")] = 2,
@@ -54,7 +57,8 @@ def choose(
     from medadapter_train.torch_scorer import RunSettings
 
     torch.set_num_threads(threads)
-    typer.echo(json.dumps(pick(run, RunSettings.of(run), data, last, most)))
+    files = [*data, *(more or [])]
+    typer.echo(json.dumps(pick(run, RunSettings.of(run), files, last, most)))
 
 
 def soften(
@@ -108,6 +112,7 @@ def export(
 def calibrate(
     bundle: BundleFolder,
     data: DataFiles,
+    more: MoreFiles = None,
     split: Annotated[str, typer.Option(help="share to fit on: validation, all")] = "validation",
     out: Annotated[Path | None, typer.Option(help="write a new bundle, leave this one")] = None,
     version: Annotated[str, typer.Option(help="version of the new bundle")] = "",
@@ -124,13 +129,15 @@ def calibrate(
     if version and version == manifest["version"]:
         raise TrainError("bad_option", "--version: a bundle of this version exists; name a new one")
     check_split(split)
-    report = recalibrate(bundle, manifest, data, split, out, version, threads)
+    files = [*data, *(more or [])]
+    report = recalibrate(bundle, manifest, files, split, out, version, threads)
     typer.echo(json.dumps(report, indent=1))
 
 
 def evaluate(
     bundle: BundleFolder,
     data: DataFiles,
+    more: MoreFiles = None,
     out: Annotated[Path | None, typer.Option("--json", help="write all figures here")] = None,
     split: Annotated[str, typer.Option(help="all, test, validation, train")] = "all",
     plots: Annotated[Path | None, typer.Option(help="write plots into this folder")] = None,
@@ -142,19 +149,18 @@ def evaluate(
     from medadapter_train.card import record_metrics
     from medadapter_train.evaluate import evaluate_sets
     from medadapter_train.held_out import check_split, score_file
+    from medadapter_train.jsonl import write_json
     from medadapter_train.report import table_of
     from medadapter_train.scoring import BundleScorer
 
     manifest = read_manifest(bundle)
-    scorer = BundleScorer(bundle, threads)
+    scorer = BundleScorer(bundle, threads, bare=True)
     check_split(split)
-    by_set = {p.name: score_file(scorer, p, split) for p in data}
+    by_set = {str(p): score_file(scorer, p, split) for p in (*data, *(more or []))}
     result = {"split": split, **evaluate_sets(by_set, manifest)}
     Console(width=200).print(table_of(result))
     if out is not None:
-        scratch = out.with_name(f".{out.name}.part")
-        scratch.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        scratch.replace(out)
+        write_json(out, result)
     if plots is not None:
         from medadapter_train.plots import write_plots
 

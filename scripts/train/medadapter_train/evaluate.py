@@ -1,5 +1,6 @@
 """Evaluation, always side by side: one sample, self-consistency, the best source, a ranker that
-sees only letter and vote, the adapter's rules, the oracle. Intervals are by question.
+sees only letter and vote, the adapter on bare answers, the adapter's rules, the oracle. Intervals
+are by question.
 """
 
 from __future__ import annotations
@@ -24,10 +25,27 @@ from medadapter_train.metrics import (
     summary,
 )
 from medadapter_train.scoring import Scored
-from medadapter_train.select import best_of, feature_rows, majority, units_of, weighted_vote
+from medadapter_train.select import (
+    answer_only,
+    best_of,
+    feature_rows,
+    majority,
+    units_of,
+    weighted_vote,
+)
 
 Floats = NDArray[np.float64]
 ADAPTIVE_REPEATS = 8
+RULES = [
+    "single",
+    "best_source",
+    "majority",
+    "letter_vote",
+    "answer_only",
+    "best_of",
+    "weighted_vote",
+    "oracle",
+]
 
 
 def letter_vote(questions: Sequence[Scored], folds: int = 10) -> Floats:
@@ -69,6 +87,7 @@ def evaluate_set(questions: Sequence[Scored], manifest: dict[str, Any]) -> dict[
         "best_source": best_source([q.sources for q in questions], [q.correct for q in questions]),
         "majority": np.array([majority(q) for q in questions]),
         "letter_vote": letter_vote(questions),
+        "answer_only": np.array([float(answer_only(q)) for q in questions]),
         "best_of": np.array([float(best_of(q, manifest)) for q in questions]),
         "weighted_vote": np.array([float(d.correct) for d in decisions]),
         "oracle": np.array([float(any(q.correct)) for q in questions]),
@@ -81,8 +100,8 @@ def evaluate_set(questions: Sequence[Scored], manifest: dict[str, Any]) -> dict[
         figures[f"paired_vs_{baseline}"] = {"diff": float(diff.mean()), **interval(diff)}
     parsed = [a is not None for q in questions for a in q.answers]
     scored = [q for q in questions if q.logits is not None]
-    logits = np.concatenate([q.logits for q in scored if q.logits is not None])
-    labels = np.array([c for q in scored for c in q.correct])
+    logits = np.array([float(v) for q in scored if q.logits is not None for v in q.logits])
+    labels = np.array([c for q in scored for c in q.correct], dtype=np.bool_)
     sure = [(d.confidence, d.correct) for d in decisions if d.confidence is not None]
     confidences = np.array([c for c, _ in sure])
     right = np.array([float(r) for _, r in sure])
@@ -134,16 +153,7 @@ def evaluate_sets(by_set: dict[str, list[Scored]], manifest: dict[str, Any]) -> 
     """The evaluation's JSON: every set, macro means, and what is pooled over all questions."""
     datasets = [evaluate_set(questions, manifest) for questions in by_set.values()]
     pooled = np.array([pair for d in datasets for pair in d["confidences"]]).reshape(-1, 2)
-    rules = [
-        "single",
-        "best_source",
-        "majority",
-        "letter_vote",
-        "best_of",
-        "weighted_vote",
-        "oracle",
-    ]
-    macro = {rule: float(np.mean([d[rule] for d in datasets])) for rule in rules}
+    macro = {rule: float(np.mean([d[rule] for d in datasets])) for rule in RULES}
     for baseline in ("majority", "letter_vote", "single"):
         macro[f"weighted_vs_{baseline}"] = macro["weighted_vote"] - macro[baseline]
     surest = [_at(d, 0.6) - _at(d, 1.0) for d in datasets if d["risk_coverage"]]

@@ -87,5 +87,6 @@ def write_atomic(path: Path, chunks: Iterable[bytes]) -> int:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write one JSON document, indented, in one step."""
-    write_atomic(path, [(json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()])
+    """Write one JSON document, indented, in one step; JSON has no NaN."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    write_atomic(path, [f"{text}\n".encode()])

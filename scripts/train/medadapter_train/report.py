@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.table import Table
 
-RULES = ["single", "best_source", "majority", "letter_vote", "best_of", "weighted_vote", "oracle"]
+from medadapter_train.evaluate import RULES
 
 
 def table_of(result: dict[str, Any]) -> Table:

@@ -19,7 +19,11 @@ Logits = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A question without its texts. `logits` [C]; None where the question is over the budget."""
+    """A question without its texts. `logits` [C]; None where the question is over the budget.
+
+    `bare` [C]: logits of the candidates' answers alone, without reasoning, where they were asked
+    for.
+    """
 
     set_name: str
     labels: tuple[str, ...]
@@ -32,6 +36,7 @@ class Scored:
     models: tuple[str, ...]
     logits: Logits | None
     task: str = ""
+    bare: Logits | None = None
 
     def subset(self, indices: Iterable[int]) -> Scored:
         """The same question with some of its candidates, in the order given."""
@@ -48,10 +53,11 @@ class Scored:
             tuple(self.models[i] for i in kept),
             None if self.logits is None else self.logits[kept],
             self.task,
+            None if self.bare is None else self.bare[kept],
         )
 
 
-def scored_of(record: Record, logits: Logits | None) -> Scored:
+def scored_of(record: Record, logits: Logits | None, bare: Logits | None = None) -> Scored:
     """What selection needs of a record."""
     return Scored(
         record.set_name,
@@ -65,13 +71,15 @@ def scored_of(record: Record, logits: Logits | None) -> Scored:
         tuple(c.model for c in record.candidates),
         logits,
         record.task,
+        bare,
     )
 
 
 class BundleScorer:
-    """Tokenizer and int8 graph of a bundle folder."""
+    """Tokenizer and int8 graph of a bundle folder. With `bare` answers are scored alone too."""
 
-    def __init__(self, folder: Path, threads: int = 1) -> None:
+    def __init__(self, folder: Path, threads: int = 1, *, bare: bool = False) -> None:
+        self.bare = bare
         self.encoder = TextEncoder.load(folder / "tokenizer.json")
         self.engine = OnnxEngine(folder / "adapter.ort", threads)
 
@@ -84,7 +92,13 @@ class BundleScorer:
         texts = [
             self.encoder.candidate(record.options, c.answer, c.text).ids for c in record.candidates
         ]
-        return scored_of(record, self.engine.score_all(prefix.ids, texts))
+        if self.bare:
+            texts += [
+                self.encoder.candidate(record.options, c.answer, "").ids for c in record.candidates
+            ]
+        logits = self.engine.score_all(prefix.ids, texts)
+        count = len(record.candidates)
+        return scored_of(record, logits[:count], logits[count:] if self.bare else None)
 
     def score_many(
         self, records: Iterable[Record], tick: Callable[[], None] | None = None

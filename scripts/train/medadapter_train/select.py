@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -151,6 +151,16 @@ def best_of(scored: Scored, manifest: dict[str, Any]) -> bool:
     if not units:
         return False
     return decide(units, [float(u.probabilities.max()) for u in units]).correct
+
+
+def answer_only(scored: Scored) -> bool:
+    """Whether the answer is right that scores highest without a word of its candidates' reasoning,
+    of those that some candidate gave: what the adapter knows by itself."""
+    logits = np.zeros(len(scored.answers)) if scored.bare is None else scored.bare
+    units = units_of(replace(scored, logits=logits), None)
+    if not units:
+        return False
+    return decide(units, [float(u.logits.max()) for u in units]).correct
 
 
 def majority(scored: Scored) -> float:

@@ -13,7 +13,7 @@ from medadapter_train import cli
 from medadapter_train.bundle_writer import read_manifest
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
     """Exit code of `medadapter-train ARGUMENTS`."""
     monkeypatch.setattr("sys.argv", ["medadapter-train", *map(str, arguments)])
     try:
@@ -21,6 +21,15 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
     except SystemExit as stop:
         return int(stop.code or 0)
     return 0
+
+
+def _config_of(data: Path, base: Path) -> Path:
+    """A run's configuration over one file."""
+    folder = data.parent / f"config of {data.name}"
+    folder.mkdir()
+    config = write_config(folder, base, data, 80)
+    config.write_text(config.read_text() + f"data_folder = {str(data.parent)!r}\n")
+    return config
 
 
 @pytest.fixture
@@ -47,10 +56,19 @@ def test_calibrate_and_evaluate_fill_manifest_json_plots_and_card(
     assert run(monkeypatch, "evaluate", "--bundle", bundle, *data, *more) == 0
     (dataset,) = json.loads(figures.read_text())["datasets"]
     wanted = ["name", "n", "parse_rate", "single", "best_source", "majority", "letter_vote"]
-    wanted += ["best_of", "weighted_vote", "oracle", "paired_vs_majority", "auc", "ece"]
+    wanted += [
+        "answer_only",
+        "best_of",
+        "weighted_vote",
+        "oracle",
+        "paired_vs_majority",
+        "auc",
+        "ece",
+    ]
     assert set(wanted) <= set(dataset)
     assert set(dataset["paired_vs_majority"]) >= {"diff", "low", "high"}
     assert dataset["parse_rate"] == 1.0
+    assert dataset["intervals"]["answer_only"]["low"] <= dataset["answer_only"]
     assert dataset["single"] <= dataset["oracle"]
     assert {p.name for p in plots.iterdir()} == {
         "reliability.png",
@@ -62,6 +80,26 @@ def test_calibrate_and_evaluate_fill_manifest_json_plots_and_card(
     golden = tmp_path / "golden"
     assert run(monkeypatch, "golden", "--bundle", bundle, "--out", golden) == 0
     assert json.loads((golden / "selector.golden.json").read_text())["cases"]
+
+
+def test_several_files_follow_one_option_and_even_unscored_ones_are_measured(
+    bundle: Path, candidate_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with gzip.open(candidate_file, "rt") as stream:
+        rows = [json.loads(line) for line in stream][:6]
+    few, long = tmp_path / "few_x6.jsonl", tmp_path / "long_x6.jsonl"
+    few.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    over = [{**row, "question": f"{row['question']} {'fever ' * 600}"} for row in rows]
+    long.write_text("".join(json.dumps(row) + "\n" for row in over))
+    figures = tmp_path / "new" / "figures.json"
+    words = ["evaluate", "--bundle", bundle, "--data", few, long, "--json", figures]
+    assert run(monkeypatch, *words) == 0
+    datasets = json.loads(figures.read_text())["datasets"]
+    assert [(d["name"], d["n"], d["unscored"]) for d in datasets] == [
+        ("few_x6", 6, 0),
+        ("long_x6", 6, 6),
+    ]
+    assert datasets[1]["auc"] is None
 
 
 def test_failures_have_names_and_exit_codes(
@@ -84,7 +122,7 @@ def test_failures_have_names_and_exit_codes(
     odd = tmp_path / "odd.toml"
     odd.write_text("[train]\nseeds = 3\n")
     evaluate = ["evaluate", "--bundle", bundle, "--data"]
-    cases: list[tuple[list[str | Path], int, str]] = [
+    cases: list[tuple[list[object], int, str]] = [
         ([*evaluate, cut], 3, "truncated_gzip"),
         ([*evaluate, latin], 3, "not_utf8"),
         ([*evaluate, empty], 3, "empty_file"),
@@ -99,6 +137,10 @@ def test_failures_have_names_and_exit_codes(
         (["export", config, "--out", tmp_path / "x", "--untrained"], 4, "base_missing"),
         (["export", config, "--out", tmp_path / "x"], 2, "no_weights"),
         (["train", config, "--out", tmp_path / "r"], 4, "base_missing"),
+        *[
+            (["train", _config_of(file, tiny_base), "--out", tmp_path / "r"], 3, kind)
+            for file, kind in ((cut, "truncated_gzip"), (latin, "not_utf8"), (empty, "empty_file"))
+        ],
         (["train", odd, "--out", tmp_path / "r"], 2, "bad_config"),
         (["train", tmp_path / "absent.toml", "--out", tmp_path / "r"], 2, "config_missing"),
     ]

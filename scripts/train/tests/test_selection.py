@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from medadapter_train.evaluate import evaluate_sets, letter_vote
 from medadapter_train.fit import fit_platt
 from medadapter_train.metrics import area_under_curve, calibration_error
 from medadapter_train.scoring import Scored
-from medadapter_train.select import best_of, majority, sigmoid, units_of, weighted_vote
+from medadapter_train.select import answer_only, best_of, majority, sigmoid, units_of, weighted_vote
 
 CLOSED = ("yes", "no", "maybe")
 LETTERED = ("A", "B", "C", "D")
@@ -108,6 +109,14 @@ def test_rules_on_small_cases() -> None:
     assert weighted_vote(weighed, plain).answer == "yes"
     assert majority(weighed) == 0.0
     assert [u.answer for u in units_of(weighed, None)] == ["no", "yes"]
+
+
+def test_answers_alone_are_ranked_without_their_candidates_reasoning() -> None:
+    asked = replace(question(["yes", "no", None], [9.0, -9.0, 0.0]), bare=np.array([0.0, 1.0, 5.0]))
+    assert answer_only(asked) is False
+    assert answer_only(replace(asked, bare=np.array([1.0, 0.0, 5.0]))) is True
+    assert answer_only(asked.subset([0])) is True
+    assert answer_only(question([None], [1.0])) is False
 
 
 def test_too_few_questions_and_one_class_are_refused() -> None:
