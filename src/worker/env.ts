@@ -4,6 +4,7 @@
  */
 
 import { type PublicKeys, parsePublicKeys } from "../adapter/signature.ts";
+import { parseUrgentRules, standardRules, type UrgentRules } from "../tasks/urgent/urgent.ts";
 import { type AccessBindings, type AccessConfig, readAccess } from "./auth/accessConfig.ts";
 import type { LedgerNamespace } from "./ledger/durableLedger.ts";
 
@@ -23,6 +24,8 @@ export interface Bindings extends AccessBindings {
   readonly LLM_DEADLINE_MS?: string;
   readonly NOTICE?: string;
   readonly ABSTAINED_TEXT?: string;
+  readonly URGENT_TEXT?: string;
+  readonly URGENT_RULES?: string;
 }
 
 /** The Worker's configuration, checked. */
@@ -50,6 +53,9 @@ export interface Config {
   readonly notice: string;
   /** Content of a chat completion that abstained. */
   readonly abstainedText: string;
+  /** Comes first where a question tells of an emergency or of self-harm. */
+  readonly urgentText: string;
+  readonly urgentRules: UrgentRules;
 }
 
 export type ConfigResult =
@@ -58,6 +64,8 @@ export type ConfigResult =
 
 const DEFAULT_NOTICE =
   "Not medical advice. A machine wrote and ranked this; check it with a clinician.";
+const DEFAULT_URGENT =
+  "This may be an emergency. Call your local emergency number now (112 in Europe, 911 in North America), or a crisis line if you think of harming yourself. Do not wait for an answer here.";
 const DEFAULT_ABSTAINED = "I am not sure enough to answer this question.";
 
 /** Reads the configuration. Faults are sentences that name the variable and what it must be. */
@@ -84,6 +92,8 @@ export function readConfig(env: Bindings): ConfigResult {
     contentSecret: readSecret(env.CONTENT_SECRET, faults),
     notice: env.NOTICE || DEFAULT_NOTICE,
     abstainedText: env.ABSTAINED_TEXT || DEFAULT_ABSTAINED,
+    urgentText: env.URGENT_TEXT || DEFAULT_URGENT,
+    urgentRules: readUrgentRules(env.URGENT_RULES, faults),
   };
   return faults.length === 0 ? { ok: true, config } : { ok: false, faults };
 }
@@ -95,6 +105,14 @@ function readPublicKeys(value: string | undefined, faults: string[]): PublicKeys
     faults.push("ADAPTER_PUBLIC_KEY must be base64 of 32 bytes, or several separated by commas");
   }
   return keys;
+}
+
+function readUrgentRules(value: string | undefined, faults: string[]): UrgentRules {
+  if (!value?.trim()) return standardRules;
+  const rules = parseUrgentRules(value);
+  if (rules === null)
+    faults.push("URGENT_RULES must be JSON of the form of src/tasks/urgent/rules.json");
+  return rules ?? standardRules;
 }
 
 const JURISDICTIONS: readonly DurableObjectJurisdiction[] = ["eu", "fedramp", "fedramp-high"];

@@ -18,7 +18,7 @@ const httpKinds: Readonly<Record<number, ProblemKind>> = {
 export function onError(error: Error, c: Context<AppEnv>): Response {
   const id = c.get("requestId");
   if (error instanceof Replayed) return error.response;
-  return problemResponse(problemOf(error, id), id);
+  return problemResponse(problemOf(error, id), id, c.get("urgentText"));
 }
 
 /** The problem that stands for whatever was thrown. */

@@ -44,6 +44,8 @@ export interface AppEnv {
     /** There on routes that cost. */
     meter: Meter;
     setup: PartsResult;
+    /** Set where the question tells of an emergency: stands first in whatever is answered. */
+    urgentText: string | null | undefined;
     /** Set by a stream: resolves at its end, with the problem that ended it. */
     streamed: Promise<ProblemKind | null> | undefined;
   };

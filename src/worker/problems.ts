@@ -185,8 +185,11 @@ export function fieldProblem(kind: ProblemKind, field: string, reason?: string):
   return new Problem(kind, { fields: [{ field, reason: reason ?? table[kind].message }] });
 }
 
-/** The body of a problem: RFC 9457 members, the fields at fault, and OpenAI's `error`. */
-export function problemBody(problem: Problem, requestId: string) {
+/**
+ * The body of a problem: RFC 9457 members, the fields at fault, and OpenAI's `error`.
+ * @param urgentText what stands first where the question tells of an emergency, fault or not
+ */
+export function problemBody(problem: Problem, requestId: string, urgentText?: string | null) {
   const row: Row = table[problem.kind];
   const fields = problem.details.fields ?? [];
   const named = fields.map(({ field, reason }) => `${field}: ${reason}`).join("; ");
@@ -199,6 +202,7 @@ export function problemBody(problem: Problem, requestId: string) {
     instance: `urn:medadapter:request:${requestId}`,
     code: problem.kind,
     errors: fields,
+    ...(urgentText ? { urgent: true, urgent_text: urgentText } : {}),
     error: {
       message: detail,
       type: row.type,
@@ -209,13 +213,17 @@ export function problemBody(problem: Problem, requestId: string) {
 }
 
 /** The response of a problem, with Retry-After and Allow where they belong. */
-export function problemResponse(problem: Problem, requestId: string): Response {
+export function problemResponse(
+  problem: Problem,
+  requestId: string,
+  urgentText?: string | null,
+): Response {
   const headers = new Headers({ "content-type": "application/problem+json" });
   const retry = problem.details.retryAfterSeconds ?? DEFAULT_RETRY_SECONDS[problem.kind];
   if (retry !== undefined) headers.set("retry-after", String(Math.max(1, Math.ceil(retry))));
   if (problem.details.allow !== undefined) headers.set("allow", problem.details.allow);
   // RFC 9110 wants a challenge with every 401.
   if (problem.status === 401) headers.set("www-authenticate", 'Bearer realm="medadapter"');
-  const body = JSON.stringify(problemBody(problem, requestId));
+  const body = JSON.stringify(problemBody(problem, requestId, urgentText));
   return new Response(body, { status: problem.status, headers });
 }

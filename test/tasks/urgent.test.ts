@@ -73,7 +73,10 @@ describe("urgent", () => {
 
 describe("a list of one's own", () => {
   it("replaces the one that ships", () => {
-    const own = { ...standardRules, rules: standardRules.rules.filter(({ id }) => id === "stroke") };
+    const own = {
+      ...standardRules,
+      rules: standardRules.rules.filter(({ id }) => id === "stroke"),
+    };
     const rules = parseUrgentRules(JSON.stringify(own));
     expect(rules && urgentKind("I can't breathe", rules)).toBeNull();
     expect(rules && urgentKind("My face is drooping", rules)).toBe("emergency");

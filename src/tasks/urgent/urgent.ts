@@ -58,7 +58,8 @@ export function urgentKind(text: string, rules: UrgentRules = standardRules): Ur
     for (const { kind, person, negatable, phrases } of rules.rules) {
       if (person && !personal) continue;
       const isHit = (start: number) =>
-        !negatable || !sentence.slice(Math.max(0, start - GAP), start).some((w) => negations.has(w));
+        !negatable ||
+        !sentence.slice(Math.max(0, start - GAP), start).some((w) => negations.has(w));
       if (phrases.some((phrase) => startsOf(phrase, sentence).some(isHit))) return kind;
     }
   }

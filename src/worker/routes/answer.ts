@@ -4,6 +4,7 @@ import type { Context } from "hono";
 import { accepts } from "hono/accepts";
 import { renderPrompt } from "../../tasks/prompt.ts";
 import type { Caller } from "../auth/caller.ts";
+import { careFor, urgentFirst } from "../care.ts";
 import type { Config } from "../env.ts";
 import type { AppEnv } from "../parts.ts";
 import {
@@ -44,20 +45,21 @@ const fields = { task: "task", options: "options", context: "context" };
 
 export const postAnswer: RouteHandler<typeof answerRoute, AppEnv> = async (c) => {
   const body = c.req.valid("json");
-  const { config } = c.get("parts");
-  const ask = readAsk(body, config, c.get("caller"));
+  const care = careFor(c, body.question);
+  const ask = readAsk(body, c.get("parts").config, c.get("caller"));
   const id = c.get("requestId");
   const whole = (outcome: Outcome) => ({
     id,
     object: "answer" as const,
     model: outcome.ask.model,
-    text: outcome.chosen?.text ?? null,
-    ...answerParts(outcome, config.notice, body.include),
+    text: urgentFirst(care, outcome.chosen?.text ?? null),
+    ...answerParts(outcome, care, body.include),
   });
   if (wantsStream(c)) {
     return streamAnswer(c, ask, {
       id,
       n: 1,
+      care,
       candidates: body.include,
       usage: false,
       finalName: "answer",

@@ -1,4 +1,5 @@
 /** An outcome on the wire: what `/v1/answer` sends and chat completions carry under `medadapter`. */
+import type { Care } from "../care.ts";
 import type { LogFigures } from "../log.ts";
 import type { Outcome, RankedCandidate } from "../pipeline/outcome.ts";
 import type { AnswerBody } from "../schemas/answer.ts";
@@ -6,7 +7,7 @@ import type { AnswerBody } from "../schemas/answer.ts";
 export type Include = readonly ("candidates" | "texts")[];
 
 /** Everything but `id`, `object`, `model` and `text`. */
-export function answerParts(outcome: Outcome, notice: string, include: Include) {
+export function answerParts(outcome: Outcome, care: Care, include: Include) {
   const { selection, ask, figures, timing, usage } = outcome;
   const free = ask.task.kind === "free";
   const listed = outcome.candidates.map((candidate, at) => {
@@ -45,7 +46,9 @@ export function answerParts(outcome: Outcome, notice: string, include: Include) 
       scoring_ms: tenths(figures.scoringMs),
       after_llm_ms: tenths(timing.afterLlmMs),
     },
-    notice,
+    notice: care.notice,
+    urgent: care.urgentText !== null,
+    urgent_text: care.urgentText,
   } satisfies Partial<AnswerBody>;
 }
 

@@ -1,5 +1,6 @@
 /** `POST /v1/chat/completions`: a drop-in for OpenAI's clients; the n best of K, ranked, whole or as a stream. */
 import { createRoute, type RouteHandler } from "@hono/zod-openapi";
+import { careFor } from "../care.ts";
 import type { AppEnv } from "../parts.ts";
 import type { Outcome } from "../pipeline/outcome.ts";
 import { ChatRequest, ChatResponse } from "../schemas/chat.ts";
@@ -7,7 +8,7 @@ import { problemResponses } from "../schemas/problem.ts";
 import { ChatStream, EVENT_STREAM } from "../schemas/stream.ts";
 import { streamAnswer } from "../stream/streamAnswer.ts";
 import { answerParts, type Include } from "./answerBody.ts";
-import { readChat } from "./chatQuestion.ts";
+import { lastText, readChat } from "./chatQuestion.ts";
 import { type Choice, choicesOf } from "./choices.ts";
 import { wholeAnswer } from "./wholeAnswer.ts";
 
@@ -31,14 +32,16 @@ export const chatRoute = createRoute({
 export const postChat: RouteHandler<typeof chatRoute, AppEnv> = async (c) => {
   const body = c.req.valid("json");
   const { config } = c.get("parts");
+  const care = careFor(c, lastText(body.messages));
   const ask = readChat(body, config, c.get("caller"));
   const id = `chatcmpl-${c.get("requestId").slice("req_".length)}`;
   const n = body.n ?? 1;
-  const details = (outcome: Outcome) => answerParts(outcome, config.notice, INCLUDE);
+  const details = (outcome: Outcome) => answerParts(outcome, care, INCLUDE);
   if (body.stream === true) {
     return streamAnswer(c, ask, {
       id,
       n,
+      care,
       candidates: body.medadapter?.events === true ? INCLUDE : null,
       usage: body.stream_options?.include_usage === true,
       finalName: null,
@@ -54,7 +57,7 @@ export const postChat: RouteHandler<typeof chatRoute, AppEnv> = async (c) => {
       object: "chat.completion" as const,
       created: Math.floor(Date.now() / 1000),
       model: outcome.ask.model,
-      choices: choicesOf(outcome, n, config.abstainedText).map(wireChoice),
+      choices: choicesOf(outcome, n, config.abstainedText, care).map(wireChoice),
       usage: { prompt_tokens, completion_tokens, total_tokens },
       medadapter,
     },

@@ -78,6 +78,12 @@ function readSampling(body: ChatBody): Ask["sampling"] {
   };
 }
 
+/** Whatever text the last message holds, before anything is refused. */
+export function lastText(messages: ChatBody["messages"]): string {
+  const content = messages.at(-1)?.content ?? "";
+  return typeof content === "string" ? content : content.map((part) => part.text ?? "").join("\n");
+}
+
 function readMessage(message: ChatBody["messages"][number], at: number): ChatMessage {
   const field = `messages[${at}]`;
   const { role, content } = message;

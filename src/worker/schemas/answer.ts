@@ -93,6 +93,12 @@ export const AnswerParts = {
     after_llm_ms: z.number().openapi({ description: "From the LLM's last byte to the answer." }),
   }),
   notice: z.string(),
+  urgent: z.boolean().openapi({
+    description: "The question tells of an emergency or of self-harm, as far as a short list sees.",
+  }),
+  urgent_text: z.string().nullable().openapi({
+    description: "To be shown first; the text of the answer begins with it too.",
+  }),
 };
 
 export const AnswerUsage = z.object({

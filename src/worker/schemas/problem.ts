@@ -17,6 +17,10 @@ const ProblemBody = z
     instance: z.string(),
     code: z.string(),
     errors: z.array(z.object({ field: z.string(), reason: z.string() })),
+    urgent: z.boolean().optional(),
+    urgent_text: z.string().optional().openapi({
+      description: "There where the question tells of an emergency: to be shown first.",
+    }),
     error: OpenAIError,
   })
   .openapi("Problem");

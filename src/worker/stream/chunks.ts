@@ -22,9 +22,15 @@ function chunk(of: Envelope, index: number, delta: Delta, finish: Choice["finish
   return { ...of, object: "chat.completion.chunk" as const, choices: [choice] };
 }
 
-/** A whole choice, part by part. The last part ends it and carries no text. */
-export function* chunksOf(of: Envelope, { index, content, finishReason }: Choice) {
-  yield chunk(of, index, { role: "assistant", content: "" }, null);
+/** The begin of the first choice, ahead of everything: the LLM has not said a word yet. */
+export function urgentChunk(of: Envelope, urgentText: string) {
+  return chunk(of, 0, { role: "assistant", content: `${urgentText}\n\n` }, null);
+}
+
+/** A whole choice, part by part. The last part ends it and carries no text. `begun`: its role has been sent. */
+export function* chunksOf(of: Envelope, choice: Choice, begun: boolean) {
+  const { index, content, finishReason } = choice;
+  if (!begun) yield chunk(of, index, { role: "assistant", content: "" }, null);
   for (const piece of content.match(PIECES) ?? []) yield chunk(of, index, { content: piece }, null);
   yield chunk(of, index, {}, finishReason);
 }

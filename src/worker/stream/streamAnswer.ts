@@ -4,6 +4,7 @@
  * byte, as a plain response; a fault after it is the last event.
  */
 import type { Context } from "hono";
+import type { Care } from "../care.ts";
 import { problemOf } from "../onError.ts";
 import type { AppEnv } from "../parts.ts";
 import type { AnswerEvent } from "../pipeline/answer.ts";
@@ -13,7 +14,7 @@ import { type ProblemKind, problemBody } from "../problems.ts";
 import type { Include } from "../routes/answerBody.ts";
 import { choicesOf } from "../routes/choices.ts";
 import { openAnswer } from "../routes/openAnswer.ts";
-import { candidateEvent, chunksOf, type Envelope, usageChunk } from "./chunks.ts";
+import { candidateEvent, chunksOf, type Envelope, urgentChunk, usageChunk } from "./chunks.ts";
 import { EventStream } from "./eventStream.ts";
 
 /** How the routes' streams differ. */
@@ -22,6 +23,8 @@ export interface StreamForm {
   readonly id: string;
   /** How many of the best are sent as choices. */
   readonly n: number;
+  /** What is urgent is sent at once. */
+  readonly care: Care;
   /** Parts of the candidates' events; null: no such events. */
   readonly candidates: Include | null;
   /** A chunk with the usage before the end. */
@@ -62,6 +65,8 @@ async function sendAll(
 ): Promise<ProblemKind | null> {
   const created = Math.floor(Date.now() / 1000);
   const envelope: Envelope = { id: form.id, created, model: ask.model };
+  const { urgentText } = form.care;
+  if (urgentText !== null) stream.send(urgentChunk(envelope, urgentText));
   try {
     for await (const event of events) {
       if (event.kind === "candidate" && form.candidates !== null) {
@@ -88,8 +93,11 @@ function sendOutcome(
   form: StreamForm,
   abstainedText: string,
 ): void {
-  const chunks = choicesOf(outcome, form.n, abstainedText).flatMap((choice) => [
-    ...chunksOf(envelope, choice),
+  // The urgent text went out first.
+  const care = { ...form.care, urgentText: null };
+  const begun = form.care.urgentText !== null;
+  const chunks = choicesOf(outcome, form.n, abstainedText, care).flatMap((choice) => [
+    ...chunksOf(envelope, choice, begun && choice.index === 0),
   ]);
   const last = chunks.pop();
   // As OpenAI does: a member that is null until the chunk that has it.
