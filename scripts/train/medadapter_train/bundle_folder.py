@@ -93,11 +93,15 @@ def _file(entry: Any, index: int) -> BundleFile:
 def open_bundle(folder: Path) -> Bundle:
     """Read the manifest and check every file that it lists.
 
-    Raises `PublishError`: bundle_missing, bad_manifest, file_missing, size_mismatch, hash_mismatch.
+    Raises `PublishError`: bundle_missing, not_served, bad_manifest, file_missing, size_mismatch,
+    hash_mismatch.
     """
     try:
         manifest = (folder / MANIFEST).read_bytes()
     except OSError:
+        if (folder / "model.safetensors").is_file():
+            message = f"{folder.name}: a cross-encoder, which a /rerank server loads; no Worker can"
+            raise PublishError("not_served", message) from None
         raise PublishError("bundle_missing", f"{folder.name}: no manifest.json") from None
     name, version, files = read_manifest(manifest)
     for file in files:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +102,22 @@ def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     text = json.dumps(whole, ensure_ascii=False, indent=1, allow_nan=False)
     scratch.write_text(text + "\n", encoding="utf-8")
     scratch.replace(folder / "manifest.json")
+
+
+@contextlib.contextmanager
+def whole_folder(final: Path) -> Iterator[Path]:
+    """An empty scratch folder that takes the name `final` when the block ends without an error.
+
+    What a killed process left of an earlier one is removed.
+    """
+    scratch = final.with_name(f".{final.name}.part")
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    try:
+        yield scratch
+        replace_folder(scratch, final)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def replace_folder(scratch: Path, final: Path) -> None:

@@ -129,12 +129,19 @@ class CrossRanker(nn.Module):
 
 
 def load_cross(base: str, seed: int) -> PreTrainedModel:
-    """Any encoder that Hugging Face can put a classification head of one logit on.
+    """A base with a classification head of one logit, drawn from `seed` where it has none.
 
     Raises `ModelError` base_missing.
     """
-    folder = base_folder(base)
     torch.manual_seed(seed)
+    return load_classifier(base_folder(base))
+
+
+def load_classifier(folder: Path | str) -> PreTrainedModel:
+    """Any encoder that Hugging Face can put a head of one logit on, in float32.
+
+    Raises `ModelError` base_missing.
+    """
     try:
         config = AutoConfig.from_pretrained(folder, num_labels=1)
         model = AutoModelForSequenceClassification.from_pretrained(folder, config=config)

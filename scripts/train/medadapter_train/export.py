@@ -18,7 +18,7 @@ from medadapter_train.base import MINILM, load_base, load_tokenizer
 from medadapter_train.bundle_writer import (
     base_entry,
     contract_entries,
-    replace_folder,
+    whole_folder,
     write_manifest,
 )
 from medadapter_train.card import model_card
@@ -79,10 +79,7 @@ def export_bundle(ranker: PrefixRanker, request: ExportRequest, out: Path) -> Pa
     if ranker.bert.config.model_type == "roberta" or hasattr(ranker.bert, "embeddings_project"):
         # The Worker's template is WordPiece's, its engines have one embedding size.
         raise ModelError("not_served", "the Worker serves encoders of BERT's layout alone")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
-        scratch = Path(folder) / "bundle"
-        scratch.mkdir()
+    with whole_folder(out) as scratch:
         tokenizer = load_tokenizer(request.base)
         tokenizer.save(str(scratch / "tokenizer.json"))
         parity, vectors = _write_graph(ranker, tokenizer, scratch)
@@ -90,7 +87,6 @@ def export_bundle(ranker: PrefixRanker, request: ExportRequest, out: Path) -> Pa
         manifest = _manifest(ranker, request, tokenizer, parity, vectors)
         (scratch / "README.md").write_text(model_card(manifest), encoding="utf-8")
         write_manifest(scratch, manifest)
-        replace_folder(scratch, out)
     return parity
 
 

@@ -6,32 +6,51 @@ base's tokenizer. The Worker's own engines share prefixes and cannot run it.
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from medadapter_train.base import tokenizer_json
-from medadapter_train.bundle_writer import replace_folder
+from medadapter_train.bundle_writer import whole_folder
 from medadapter_train.config import TrainConfig
-from medadapter_train.cross import CrossRanker
+from medadapter_train.cross import CrossRanker, PairEncoder, load_classifier
+from medadapter_train.errors import ParityError
 from medadapter_train.export import ExportRequest
+from medadapter_train.packed import Packed
+from medadapter_train.parity import FLOAT_BOUND, encode_vector, self_test_questions
 from medadapter_train.rankers import make_ranker
 
 
 def export_cross(
     settings: TrainConfig, request: ExportRequest, weights: dict[str, Tensor] | None, out: Path
 ) -> None:
-    """Write `config.json`, `model.safetensors`, `tokenizer.json` and a card to `out`, whole."""
-    ranker = make_ranker(settings.base, "cross", settings.seed, weights)
+    """Write `config.json`, `model.safetensors`, `tokenizer.json` and a card to `out`, whole.
+
+    Raises `ParityError` parity: nothing is written then.
+    """
+    ranker = make_ranker(settings.base, "cross", settings.seed, weights).float().eval()
     assert isinstance(ranker, CrossRanker)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
-        scratch = Path(folder) / "model"
+    with whole_folder(out) as scratch:
         ranker.encoder.save_pretrained(scratch)
         (scratch / "tokenizer.json").write_text(tokenizer_json(settings.base), encoding="utf-8")
         (scratch / "README.md").write_text(_card(request), encoding="utf-8")
-        replace_folder(scratch, out)
+        _check_parity(ranker, scratch)
+
+
+@torch.no_grad()
+def _check_parity(ranker: CrossRanker, folder: Path) -> None:
+    """What a server will load gives the trained ranker's logits on the self-test's questions.
+
+    Raises `ParityError` parity.
+    """
+    encoder = PairEncoder.load(folder / "tokenizer.json")
+    served = CrossRanker(load_classifier(folder), encoder.joints()).eval()
+    pairs = [encode_vector(encoder, vector) for vector in self_test_questions()]
+    packs = [Packed.of(p, [c]) for p, c in pairs]
+    worst = max(float((served(p) - ranker(p)).abs().max()) for p in packs)
+    if not worst <= FLOAT_BOUND:
+        raise ParityError("parity", f"the written model's logits are off by up to {worst:.4f}")
 
 
 def _card(request: ExportRequest) -> str:

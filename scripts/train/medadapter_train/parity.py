@@ -16,7 +16,7 @@ from medadapter_train.errors import ParityError
 from medadapter_train.model import PrefixRanker
 from medadapter_train.onnx_engine import OnnxEngine
 from medadapter_train.packed import Packed
-from medadapter_train.template import TextEncoder
+from medadapter_train.template import Encoder
 
 Logits = NDArray[np.float64]
 FLOAT_BOUND = 1e-3
@@ -40,7 +40,7 @@ def self_test_questions() -> list[dict[str, Any]]:
     return list(json.loads(text))
 
 
-def encode_vector(encoder: TextEncoder, vector: dict[str, Any]) -> tuple[list[int], list[int]]:
+def encode_vector(encoder: Encoder, vector: dict[str, Any]) -> tuple[list[int], list[int]]:
     """Prefix and candidate ids of a self-test vector."""
     options = [(o["label"], o["text"]) for o in vector["options"]]
     prefix = encoder.prefix(vector["question"], options, vector["context"])

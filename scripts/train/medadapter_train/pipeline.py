@@ -46,6 +46,9 @@ class Run:
         run = train.outputs[0].parent
         for stage in (train, self._choose(run), self._export(run, toml)):
             self.stages.do(stage)
+        if self.config.attention == "cross":
+            # No bundle: what stands in front of the Worker scores, and is measured there.
+            return
         self.stages.do(self._calibrate())
         self.stages.do(self._evaluate())
         if self.config.publish is not None:
@@ -68,11 +71,13 @@ class Run:
         out = self.folder / "generated" / table.set
 
         def work() -> None:
+            from medadapter_train.cli_show import show_bill
             from medadapter_train.fitting import read_fitted
             from medadapter_train.generate import generate
 
             records = list(read_fitted(questions, table.task or None))
-            generate(records, out, table.llm, table.k, min_candidates=table.min_candidates)
+            least = table.min_candidates
+            show_bill(generate(records, out, table.llm, table.k, min_candidates=least).bill)
 
         # How requests are sent and what they cost does not change what comes of them.
         settings = {
@@ -175,8 +180,10 @@ class Run:
             if data:
                 self._command("choose", "--run", run, *data)
                 return
+            from medadapter_train.choose import best_checkpoint
+
             newest = max((run / "weights").glob("step-*.safetensors"))
-            write_atomic(out, [newest.read_bytes()])
+            write_atomic(out, [(best_checkpoint(run) or newest).read_bytes()])
 
         return Stage("choose", [run / "weights", *files], {"choose": bool(data)}, [out], work)
 
@@ -185,6 +192,8 @@ class Run:
 
         def work() -> None:
             self._command("export", toml, "--run", run, "--out", out)
+            if self.config.attention == "cross":
+                return
             from medadapter_train.bundle_writer import read_manifest, write_manifest
 
             manifest = read_manifest(out)
@@ -213,10 +222,12 @@ class Run:
         data = [word for file in files for word in ("--data", file)]
 
         def work() -> None:
+            from medadapter_train.bundle_writer import whole_folder
+
             self._check_leak(files, table.split)
-            shutil.rmtree(out, ignore_errors=True)
-            shutil.copytree(source, out)
-            self._command(name, "--bundle", out, *data, "--split", table.split, *more)
+            with whole_folder(out) as scratch:
+                shutil.copytree(source, scratch, dirs_exist_ok=True)
+                self._command(name, "--bundle", scratch, *data, "--split", table.split, *more)
 
         settings = dataclasses.asdict(table)
         outputs = [out, *(word for word in more if isinstance(word, Path))]

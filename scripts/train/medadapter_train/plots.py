@@ -39,8 +39,10 @@ def _grid(path: Path, panels: list[dict[str, Any]], draw: Any) -> Path:
         axis.set_title(f"{panel['name']} (n={panel['n']})", fontsize=8)
         axis.tick_params(labelsize=7)
         draw(axis, panel)
-    figure.savefig(path, dpi=110)
+    scratch = path.with_name(f".{path.name}.part")
+    figure.savefig(scratch, dpi=110, format="png")
     plt.close(figure)
+    scratch.replace(path)
     return path
 
 

@@ -8,12 +8,11 @@ stay as they are, so their files and self-test do too.
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from medadapter_train.bundle_writer import replace_folder, write_manifest
+from medadapter_train.bundle_writer import whole_folder, write_manifest
 from medadapter_train.calibrate import calibrate
 from medadapter_train.card import model_card
 from medadapter_train.held_out import held_out_questions
@@ -41,12 +40,9 @@ def recalibrate(
     if out is None:
         _write(bundle, new)
         return fitted.report
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
-        scratch = Path(folder) / "bundle"
-        shutil.copytree(bundle, scratch)
+    with whole_folder(out) as scratch:
+        shutil.copytree(bundle, scratch, dirs_exist_ok=True)
         _write(scratch, {**new, "version": version})
-        replace_folder(scratch, out)
     return fitted.report
 
 

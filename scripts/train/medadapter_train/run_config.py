@@ -35,7 +35,8 @@ class RunTable:
     """`folder` holds everything the run makes; `candidates` the candidate files there are already.
 
     `launch`: words before the training command, e.g. `["accelerate", "launch", "--multi_gpu"]`.
-    `choose`: choose the checkpoint on validation questions (40 are needed); without, the newest.
+    `choose`: choose the checkpoint on validation questions (40 are needed); without, the one that
+    `validate_sets` liked best during the run, or the newest.
     """
 
     folder: str
@@ -110,6 +111,11 @@ class RunConfig:
     publish: PublishTable | None
     base: Path
 
+    @property
+    def attention(self) -> str:
+        """`prefix`, or `cross`: then there is no bundle, and the run ends with the export."""
+        return str(self.train.get("attention", "prefix"))
+
     def path(self, name: str) -> Path:
         """A path of the file, from the file's own folder."""
         return self.base / name
@@ -123,9 +129,14 @@ def load_run(path: Path) -> RunConfig:
             raise ConfigError("bad_config", f"[{name}]: unknown table")
     if "run" not in raw or "train" not in raw:
         raise ConfigError("bad_config", f"{path.name}: the tables [run] and [train] are needed")
+    if not isinstance(raw["train"], dict):
+        raise ConfigError("bad_config", "[train]: not a table")
     sets = raw.get("generate", [])
     if not isinstance(sets, list):
         raise ConfigError("bad_config", "[[generate]]: written with two brackets, one a set")
+    if raw["train"].get("attention") == "cross" and "publish" in raw:
+        message = "[publish]: the Worker cannot serve attention = cross; a /rerank server does"
+        raise ConfigError("bad_config", message)
     feedback, publish = raw.get("feedback"), raw.get("publish")
     return RunConfig(
         run=table(RunTable, raw["run"], "run"),

@@ -10,15 +10,21 @@ import pytest
 import torch
 from encoders import FAMILIES, write_encoder
 from tokenizers import Tokenizer
-from transformers import AutoModelForSequenceClassification
+from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
 from typer.testing import CliRunner
 
+from medadapter_train import export_cross as export_stage
+from medadapter_train.bundle_folder import open_bundle
 from medadapter_train.cli import app
 from medadapter_train.config import SourceSet, TrainConfig
 from medadapter_train.cross import CrossRanker, PairEncoder, load_cross, pair_tokenizer
+from medadapter_train.errors import ParityError
+from medadapter_train.export import ExportRequest
 from medadapter_train.losses import PRESETS, ranking_loss
 from medadapter_train.packed import Packed
 from medadapter_train.passes import Passes
+from medadapter_train.run_config import load_run
+from medadapter_train.service_errors import ConfigError, PublishError
 
 OPTIONS = [("yes", "yes"), ("no", "no")]
 
@@ -95,6 +101,36 @@ def test_a_cross_encoder_trains_and_teaches_and_is_exported_for_a_rerank_server(
     served = AutoModelForSequenceClassification.from_pretrained(tmp_path / "served")
     assert served.config.num_labels == 1
     assert (tmp_path / "served" / "tokenizer.json").is_file()
+
+
+def test_a_written_model_that_scores_otherwise_is_refused(
+    tokenizer: Tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = str(write_encoder(tmp_path / "base", "Bert", tokenizer))
+    settings = TrainConfig(sets=[SourceSet("s")], base=base, attention="cross")
+
+    def another(folder: Path) -> PreTrainedModel:
+        torch.manual_seed(9)
+        return AutoModelForSequenceClassification.from_config(
+            AutoConfig.from_pretrained(folder, num_labels=1)
+        )
+
+    monkeypatch.setattr(export_stage, "load_classifier", another)
+    with pytest.raises(ParityError):
+        export_stage.export_cross(settings, ExportRequest(), None, tmp_path / "served")
+    assert [p.name for p in tmp_path.iterdir()] == ["base"]
+
+
+def test_no_run_publishes_what_the_worker_cannot_serve(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text('[run]\nfolder = "r"\n[train]\nattention = "cross"\n[publish]\n')
+    with pytest.raises(ConfigError, match="cannot serve attention = cross"):
+        load_run(path)
+    (tmp_path / "served").mkdir()
+    (tmp_path / "served" / "model.safetensors").write_bytes(b"")
+    with pytest.raises(PublishError) as caught:
+        open_bundle(tmp_path / "served")
+    assert caught.value.kind == "not_served"
 
 
 def test_a_teacher_s_probability_moves_the_target_by_its_share(

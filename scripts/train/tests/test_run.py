@@ -27,37 +27,6 @@ def go(path: Path) -> list[str]:
     return lines
 
 
-#: Forks a process for every stage to die in, so that what is imported is imported once.
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-import medadapter_train.cli_model, medadapter_train.train, medadapter_train.export
-import medadapter_train.stamps as stamps
-from medadapter_train.pipeline import Run
-from medadapter_train.run_config import load_run
-
-def die(*_):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-def run(stage, kept=stamps.keep_stamp):
-    def keep(file, stamp, outputs):
-        (die if stamp.stage == stage else kept)(file, stamp, outputs)
-    stamps.keep_stamp = keep
-    # Calibration takes long on a busy machine and comes after what is compared.
-    watch = lambda line: line.startswith("calibrate") and die()
-    Run(load_run(Path(sys.argv[1])), watch).go()
-
-for stage in [*sys.argv[2:], None]:
-    child = os.fork()
-    if child == 0:
-        sys.stdout = sys.stderr
-        run(stage)
-        os._exit(0)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    print(code, flush=True)
-"""
-
-
 @pytest.fixture(scope="module")
 def place(
     tmp_path_factory: pytest.TempPathFactory, endpoint: str, tiny_base: Path
@@ -103,27 +72,62 @@ def test_running_again_does_nothing(place: dict[str, Any]) -> None:
     assert len(place["llm"].requests) == before
 
 
+#: Where each stage is killed: its output is made and not yet named, or its stamp is missing.
+POINTS = [
+    "generate/made_x4.jsonl.gz@made_x4.jsonl.gz",
+    "generate/made_x4.jsonl.gz@stamp",
+    "label/made_x4.jsonl.gz@made_x4.jsonl.gz",
+    "label/made_x4.jsonl.gz@stamp",
+    "feedback@feedback.jsonl.gz",
+    "feedback@stamp",
+    "train@checkpoint.pt#2",
+    "train@stamp",
+    "choose@best.safetensors",
+    "choose@stamp",
+    "export@exported",
+    "export@stamp",
+    "calibrate@calibrated",
+    "evaluate@bundle",
+    "evaluate@stamp",
+    "publish@manifest.json",
+    "publish@stable.json",
+    "publish@stamp",
+]
+
+
 def test_after_kill_9_in_stage_after_stage_the_result_is_the_undisturbed_one(
     place: dict[str, Any], tmp_path: Path, endpoint: str, tiny_base: Path
 ) -> None:
-    """Each process dies when its stage has done its work and its stamp is not yet written."""
-    stages = ["generate/made_x4.jsonl.gz", "train"]
+    store = Store(endpoint, "killed")
+    store._client.create_bucket(
+        Bucket="killed", CreateBucketConfiguration={"LocationConstraint": "auto"}
+    )
     with LlmServer(answer=answer) as llm:
-        path = write_run(tmp_path, llm.url, endpoint, "runs", tiny_base, "killed")
-        command = [sys.executable, "-c", KILLED, str(path), *stages]
-        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        path = write_run(tmp_path, llm.url, endpoint, "killed", tiny_base, "tiny")
+        command = [sys.executable, str(Path(__file__).with_name("killed_run.py")), str(path)]
+        done = subprocess.run([*command, *POINTS], check=False, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-2000:]
-        assert done.stdout.split() == ["-9", "-9", "-9"]
-        assert len(llm.requests) == QUESTIONS
-    manifests = [
-        json.loads((folder / "work" / "exported" / "manifest.json").read_text())
-        for folder in (place["folder"], tmp_path)
-    ]
-    for manifest in manifests:
-        del manifest["name"], manifest["createdAt"]
-        # The card and export's stamp hold the name; the ONNX exporter numbers its nodes anew.
-        del manifest["files"], manifest["training"]["stages"]["export"]
-    assert manifests[0] == manifests[1]
+        assert done.stdout.split() == [*["-9"] * len(POINTS), "0"], done.stderr[-2000:]
+        assert len(llm.requests) == QUESTIONS  # nothing was paid for twice
+    whole, killed = place["folder"] / "work", tmp_path / "work"
+    names = {p.relative_to(whole) for p in whole.rglob("*") if p.is_file()}
+    names = {name for name in names if "tokens" not in name.parts and "events" not in name.name}
+    assert {name for name in names if not (killed / name).is_file()} == set()
+    for name in sorted(names):
+        if name.name.endswith((".jsonl.gz", ".safetensors", ".png")):
+            assert (killed / name).read_bytes() == (whole / name).read_bytes(), name
+    assert json.loads((killed / "evaluation.json").read_text()) == json.loads(
+        (whole / "evaluation.json").read_text()
+    )
+    bundles = [json.loads((f / "bundle" / "manifest.json").read_text()) for f in (whole, killed)]
+    for manifest in bundles:
+        # The ONNX exporter numbers its nodes anew.
+        del manifest["createdAt"], manifest["files"]
+    assert bundles[0] == bundles[1]
+    pointer = read_pointer(store, "tiny", "stable")
+    assert pointer is not None
+    assert pointer.version == "1.0.0"
+    assert [p.name for p in killed.iterdir() if p.name.startswith(".")] == []
 
 
 def test_a_changed_setting_repeats_the_stages_that_it_decides(place: dict[str, Any]) -> None:
