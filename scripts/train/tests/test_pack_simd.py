@@ -10,15 +10,8 @@ import numpy as np
 import pytest
 from simd_fixture import FOLDER, golden, tiny_ranker
 
-from medadapter_train.pack_simd import (
-    HEADER_BYTES,
-    EncoderShape,
-    pack_encoder,
-    pack_linear,
-    pack_ranker,
-    quantize_columns,
-    quantize_rows,
-)
+from medadapter_train.pack_linear import pack_linear, quantize_columns, quantize_rows
+from medadapter_train.pack_simd import HEADER_BYTES, EncoderShape, pack_encoder, pack_ranker
 
 
 def test_rows_keep_their_values_to_half_a_step() -> None:
@@ -77,7 +70,9 @@ def test_the_committed_fixture_is_what_we_write() -> None:
     written = json.loads((FOLDER / "golden.json").read_text(encoding="utf-8"))
     for entry, again in zip(written, golden(ranker), strict=True):
         assert entry["candidates"] == again["candidates"]
-        np.testing.assert_allclose(entry["logits"], again["logits"], atol=1e-4)
+        for name in ("logits", "logitsOf4Bits"):
+            written_logits, logits = np.array(entry[name]), np.array(again[name])
+            np.testing.assert_allclose(written_logits, logits, atol=1e-4)
 
 
 def test_refuses_shapes_that_the_engine_cannot_run() -> None:

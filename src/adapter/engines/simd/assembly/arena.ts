@@ -7,6 +7,7 @@
 import { RECORD } from "./gemm";
 import { align64, heads, hidden, intermediate, layers, positions, weightsEnd } from "./model";
 import { BLOCK_KEYS, BLOCK_RECORD } from "./softmax";
+import { weightBits } from "./unpack";
 
 /** Rows worked on at once in everything that is independent by row: keeps blocks in the L2 cache. */
 export const BLOCK: i32 = 64;
@@ -33,6 +34,8 @@ export let streamRest: usize = 0;
 export let mixedRest: usize = 0;
 export let innerRest: usize = 0;
 export let pooled: usize = 0;
+/** Bytes of the panel of weights that is being multiplied, where they are packed in 4 bits. */
+export let unpacked: usize = 0;
 /** Projection phase: f32 queries or keys of one block, f32 values of all rows, inverse scales. */
 export let projected: usize = 0;
 export let values: usize = 0;
@@ -85,7 +88,9 @@ export function placeArena(prefixTokens: i32, candidateTokens: i32): i32 {
   mixedRest = streamRest + RECORD + 4 * width;
   innerRest = mixedRest + RECORD + 4 * width;
   pooled = align64(innerRest + RECORD + 4 * <usize>intermediate);
-  projected = align64(pooled + 4 * width);
+  unpacked = align64(pooled + 4 * width);
+  const panelRoom = <usize>(weightBits === 4 ? 8 * max(hidden, intermediate) : 0);
+  projected = align64(unpacked + panelRoom);
   values = align64(projected + 4 * block * width);
   valueInverses = align64(values + 4 * rows * width);
   const endOfProjection = align64(valueInverses + 4 * width);

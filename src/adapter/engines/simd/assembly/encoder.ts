@@ -41,8 +41,8 @@ function linear(
   out: usize,
   rest: usize,
 ): void {
-  if (pairs) gemm<u16>(a, records, panels, w, n, k, out, rest);
-  else gemm<u8>(a, records, panels, w, n, k, out, rest);
+  if (pairs) gemm<u16>(a, records, panels, w, n, k, out, rest, arena.unpacked);
+  else gemm<u8>(a, records, panels, w, n, k, out, rest, arena.unpacked);
 }
 
 /** Quantizes a panel, and what that leaves when `rest` says where to. */

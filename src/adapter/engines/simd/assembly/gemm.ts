@@ -5,19 +5,20 @@
  * - activations: panels of 4 rows, `[rows/4][k/4][4 rows][4 k]` bytes, and per panel a record of
  *   32 bytes: 4 steps, 4 offsets (f32), so that x = step * q + offset;
  * - weights: panels of 8 columns, each `[k/4][8 columns][4 k]` bytes, then 8 scales, 8 column sums
- *   (already times the scale) and 8 biases (f32);
+ *   (already times the scale) and 8 biases (f32); with 4 bits see `unpack.ts`;
  * - output: f32 panels `[rows/4][n/4][4 rows][4 columns]`, so that everything that follows works
  *   on four rows at once and reads memory straight on.
  */
 import { dotTwice, onesOf } from "./dot";
 import { splatLane0, splatLane1, splatLane2, splatLane3 } from "./lanes";
+import { packedBytes, unpackPanel, weightBits } from "./unpack";
 
 /** Bytes of a quantized panel's record. */
 export const RECORD: usize = 32;
 
 /** Bytes of one packed panel of 8 columns with `k` inputs. */
 export function panelBytes(k: i32): i32 {
-  return 8 * k + 96;
+  return packedBytes(k) + 96;
 }
 
 /** Bytes of a packed linear layer with `n` outputs and `k` inputs. */
@@ -29,6 +30,7 @@ export function linearBytes(n: i32, k: i32): i32 {
  * out = activations . weights + bias.
  * @param a activation panels; @param scales their records; @param panels number of 4-row panels
  * @param w packed weights; @param n outputs; @param k inputs; @param out f32 panels, width `n`
+ * @param unpacked working space for one panel's bytes, where weights have 4 bits
  * @param rest record and bytes of what the first panel's quantization left (see `quantizeRest`), whose
  * product is added to that panel's; or 0
  */
@@ -41,6 +43,7 @@ export function gemm<V>(
   k: i32,
   out: usize,
   rest: usize,
+  unpacked: usize,
 ): void {
   const ones = onesOf<V>();
   const aBytes = <usize>(k << 2);
@@ -49,7 +52,12 @@ export function gemm<V>(
   const count = rest ? panels + 1 : panels;
   const wEnd = w + <usize>linearBytes(n, k);
   while (w < wEnd) {
-    const meta = w + <usize>(k << 3);
+    const meta = w + <usize>packedBytes(k);
+    let bytes = w;
+    if (weightBits === 4) {
+      unpackPanel(w, k, unpacked);
+      bytes = unpacked;
+    }
     let ap = a;
     let sp = scales;
     let op = out;
@@ -61,7 +69,7 @@ export function gemm<V>(
         op = out;
       }
       const end = ap + aBytes;
-      let wp = w;
+      let wp = bytes;
       let c00 = i32x4.splat(0);
       let c01 = i32x4.splat(0);
       let c10 = i32x4.splat(0);

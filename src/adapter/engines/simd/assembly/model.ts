@@ -4,12 +4,15 @@
  * `pack_simd.py` writes. All numbers are little-endian, every section starts at 64 bytes.
  *
  * Header, 128 bytes of u32: magic, layout version, layers, hidden, heads, intermediate,
- * vocabulary, positions, token types, weight bits, LayerNorm epsilon (f32), bytes of the file.
+ * vocabulary, positions, token types, weight bits, LayerNorm epsilon (f32), bytes of the file; from
+ * layout 2 on bits of a token embedding. In layout 1 all weights have 8 bits.
  */
 import { linearBytes } from "./gemm";
+import { GROUP, takeWeightBits } from "./unpack";
 
 const MAGIC: u32 = 0x4e45414d; // "MAEN"
-const LAYOUT: u32 = 1;
+const EIGHT_BITS: u32 = 1;
+const ANY_BITS: u32 = 2;
 export const HEADER_BYTES: usize = 128;
 
 export let layers: i32 = 0;
@@ -21,6 +24,8 @@ export let vocabulary: i32 = 0;
 export let positions: i32 = 0;
 export let types: i32 = 0;
 export let epsilon: f32 = 0;
+/** Bits of a token embedding: 8 or 4. */
+export let wordBits: i32 = 8;
 
 /** Addresses of the parts. */
 export let words: usize = 0;
@@ -56,7 +61,13 @@ export function align64(at: usize): usize {
 /** Reads the header at `base`. Returns 0, or 1 not ours, 2 other layout, 3 a shape we cannot run. */
 export function readModel(base: usize): i32 {
   if (load<u32>(base) !== MAGIC) return 1;
-  if (load<u32>(base, 4) !== LAYOUT || load<u32>(base, 36) !== 8) return 2;
+  const layout = load<u32>(base, 4);
+  const bits = load<i32>(base, 36);
+  if (layout !== EIGHT_BITS && layout !== ANY_BITS) return 2;
+  wordBits = layout === ANY_BITS ? load<i32>(base, 48) : 8;
+  if ((bits !== 8 && bits !== 4) || (wordBits !== 8 && wordBits !== 4)) return 2;
+  if (layout === EIGHT_BITS && bits !== 8) return 2;
+  takeWeightBits(bits);
   layers = load<i32>(base, 8);
   hidden = load<i32>(base, 12);
   heads = load<i32>(base, 16);
@@ -71,6 +82,8 @@ export function readModel(base: usize): i32 {
   headWidth = hidden / heads;
   // The weighted sum works on 8 channels a tile, the linear layers on 8 inputs a step.
   if (headWidth * heads !== hidden || (headWidth & 7) !== 0 || (intermediate & 7) !== 0) return 3;
+  const grouped = (hidden | (bits === 4 ? intermediate : 0)) & (GROUP - 1);
+  if ((bits === 4 || wordBits === 4) && grouped !== 0) return 3;
   place(base);
   return load<u32>(base, 44) === <u32>(weightsEnd - base) ? 0 : 3;
 }
@@ -82,8 +95,10 @@ function plausible(value: i32, most: i32): bool {
 function place(base: usize): void {
   const row = <usize>hidden;
   words = base + HEADER_BYTES;
-  wordScales = align64(words + <usize>vocabulary * row);
-  places = align64(wordScales + 4 * <usize>vocabulary);
+  const table = <usize>vocabulary * row;
+  const four = wordBits === 4;
+  wordScales = align64(words + (four ? table >> 1 : table));
+  places = align64(wordScales + (four ? table >> 4 : 4 * <usize>vocabulary));
   placeScales = align64(places + <usize>positions * row);
   kinds = align64(placeScales + 4 * <usize>positions);
   embeddingNorm = align64(kinds + 4 * <usize>types * row);
