@@ -10,6 +10,7 @@ import typer
 
 from medadapter_train import cli_data, cli_model, cli_publish, cli_run
 from medadapter_train.errors import TrainError
+from medadapter_train.full_disk import is_full
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 cli_data.register(app)
@@ -34,8 +35,14 @@ def main() -> None:
     except TrainError as error:
         print(f"error: {error.kind}: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except OSError as error:
-        # A full or read-only disk, a folder without permission: say which, not where.
+    except Exception as error:
+        if is_full(error):
+            # Wherever it strikes, and whatever a library made of it.
+            print("error: disk_full: no space left on the disk", file=sys.stderr)
+            sys.exit(TrainError.exit_code)
+        if not isinstance(error, OSError):
+            raise
+        # A read-only disk, a folder without permission: say which, not where.
         print(f"error: system: {error.strerror or 'input or output failed'}", file=sys.stderr)
         sys.exit(9)
 

@@ -22,7 +22,7 @@ from accelerate.utils import broadcast_object_list, set_seed
 from medadapter_train.checkpoint import load_state, load_weights, save_state, save_weights
 from medadapter_train.config import TrainConfig
 from medadapter_train.errors import TrainError
-from medadapter_train.jsonl import write_json
+from medadapter_train.jsonl import write_atomic, write_json
 from medadapter_train.losses import ranking_loss
 from medadapter_train.micro_batches import micro_batches
 from medadapter_train.optimizer import learning_rate_share, make_optimizer
@@ -54,7 +54,8 @@ class Trainer:
         self.encoder = make_encoder(config.base, config.attention)
         if self.accelerator.is_main_process:
             write_json(out / "config.json", asdict(config))
-            self.encoder.tokenizer.save(str(out / "tokenizer.json"))
+            tokenizer = self.encoder.tokenizer.to_str(pretty=True)
+            write_atomic(out / "tokenizer.json", [tokenizer.encode()])
         with self.accelerator.main_process_first():
             self.passes = Passes(config, self.encoder, out / "tokens")
             self.held_out = self._validation_store()

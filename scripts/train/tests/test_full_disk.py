@@ -5,11 +5,16 @@
 
 from __future__ import annotations
 
+import json
+import resource
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from test_train import write_config
 
 from medadapter_train.checkpoint import save_state, save_weights
 from medadapter_train.errors import TrainError
@@ -32,3 +37,52 @@ def test_a_full_disk_is_named_and_leaves_the_older_file(name: str, tmp_path: Pat
         WRITERS[name](path)
     assert caught.value.kind == "disk_full"
     assert path.read_bytes() == b"older"
+
+
+def limited(size: int, *words: object) -> subprocess.CompletedProcess[str]:
+    """A command on a disk that takes no file over `size` bytes."""
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+    command = [sys.executable, "-m", "medadapter_train", *map(str, words)]
+    return subprocess.run(
+        command, check=False, capture_output=True, text=True, preexec_fn=limit, timeout=600
+    )
+
+
+def files(folder: Path) -> set[str]:
+    """What stands under its final name."""
+    found = (p.relative_to(folder) for p in folder.rglob("*") if p.is_file())
+    return {str(p) for p in found if not any(part.startswith(".") for part in p.parts)}
+
+
+@pytest.mark.parametrize("size", [2_000, 60_000])
+def test_training_on_a_full_disk_ends_with_its_name_and_goes_on_later(
+    size: int, tiny_base: Path, candidate_file: Path, tmp_path: Path
+) -> None:
+    config, run = write_config(tmp_path, tiny_base, candidate_file, 8), tmp_path / "run"
+    words = ["train", config, "--out", run, "--data", candidate_file.parent]
+    stopped = limited(size, *words)
+    assert stopped.returncode == 2, stopped.stderr
+    assert stopped.stderr.splitlines()[-1].startswith("error: disk_full: ")
+    assert "Traceback" not in stopped.stderr
+    half = {name for name in files(run) if "tensorboard" not in name}
+    assert half <= {"config.json", "tokenizer.json"}
+    for name in half:
+        json.loads((run / name).read_text())
+    if size > 2_000:
+        done = limited(10**9, *words)
+        assert done.returncode == 0, done.stderr
+        assert "weights/step-00002.safetensors" in files(run)
+
+
+def test_an_export_on_a_full_disk_leaves_no_bundle(
+    tiny_base: Path, candidate_file: Path, tmp_path: Path
+) -> None:
+    config = write_config(tmp_path, tiny_base, candidate_file, 8)
+    out = tmp_path / "bundle"
+    stopped = limited(40_000, "export", config, "--out", out, "--untrained")
+    assert stopped.returncode == 2, stopped.stderr
+    assert stopped.stderr.splitlines()[-1].startswith("error: disk_full: ")
+    assert [p.name for p in tmp_path.iterdir()] == [config.name]
