@@ -3,7 +3,9 @@
 `logits.golden.jsonl`: `{id, candidates: [{index, torch, int8}]}` for questions of
 `examples/recorded`. `selector.golden.json`: `{calibration, selector, abstention, adaptiveK, cases:
 [{name, labels, closed, hasContext, candidates: [{answer, logit}], probabilities, winner, score,
-scores, confidence, bestOf, staysAhead}]}` with invented logits, for the manifest's fields given.
+scores, confidence, bestOf, staysAhead, spent, answered}]}` with invented logits, for the manifest's
+fields given. `spent`: candidates asked for, in their order, until the stopping rule ends it (null
+without a rule); `answered`: by target error, whether the question is answered.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from medadapter_train.adaptive import leader_stays_ahead
+from medadapter_train.adaptive import leader_stays_ahead, spent_and_right
 from medadapter_train.model import PrefixRanker
 from medadapter_train.onnx_engine import OnnxEngine
 from medadapter_train.parity import onnx_logits, torch_logits
@@ -116,5 +118,25 @@ def _case(name: str, question: Scored, manifest: dict[str, Any]) -> dict[str, An
         "scores": decision.scores,
         "confidence": decision.confidence,
         "bestOf": best,
+        "spent": _spent(question, manifest),
+        "answered": _answered(decision.confidence, manifest),
         "staysAhead": leader_stays_ahead(question, manifest["calibration"]),
+    }
+
+
+def _spent(question: Scored, manifest: dict[str, Any]) -> int | None:
+    rule = manifest["adaptiveK"]
+    order = range(len(question.answers))
+    return (
+        None if rule is None else spent_and_right(question, manifest, rule["threshold"], order)[0]
+    )
+
+
+def _answered(confidence: float | None, manifest: dict[str, Any]) -> dict[str, bool]:
+    """An error rate that nothing can promise is never answered."""
+    return {
+        str(entry["targetError"]): confidence is not None
+        and entry["threshold"] is not None
+        and confidence >= entry["threshold"]
+        for entry in manifest["abstention"]
     }

@@ -93,7 +93,8 @@ def promote(
 
     With `public` (or a signer, whose own key is then used) the version's manifest must carry a
     valid signature. Raises `PublishError`: version_missing, unsigned, bad_signature, bad_share,
-    pointer_moved (another publisher moved the channel meanwhile: nothing was changed by this call).
+    key_mismatch, pointer_moved (another publisher moved the channel meanwhile: nothing was changed
+    by this call).
     """
     if not 0 < share <= 1:
         raise PublishError("bad_share", "share is over 0 and at most 1")
@@ -136,8 +137,12 @@ def check_published(
     name, found, _files = read_manifest(manifest.body)
     if (name, found) != (adapter, version):
         raise PublishError("bad_manifest", f"{prefix} holds the manifest of another version")
-    if public is None and signer is not None:
-        public = Ed25519PublicKey.from_public_bytes(signer.public)
+    if signer is not None:
+        own = Ed25519PublicKey.from_public_bytes(signer.public)
+        if public is not None and own.public_bytes_raw() != public.public_bytes_raw():
+            message = "the private key is not that of the public key given: readers would refuse it"
+            raise PublishError("key_mismatch", message)
+        public = own
     if public is not None:
         stored = store.get(prefix + MANIFEST_SIGNATURE)
         signature = None if stored is None else json.loads(stored.body)

@@ -1,9 +1,13 @@
 /** What training fitted decides the same here as in Python: winner, scores, confidence, stopping. */
 import { describe, expect, test } from "vitest";
 import { probabilityOf } from "../../../src/adapter/score.ts";
-import { leaderStaysAhead } from "../../../src/adapter/select/adaptiveK.ts";
+import {
+  type AdaptiveK,
+  leaderStaysAhead,
+  nextWave,
+} from "../../../src/adapter/select/adaptiveK.ts";
 import { select } from "../../../src/adapter/select/select.ts";
-import type { SelectInput, Strategy } from "../../../src/adapter/select/types.ts";
+import type { ScoredCandidate, SelectInput, Strategy } from "../../../src/adapter/select/types.ts";
 import { sampleManifest } from "../sampleManifest.ts";
 import type { SelectorGolden } from "../suites/golden.ts";
 import { inNode } from "../suites/node.ts";
@@ -15,6 +19,17 @@ const manifest = {
   ...fields,
   validatedOn: [{ llm: "llm", task: "task" }],
 };
+
+/** Candidates asked for, in their order, until the rule ends it. */
+function spentBy(rule: AdaptiveK | null, candidates: readonly ScoredCandidate[]): number | null {
+  if (rule === null) return null;
+  let spent = 0;
+  for (;;) {
+    const wave = nextWave(rule, candidates.slice(0, spent), true, spent, candidates.length);
+    if (wave === 0) return spent;
+    spent += wave;
+  }
+}
 
 describe.each(cases)("$name", (golden) => {
   const { labels, closed, hasContext } = golden;
@@ -61,5 +76,17 @@ describe.each(cases)("$name", (golden) => {
 
   test("chance that the leader stays ahead", () => {
     expect(leaderStaysAhead(candidates, true)).toBeCloseTo(golden.staysAhead, 6);
+  });
+
+  test("candidates spent by the stopping rule", () => {
+    expect(spentBy(manifest.adaptiveK, candidates)).toBe(golden.spent);
+  });
+
+  test("answered or abstained at each target error", () => {
+    const answered = manifest.abstention.map(({ targetError }) => {
+      const abstain = { kind: "target_error", targetError } as const;
+      return [String(targetError), select({ ...input, abstain }).abstained === null];
+    });
+    expect(Object.fromEntries(answered)).toEqual(golden.answered);
   });
 });

@@ -62,6 +62,10 @@ export interface SelectorGolden
     readonly confidence: number | null;
     readonly bestOf: string | null;
     readonly staysAhead: number;
+    /** Candidates asked for until the stopping rule ends it; null without a rule. */
+    readonly spent: number | null;
+    /** By target error: whether the question is answered. */
+    readonly answered: Readonly<Record<string, boolean>>;
   }[];
 }
 
