@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from medadapter_train.abstention import abstention_entry
 from medadapter_train.adaptive import fit_threshold
-from medadapter_train.errors import DataError
-from medadapter_train.fit import fit_platt
+from medadapter_train.errors import DataError, TrainError
+from medadapter_train.fit import fit_platt, fit_temperature
 from medadapter_train.fit_selector import FEATURE_NAMES, fit_group
 from medadapter_train.metrics import calibration_error
 from medadapter_train.scoring import Scored
@@ -22,6 +22,7 @@ from medadapter_train.select import majority
 TARGET_ERRORS = (0.05, 0.10, 0.20)
 LEAST_QUESTIONS = 40
 MAIN_LLM_SHARE = 0.7
+METHODS = ("platt", "temperature")
 KINDS = ((True, "closed"), (False, "closed"), (False, "lettered"), (True, "lettered"))
 
 
@@ -51,9 +52,17 @@ def fold_key(key: str) -> int:
     return int(hashlib.sha256(f"fold/{key}".encode()).hexdigest()[:12], 16)
 
 
-def calibrate(held_out: Sequence[HeldOut]) -> Calibrated:
+def check_method(method: str) -> None:
+    """Raises `TrainError` bad_option."""
+    if method not in METHODS:
+        raise TrainError("bad_option", f"the method is one of {', '.join(METHODS)}")
+
+
+def calibrate(held_out: Sequence[HeldOut], method: str = "platt") -> Calibrated:
     """Fit candidate probability, selector, confidence, abstention and stopping rule.
 
+    `method` is how logits become candidate probabilities: `platt` (slope and bias) or `temperature`
+    (the slope alone; the same formula with bias 0, so the manifest calls it by the same name).
     Raises `DataError` too_few_questions, one_class.
     """
     usable = [h for h in held_out if h.scored.logits is not None]
@@ -62,7 +71,7 @@ def calibrate(held_out: Sequence[HeldOut]) -> Calibrated:
         raise DataError(
             "too_few_questions", f"{len(genuine)} held-out questions; {LEAST_QUESTIONS} are needed"
         )
-    calibration = _platt(genuine)
+    calibration = _candidate_probability(genuine, method)
     groups: list[dict[str, Any]] = []
     pulls: dict[str, float] = {}
     confidences = np.full(len(usable), np.nan)
@@ -93,6 +102,7 @@ def calibrate(held_out: Sequence[HeldOut]) -> Calibrated:
     fields["adaptiveK"] = fit_threshold(genuine, fields)
     report = {
         "questions": len(genuine),
+        "method": method,
         "pulls": pulls,
         "ece_out_of_fold": calibration_error(confidences[real], right[real]),
         "gain_out_of_fold": _gains([u.scored for u in usable], right, real),
@@ -119,12 +129,14 @@ def _gains(
     return {name: float(np.mean(values)) for name, values in by_set.items()}
 
 
-def _platt(questions: Sequence[Scored]) -> dict[str, Any]:
+def _candidate_probability(questions: Sequence[Scored], method: str) -> dict[str, Any]:
     logits = np.concatenate([q.logits for q in questions if q.logits is not None])
     right = np.concatenate([np.array(q.correct, dtype=np.float64) for q in questions])
     if right.min() == right.max():
         raise DataError("one_class", "held-out candidates are all right, or all wrong")
     weight = np.concatenate([np.full(len(q.correct), 1 / len(q.correct)) for q in questions])
+    if method == "temperature":
+        return {"kind": "platt", "a": fit_temperature(logits, right, weight), "b": 0.0}
     a, b = fit_platt(logits, right, weight)
     return {"kind": "platt", "a": a, "b": b}
 

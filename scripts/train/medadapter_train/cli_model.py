@@ -116,10 +116,12 @@ def calibrate(
     split: Annotated[str, typer.Option(help="share to fit on: validation, all")] = "validation",
     out: Annotated[Path | None, typer.Option(help="write a new bundle, leave this one")] = None,
     version: Annotated[str, typer.Option(help="version of the new bundle")] = "",
+    method: Annotated[str, typer.Option(help="platt, temperature: of a candidate")] = "platt",
     threads: Threads = 2,
 ) -> None:
     """Fit probabilities, selector, confidence, abstention and stopping rule into the manifest."""
     from medadapter_train.bundle_writer import read_manifest
+    from medadapter_train.calibrate import check_method
     from medadapter_train.held_out import check_split
     from medadapter_train.recalibrate import recalibrate
 
@@ -129,8 +131,9 @@ def calibrate(
     if version and version == manifest["version"]:
         raise TrainError("bad_option", "--version: a bundle of this version exists; name a new one")
     check_split(split)
+    check_method(method)
     files = [*data, *(more or [])]
-    report = recalibrate(bundle, manifest, files, split, out, version, threads)
+    report = recalibrate(bundle, manifest, files, split, out, version, threads, method)
     typer.echo(json.dumps(report, indent=1))
 
 

@@ -26,7 +26,8 @@ from medadapter_train.errors import ModelError
 from medadapter_train.model import PrefixRanker
 from medadapter_train.onnx_engine import OnnxEngine
 from medadapter_train.onnx_graph import convert_to_ort, export_float, quantize
-from medadapter_train.pack_simd import UnsupportedShapeError, pack_ranker
+from medadapter_train.pack_linear import UnsupportedShapeError
+from medadapter_train.pack_simd import pack_ranker
 from medadapter_train.parity import (
     Parity,
     check_parity,

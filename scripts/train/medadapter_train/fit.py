@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
+from scipy.optimize import minimize, minimize_scalar
 
 Floats = NDArray[np.float64]
 
@@ -45,6 +45,20 @@ def fit_platt(scores: Floats, right: Floats, weight: Floats | None = None) -> tu
     if slope != a[0]:
         b = _best_bias(slope * scores, target, w)
     return slope, b
+
+
+def fit_temperature(scores: Floats, right: Floats, weight: Floats) -> float:
+    """1 / T of sigmoid(score / T) (Guo et al. 2017, section 4.2), bounded like Platt's slope.
+
+    One number where Platt fits two: for few questions, and logits that have no bias.
+    """
+
+    def loss(log_slope: float) -> float:
+        z = np.exp(log_slope) * scores
+        return float(weight @ (np.logaddexp(0, z) - right * z))
+
+    found = minimize_scalar(loss, bounds=(np.log(1e-3), np.log(10.0)), method="bounded")
+    return float(np.exp(found.x))
 
 
 def _best_bias(z: Floats, target: Floats, weight: Floats) -> float:

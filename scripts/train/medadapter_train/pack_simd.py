@@ -1,10 +1,11 @@
 """Writes `encoder.bin`: a BERT encoder with score head, packed for `src/adapter/engines/simd`.
 
 Weights become int8 by output column (symmetric), in the order in which the engine's micro-kernel
-reads them, or 4 bits in groups (`four_bits.py`); embeddings int8 by row, or 4 bits too; norms, biases and the head's vectors stay float32. Two biases
-are moved where they cost no precision: the key bias adds the same to every score of a query, which
-softmax takes away again, so it is left out; the value bias passes through attention unchanged
-(its weights sum to one), so it goes through the output projection into that layer's bias.
+reads them, or 4 bits in groups (`four_bits.py`); embeddings int8 by row, or 4 bits too; norms,
+biases and the head's vectors stay float32. Two biases are moved where they cost no precision: the
+key bias adds the same to every score of a query, which softmax takes away again, so it is left out;
+the value bias passes through attention unchanged (its weights sum to one), so it goes through the
+output projection into that layer's bias.
 
 The order of sections is that of `assembly/model.ts`; both begin every section at 64 bytes.
 """

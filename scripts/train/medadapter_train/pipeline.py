@@ -206,7 +206,9 @@ class Run:
         return Stage("export", inputs, settings, [out], work)
 
     def _calibrate(self) -> Stage:
-        return self._fitted("calibrate", "exported", "calibrated", self.config.calibrate, [])
+        table = self.config.calibrate
+        more = ["--method", table.method]
+        return self._fitted("calibrate", "exported", "calibrated", table, more)
 
     def _evaluate(self) -> Stage:
         more = ["--record", "--json", self.folder / "evaluation.json"]

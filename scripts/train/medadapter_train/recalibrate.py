@@ -27,6 +27,7 @@ def recalibrate(
     out: Path | None,
     version: str,
     threads: int,
+    method: str = "platt",
 ) -> dict[str, Any]:
     """Fit on a share of `data`; returns the fit's report. `manifest` is the bundle's, as read.
 
@@ -34,7 +35,7 @@ def recalibrate(
     Raises `DataError` too_few_questions, one_class.
     """
     scorer = BundleScorer(bundle, threads)
-    fitted = calibrate(held_out_questions(scorer, data, split, reduced=True))
+    fitted = calibrate(held_out_questions(scorer, data, split, reduced=True), method)
     training = {**manifest["training"], "calibration": fitted.report}
     new = {**manifest, **fitted.fields, "training": training, "metrics": []}
     if out is None:

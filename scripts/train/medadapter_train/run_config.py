@@ -86,6 +86,13 @@ class FitTable:
 
 
 @dataclass(frozen=True)
+class CalibrateTable(FitTable):
+    """`method`: `platt` or `temperature`, how logits become candidate probabilities."""
+
+    method: str = "platt"
+
+
+@dataclass(frozen=True)
 class PublishTable:
     """Where the bundle goes. Without this table nothing is published."""
 
@@ -106,7 +113,7 @@ class RunConfig:
     train: dict[str, Any]
     bundle: dict[str, Any]
     provenance: list[Any]
-    calibrate: FitTable
+    calibrate: CalibrateTable
     evaluate: FitTable
     publish: PublishTable | None
     base: Path
@@ -146,8 +153,13 @@ def load_run(path: Path) -> RunConfig:
         train=raw["train"],
         bundle=raw.get("bundle", {}),
         provenance=raw.get("provenance", []),
-        calibrate=table(FitTable, {"split": "validation", **raw.get("calibrate", {})}, "calibrate"),
-        evaluate=table(FitTable, {"split": "test", **raw.get("evaluate", {})}, "evaluate"),
+        calibrate=table(CalibrateTable, _with_split(raw, "calibrate", "validation"), "calibrate"),
+        evaluate=table(FitTable, _with_split(raw, "evaluate", "test"), "evaluate"),
         publish=None if publish is None else table(PublishTable, publish, "publish"),
         base=path.resolve().parent,
     )
+
+
+def _with_split(raw: dict[str, Any], name: str, split: str) -> dict[str, Any]:
+    """The table of that name; the share of the questions where it names none."""
+    return {"split": split, **raw.get(name, {})}

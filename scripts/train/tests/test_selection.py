@@ -10,10 +10,10 @@ import pytest
 
 from medadapter_train.abstention import abstention_entry, error_upper_bound
 from medadapter_train.adaptive import leader_stays_ahead, spent_and_right
-from medadapter_train.calibrate import HeldOut, calibrate, validated_pairs
-from medadapter_train.errors import DataError
+from medadapter_train.calibrate import HeldOut, calibrate, check_method, validated_pairs
+from medadapter_train.errors import DataError, TrainError
 from medadapter_train.evaluate import evaluate_sets, letter_vote
-from medadapter_train.fit import fit_platt
+from medadapter_train.fit import fit_platt, fit_temperature
 from medadapter_train.metrics import area_under_curve, calibration_error
 from medadapter_train.scoring import Scored
 from medadapter_train.select import answer_only, best_of, majority, sigmoid, units_of, weighted_vote
@@ -174,6 +174,26 @@ def test_platt_error_and_auc_on_known_data() -> None:
     assert calibration_error(np.clip(honest + 0.1, 0, 1), right) > 0.08
     labels = np.array([True, True, False, False])
     assert area_under_curve(np.array([2.0, 1.0, 1.0, 0.0]), labels) == 0.875
+
+
+def test_a_temperature_is_found_where_there_is_no_bias() -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, 20000)
+    right = (rng.random(20000) < sigmoid(logits / 2.5)).astype(float)
+    assert abs(1 / fit_temperature(logits, right, np.ones(20000)) - 2.5) < 0.1
+    noise = (rng.random(20000) < 0.5).astype(float)
+    assert fit_temperature(logits, noise, np.ones(20000)) < 0.05
+
+
+def test_a_temperature_calibrates_as_well_as_platt_where_it_fits() -> None:
+    held = simulated(300, 2.0, CLOSED, "evidence", 1)
+    fields = calibrate(held, "temperature").fields
+    assert fields["calibration"]["b"] == 0.0
+    assert fields["calibration"]["a"] != calibrate(held).fields["calibration"]["a"]
+    result = evaluate_sets({"e": fresh("evidence")}, {"name": "t", "version": "1", **fields})
+    assert result["pooled"]["ece"] < 0.04
+    with pytest.raises(TrainError, match="platt, temperature"):
+        check_method("isotonic")
 
 
 def test_letter_and_vote_learn_a_letter_prior() -> None:
