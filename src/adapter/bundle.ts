@@ -2,7 +2,13 @@
  * An adapter bundle: an immutable folder whose manifest names every file with its size and SHA-256.
  * Nothing reads a bundle before `verifyBundle` has turned it into a `Verified<Bundle>`.
  */
-import { type FileRole, type Manifest, type ManifestFailure, parseManifest } from "./manifest.ts";
+import {
+  type FileRole,
+  type Manifest,
+  type ManifestFailure,
+  type ManifestFile,
+  parseManifest,
+} from "./manifest.ts";
 import { fail, ok, type Result } from "./result.ts";
 import {
   MANIFEST_SIGNATURE,
@@ -15,6 +21,10 @@ import {
 export interface BundleFiles {
   /** Bytes of the file beside the manifest, or null where there is none. Rejects when the store is down. */
   read(path: string): Promise<Uint8Array | null>;
+  /** The same piece by piece, where the store can: what is large need then not be held twice. */
+  stream?(path: string): Promise<ReadableStream<Uint8Array> | null>;
+  /** Size and SHA-256 (hexadecimal) of a file, computed from its bytes without holding them all, where the store can. */
+  digest?(path: string): Promise<{ readonly bytes: number; readonly sha256: string } | null>;
 }
 
 /** Outcome of a (conditional) look at a channel's pointer. */
@@ -41,6 +51,8 @@ export interface Bundle {
   readonly manifest: Manifest;
   /** By role; only the roles that `verifyBundle` was told to keep. */
   readonly contents: ReadonlyMap<FileRole, Uint8Array<ArrayBuffer>>;
+  /** Where files that were left unread come from. They are unchecked: see `checkedFile`. */
+  readonly files: BundleFiles;
 }
 
 export type BundleFailure =
@@ -55,11 +67,24 @@ export type BundleFailure =
   /** A role that the engine needs is not in the bundle. */
   | { readonly kind: "role_missing"; readonly role: FileRole };
 
+/** A file that turned out not to be the manifest's when an engine read it. */
+export class BundleFileError extends Error {
+  readonly failure: BundleFailure;
+
+  constructor(failure: BundleFailure) {
+    super(`bundle refused: ${failure.kind}`);
+    this.name = "BundleFileError";
+    this.failure = failure;
+  }
+}
+
 export interface VerifyOptions {
   /** Refuse a manifest that names another adapter or version. */
   readonly expect?: { readonly adapter: string; readonly version: string };
   /** Whose bytes to keep. Every file is checked; the others are let go at once to spare memory. */
   readonly keep: readonly FileRole[];
+  /** Not read here: what the engine reads and checks itself as it comes. None by default. */
+  readonly leave?: readonly FileRole[];
   /** Refuse a manifest that none of these keys signed, before anything in it is read. */
   readonly signedBy?: PublicKeys | null;
 }
@@ -74,7 +99,7 @@ export async function verifyBundle(
 ): Promise<Result<Verified<Bundle>, BundleFailure>> {
   const manifestBytes = await files.read("manifest.json");
   if (manifestBytes === null) return fail({ kind: "manifest_missing" });
-  const { expect, keep, signedBy } = options;
+  const { expect, keep, leave = [], signedBy } = options;
   const unsigned = signedBy && (await manifestSignatureFault(files, manifestBytes, signedBy));
   if (unsigned) return fail({ kind: unsigned, path: MANIFEST_SIGNATURE });
   const parsed = parseManifest(manifestBytes);
@@ -87,18 +112,45 @@ export async function verifyBundle(
     return fail({ kind: "identity_mismatch", field: "version" });
   }
   const contents = new Map<FileRole, Uint8Array<ArrayBuffer>>();
-  for (const { path, role, bytes: size, sha256 } of manifest.files) {
-    const read = await files.read(path);
-    if (read === null) return fail({ kind: "file_missing", path });
-    if (read.byteLength !== size) return fail({ kind: "size_mismatch", path });
-    const bytes = ownBuffer(read);
-    if ((await sha256Hex(bytes)) !== sha256) return fail({ kind: "hash_mismatch", path });
-    if (keep.includes(role)) contents.set(role, bytes);
+  for (const entry of manifest.files) {
+    if (leave.includes(entry.role)) continue;
+    if (!keep.includes(entry.role) && files.digest !== undefined) {
+      const fault = fileFault(entry, await files.digest(entry.path));
+      if (fault !== null) return fail(fault);
+      continue;
+    }
+    const bytes = await checkedFile(files, entry);
+    if (!bytes.ok) return bytes;
+    if (keep.includes(entry.role)) contents.set(entry.role, bytes.value);
   }
   const missing = keep.find((role) => !contents.has(role));
   if (missing !== undefined) return fail({ kind: "role_missing", role: missing });
-  const bundle: Bundle = { manifest, contents };
+  const bundle: Bundle = { manifest, contents, files };
   return ok(bundle as Verified<Bundle>);
+}
+
+/** A file's bytes, if they are those that the manifest names. */
+export async function checkedFile(
+  files: BundleFiles,
+  entry: ManifestFile,
+): Promise<Result<Uint8Array<ArrayBuffer>, BundleFailure>> {
+  const read = await files.read(entry.path);
+  const bytes = read && ownBuffer(read);
+  const fault = fileFault(
+    entry,
+    bytes && { bytes: bytes.byteLength, sha256: await sha256Hex(bytes) },
+  );
+  return fault === null ? ok(bytes as Uint8Array<ArrayBuffer>) : fail(fault);
+}
+
+/** What is wrong with a file of which size and hash are known; null: nothing. */
+export function fileFault(
+  { path, bytes, sha256 }: ManifestFile,
+  found: { readonly bytes: number; readonly sha256: string } | null,
+): BundleFailure | null {
+  if (found === null) return { kind: "file_missing", path };
+  if (found.bytes !== bytes) return { kind: "size_mismatch", path };
+  return found.sha256 === sha256 ? null : { kind: "hash_mismatch", path };
 }
 
 async function manifestSignatureFault(
@@ -134,7 +186,11 @@ function ownBuffer(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
     : new Uint8Array(bytes);
 }
 
-async function sha256Hex(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", bytes);
+/** In hexadecimal, as manifests have it. */
+export async function sha256Hex(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  return hex(await crypto.subtle.digest("SHA-256", bytes));
+}
+
+export function hex(digest: ArrayBuffer): string {
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

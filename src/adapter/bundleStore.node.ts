@@ -3,13 +3,16 @@
  * `channels/<name>/<channel>.json`. A single bundle, such as models/mini, is read with `bundleFolder`.
  */
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { BundleFiles, BundleStore, PointerObject } from "./bundle.ts";
 
 /** The files of one bundle's folder. */
 export function bundleFolder(folder: string): BundleFiles {
-  return { read: (path) => readOrNull(join(folder, path)) };
+  return {
+    read: (path) => readOrNull(join(folder, path)),
+    stream: (path) => orNull(() => streamOf(join(folder, path))),
+  };
 }
 
 /** A store over a folder. The etag of a pointer is the SHA-256 of its bytes. */
@@ -25,9 +28,19 @@ export function folderBundleStore(root: string): BundleStore {
   };
 }
 
-async function readOrNull(path: string): Promise<Uint8Array | null> {
+function readOrNull(path: string): Promise<Uint8Array | null> {
+  return orNull(() => readFile(path));
+}
+
+async function streamOf(path: string): Promise<ReadableStream<Uint8Array>> {
+  const file = await open(path);
+  return file.readableWebStream({ autoClose: true }) as ReadableStream<Uint8Array>;
+}
+
+/** Null where there is no such file. */
+async function orNull<Value>(read: () => Promise<Value>): Promise<Value | null> {
   try {
-    return await readFile(path);
+    return await read();
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
     throw error;

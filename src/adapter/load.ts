@@ -4,7 +4,13 @@
  * engine that computes otherwise) is found here, before it answers anyone.
  */
 import { type AdmissionOptions, admissionDefaults } from "./admission.ts";
-import { type Bundle, contentOf, type Verified } from "./bundle.ts";
+import {
+  type Bundle,
+  type BundleFailure,
+  BundleFileError,
+  contentOf,
+  type Verified,
+} from "./bundle.ts";
 import { BundleRanker } from "./bundleRanker.ts";
 import { type Engine, EngineError, type EngineFailureReason } from "./engine.ts";
 import type { Manifest, SelfTestVector } from "./manifest.ts";
@@ -20,7 +26,10 @@ export type LoadFailure =
   /** Vector number `vector` (from 0) gave another logit than the manifest says. */
   | { readonly kind: "self_test_failed"; readonly vector: number };
 
-/** Starts an engine on a bundle, whose needed roles were kept when it was verified. Rejects with `EngineError`. */
+/**
+ * Starts an engine on a bundle, whose needed roles were kept when it was verified, or left to the engine where it
+ * reads them itself. Rejects with `EngineError`, or `BundleFileError` for a file that is not the manifest's.
+ */
 export type StartEngine = (bundle: Verified<Bundle>) => Promise<Engine>;
 
 /**
@@ -31,7 +40,7 @@ export async function loadRanker(
   bundle: Verified<Bundle>,
   start: StartEngine,
   admission: Partial<AdmissionOptions> = {},
-): Promise<Result<Ranker, LoadFailure>> {
+): Promise<Result<Ranker, LoadFailure | BundleFailure>> {
   const { manifest } = bundle;
   const tokenizer = readTokenizer(contentOf(bundle, "tokenizer"), manifest.base.vocabulary);
   if (!tokenizer.ok) return tokenizer;
@@ -47,6 +56,7 @@ export async function loadRanker(
     return fail({ kind: "self_test_failed", vector: failed });
   } catch (error) {
     await engine?.close().catch(() => {});
+    if (error instanceof BundleFileError) return fail(error.failure);
     const reason = error instanceof EngineError ? error.reason : "trap";
     return fail({ kind: "engine_failed", reason });
   }

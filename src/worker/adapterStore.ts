@@ -1,5 +1,5 @@
 /** Bundles and pointers in R2: `adapters/<name>/<version>/...` and `channels/<name>/<channel>.json`. */
-import type { BundleFiles, BundleStore, PointerObject } from "../adapter/bundle.ts";
+import { type BundleFiles, type BundleStore, hex, type PointerObject } from "../adapter/bundle.ts";
 
 /** A BundleStore over an R2 bucket. Strongly consistent: a pointer never shows before the files put before it. */
 export function r2BundleStore(bucket: R2Bucket): BundleStore {
@@ -18,6 +18,17 @@ export function r2BundleStore(bucket: R2Bucket): BundleStore {
         async read(path) {
           const found = await bucket.get(`adapters/${adapter}/${version}/${path}`);
           return found === null ? null : new Uint8Array(await found.arrayBuffer());
+        },
+        async stream(path) {
+          return (await bucket.get(`adapters/${adapter}/${version}/${path}`))?.body ?? null;
+        },
+        async digest(path) {
+          const found = await bucket.get(`adapters/${adapter}/${version}/${path}`);
+          if (found === null) return null;
+          // The runtime hashes while it reads; nothing of the file reaches JavaScript.
+          const digest = new crypto.DigestStream("SHA-256");
+          await found.body.pipeTo(digest);
+          return { bytes: found.size, sha256: hex(await digest.digest) };
         },
       };
     },

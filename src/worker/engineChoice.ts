@@ -17,6 +17,8 @@ export interface EngineKind {
   readonly name: string;
   /** The files it reads. */
   readonly roles: readonly FileRole[];
+  /** It reads and checks them itself as they come from the store. */
+  readonly streams?: boolean;
   readonly start: StartEngine;
 }
 
@@ -52,8 +54,9 @@ export class EngineChoice {
   }
 
   async #loadOn(engine: EngineKind, files: BundleFiles, expect: Expected): Promise<Loaded> {
-    const keep: readonly FileRole[] = ["tokenizer", ...engine.roles];
-    const bundle = await verifyBundle(files, { expect, keep, signedBy: this.#signedBy });
+    const keep: readonly FileRole[] = ["tokenizer", ...(engine.streams ? [] : engine.roles)];
+    const leave = engine.streams ? engine.roles : [];
+    const bundle = await verifyBundle(files, { expect, keep, leave, signedBy: this.#signedBy });
     if (!bundle.ok) return bundle;
     const loaded = await loadRanker(bundle.value, engine.start);
     if (loaded.ok) this.#running = engine.name;

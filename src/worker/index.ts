@@ -11,7 +11,7 @@ export { LedgerObject } from "./ledger/ledgerObject.ts";
 
 export default createApp(
   partsWith(
-    { name: "simd", roles: ["simd"], start: startSimd },
+    { name: "simd", roles: ["simd"], streams: true, start: startSimd },
     { name: "ort-web", roles: ["onnx"], start: startOnnx },
   ),
 );

@@ -1,9 +1,9 @@
 /** The engine in Node: the same WebAssembly as in workerd, compiled from its file. */
 import { readFile } from "node:fs/promises";
-import { type Bundle, contentOf, type Verified } from "../../bundle.ts";
+import type { Bundle, Verified } from "../../bundle.ts";
 import type { Engine } from "../../engine.ts";
-import { startSimdEngine } from "./engine.ts";
 import { compileEncoder } from "./load.ts";
+import { startOnBundle } from "./start.ts";
 
 let compiled: WebAssembly.Module | null = null;
 
@@ -14,7 +14,7 @@ export async function encoderModule(): Promise<WebAssembly.Module> {
   return compiled;
 }
 
-/** Starts an engine on a bundle verified with role `simd` kept. */
+/** Starts an engine on a bundle verified with role `simd` kept, or left unread. */
 export async function startEngine(bundle: Verified<Bundle>): Promise<Engine> {
-  return startSimdEngine(await encoderModule(), contentOf(bundle, "simd"), bundle.manifest.budget);
+  return startOnBundle(await encoderModule(), bundle);
 }

@@ -103,6 +103,12 @@ export class SimdEngine implements Engine {
     return this.#heapBytes;
   }
 
+  /** A view of `encoder.bin` where it lies in memory; to be dropped before anything else is called. */
+  weights(): Uint8Array<ArrayBuffer> {
+    const { memory, headerAt, weightsBytes } = this.#working();
+    return new Uint8Array(memory.buffer as ArrayBuffer, headerAt(), weightsBytes());
+  }
+
   /** The instance and its memory go with the last reference to them. */
   async close(): Promise<void> {
     this.#encoder = null;

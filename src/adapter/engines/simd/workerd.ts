@@ -1,12 +1,12 @@
 /** The engine in workerd, where WebAssembly can only be imported as a compiled module. */
-import { type Bundle, contentOf, type Verified } from "../../bundle.ts";
+import type { Bundle, Verified } from "../../bundle.ts";
 import type { Engine } from "../../engine.ts";
 import encoderModule from "./encoder.wasm";
-import { startSimdEngine } from "./engine.ts";
+import { startOnBundle } from "./start.ts";
 
-/** Starts an engine on a bundle verified with role `simd` kept. */
+/** Starts an engine on a bundle verified with role `simd` kept, or left unread. */
 export function startEngine(bundle: Verified<Bundle>): Promise<Engine> {
-  return startSimdEngine(encoderModule, contentOf(bundle, "simd"), bundle.manifest.budget);
+  return startOnBundle(encoderModule, bundle);
 }
 
 /** For callers that stream `encoder.bin` themselves. */
