@@ -11,9 +11,13 @@ import {
 } from "./lib/setup.mjs";
 
 /** @type {{ name: string, command: string, args: string[] }[]} */
-const steps = [
+const quick = [
   { name: "types", command: "tsc", args: ["--noEmit"] },
   { name: "lint", command: "biome", args: ["ci", "."] },
+];
+
+/** @type {{ name: string, command: string, args: string[] }[]} */
+const suites = [
   { name: "unit (Node)", command: "vitest", args: ["run", "--project", "node"] },
   { name: "workerd", command: "vitest", args: ["run", "--project", "workerd"] },
   {
@@ -24,7 +28,7 @@ const steps = [
   { name: "end to end", command: "vitest", args: ["run", "--project", "e2e"] },
 ];
 
-function pythonSteps(python) {
+function pythonChecks(python) {
   const bin = dirname(python);
   return [
     { name: "Python lint", command: join(bin, "ruff"), args: ["check", "scripts/train"] },
@@ -38,12 +42,11 @@ function pythonSteps(python) {
       command: join(bin, "mypy"),
       args: ["--config-file", "scripts/train/pyproject.toml", "scripts/train/medadapter_train"],
     },
-    {
-      name: "Python tests",
-      command: join(bin, "python"),
-      args: ["-m", "pytest", "-q", "scripts/train"],
-    },
   ];
+}
+
+function pythonTests(python) {
+  return { name: "Python tests", command: python, args: ["-m", "pytest", "-q", "scripts/train"] };
 }
 
 function runStep({ name, command, args }, env) {
@@ -61,7 +64,8 @@ try {
   const python = ensurePython();
   const env = childEnvironment({ PYTHON_VENV: python });
   const only = process.argv.slice(2);
-  const all = [...steps, ...pythonSteps(python)];
+  // What takes seconds comes before what takes minutes.
+  const all = [...quick, ...pythonChecks(python), ...suites, pythonTests(python)];
   const chosen = only.length === 0 ? all : all.filter((step) => only.includes(step.name));
   if (chosen.length === 0)
     throw new SetupError(`no such step; there are: ${all.map((step) => step.name).join(", ")}`);

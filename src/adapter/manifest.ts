@@ -52,6 +52,8 @@ const platt = z.strictObject({ a: finite, b: finite });
 const selectorGroup = z.strictObject({
   context: z.boolean(),
   labels: z.enum(["closed", "lettered"]).nullable(),
+  /** For this task alone; absent: for every task that has no group of its own. */
+  task: z.string().min(1).optional(),
   weights: z.array(finite),
   bias: finite,
   priors: z.record(label, finite),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from medadapter_train.adaptive import fit_threshold
 from medadapter_train.errors import DataError, TrainError
 from medadapter_train.fit import fit_platt, fit_temperature
 from medadapter_train.fit_selector import FEATURE_NAMES, fit_group
+from medadapter_train.kinds import kinds_of
 from medadapter_train.metrics import calibration_error
 from medadapter_train.scoring import Scored
 from medadapter_train.select import majority
@@ -23,7 +24,6 @@ TARGET_ERRORS = (0.05, 0.10, 0.20)
 LEAST_QUESTIONS = 40
 MAIN_LLM_SHARE = 0.7
 METHODS = ("platt", "temperature")
-KINDS = ((True, "closed"), (False, "closed"), (False, "lettered"), (True, "lettered"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,12 @@ def check_method(method: str) -> None:
         raise TrainError("bad_option", f"the method is one of {', '.join(METHODS)}")
 
 
-def calibrate(held_out: Sequence[HeldOut], method: str = "platt") -> Calibrated:
+def calibrate(
+    held_out: Sequence[HeldOut], method: str = "platt", votes: Sequence[Scored] = ()
+) -> Calibrated:
     """Fit candidate probability, selector, confidence, abstention and stopping rule.
 
+    `votes`: questions of the training share, unscored, for what votes and labels are worth.
     `method` is how logits become candidate probabilities: `platt` (slope and bias) or `temperature`
     (the slope alone; the same formula with bias 0, so the manifest calls it by the same name).
     Raises `DataError` too_few_questions, one_class.
@@ -76,16 +79,18 @@ def calibrate(held_out: Sequence[HeldOut], method: str = "platt") -> Calibrated:
     pulls: dict[str, float] = {}
     confidences = np.full(len(usable), np.nan)
     right = np.zeros(len(usable))
-    for context, kind in KINDS:
-        members = [i for i, h in enumerate(usable) if _is_kind(h.scored, context, kind)]
-        if len(members) < LEAST_QUESTIONS:
-            continue
-        part = [usable[i] for i in members]
-        keys = [fold_key(h.key) for h in part]
-        scored = [h.scored for h in part]
-        fitted = fit_group(scored, keys, calibration, context=context, kind=kind)
+    for kind in kinds_of([h.scored for h in usable], LEAST_QUESTIONS):
+        members = [i for i, h in enumerate(usable) if kind.holds(h.scored)]
+        fitted = fit_group(
+            [usable[i].scored for i in members],
+            [fold_key(usable[i].key) for i in members],
+            calibration,
+            kind,
+            # Without its context a question is known by the same votes.
+            [v for v in votes if replace(kind, context=v.has_context).holds(v)],
+        )
         groups.append(fitted.entry)
-        pulls[f"{'context' if context else 'no context'}, {kind}"] = fitted.pull
+        pulls[kind.name] = fitted.pull
         own = np.array(members)[fitted.questions]
         confidences[own], right[own] = fitted.confidences, fitted.right
     if not groups:
@@ -108,14 +113,6 @@ def calibrate(held_out: Sequence[HeldOut], method: str = "platt") -> Calibrated:
         "gain_out_of_fold": _gains([u.scored for u in usable], right, real),
     }
     return Calibrated(fields, report)
-
-
-def _is_kind(question: Scored, context: bool, kind: str) -> bool:
-    return (
-        bool(question.labels)
-        and question.has_context == context
-        and question.closed == (kind == "closed")
-    )
 
 
 def _gains(
@@ -141,28 +138,12 @@ def _candidate_probability(questions: Sequence[Scored], method: str) -> dict[str
     return {"kind": "platt", "a": a, "b": b}
 
 
-_TASKS = {
-    "pubmedqa": "pubmedqa",
-    "bioasq": "bioasq",
-    "medmcqa": "medmcqa",
-    "medqa": "medqa",
-    "medqa5": "medqa",
-    "mmlu": "mmlu_med",
-}
-
-
-def task_of(set_name: str) -> str | None:
-    """The registry's task that a candidate file is of, by the words of its name."""
-    words = set_name.lower().split("_")
-    return next((_TASKS[w] for w in words if w in _TASKS), None)
-
-
 def validated_pairs(questions: Sequence[Scored]) -> list[dict[str, str]]:
     """LLM and task of the sets that one LLM wrote at least 70 % of; a mixture of LLMs validates the
-    confidence for none of them alone. The task is the records' own, or told by the set's name."""
+    confidence for none of them alone."""
     counts: dict[tuple[str, str | None], dict[str, int]] = {}
     for q in questions:
-        own = counts.setdefault((q.set_name, q.task or task_of(q.set_name)), {})
+        own = counts.setdefault((q.set_name, q.task or None), {})
         for model in q.models:
             own[model] = own.get(model, 0) + 1
     pairs = set()

@@ -16,7 +16,7 @@ from torch import Tensor
 from medadapter_train.calibrate import calibrate
 from medadapter_train.checkpoint import average_weights, load_weights, save_weights
 from medadapter_train.errors import ModelError
-from medadapter_train.held_out import held_out_questions
+from medadapter_train.held_out import held_out_questions, training_votes
 from medadapter_train.rankers import load_encoder, make_ranker
 from medadapter_train.torch_scorer import RunSettings, TorchScorer
 
@@ -57,11 +57,11 @@ def choose(
     encoder = load_encoder(run / "tokenizer.json", attention)
     best: tuple[float, str] = (float("-inf"), "")
     report: dict[str, Any] = {}
+    votes = training_votes(data)
     for name, weights in candidates_of(run, last).items():
         scorer = TorchScorer(make_ranker(base, attention, 1, weights), encoder)
-        result = calibrate(
-            held_out_questions(scorer, data, "validation", reduced=False, most=most)
-        ).report
+        held_out = held_out_questions(scorer, data, "validation", reduced=False, most=most)
+        result = calibrate(held_out, votes=votes).report
         gain = float(np.mean(list(result["gain_out_of_fold"].values())))
         report[name] = {"macro_gain": gain, **result}
         log.info("%s: macro gain %+.4f %s", name, gain, result["gain_out_of_fold"])

@@ -1,10 +1,11 @@
 """Fits one selector group: which answer wins, and how sure that is.
 
-The weights come from a conditional logit whose penalty pulls to the plain vote: where scores tell
-nothing the selector is self-consistency. The strength of the pull is chosen by cross-validation by
-question. What is the same for all answers of a question (their number, their entropy) cannot change
-the winner but tells how sure it is: those weights are fitted with the confidence, on winners that
-were chosen out of fold.
+The weights come from a conditional logit whose penalty pulls to the plain vote, or to what votes
+and labels are worth on training questions (`vote_centre`): where scores tell nothing the selector
+is self-consistency, or that. The strength of the pull is chosen by cross-validation by question. What
+is the same for all answers of a question (their number, their entropy) cannot change the winner but
+tells how sure it is: those weights are fitted with the confidence, on winners that were chosen out
+of fold.
 """
 
 from __future__ import annotations
@@ -17,14 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medadapter_train.fit import Choice, fit_choice, fit_logistic
+from medadapter_train.kinds import Kind
 from medadapter_train.scoring import Scored
 from medadapter_train.select import Unit, decide, feature_rows, units_of
+from medadapter_train.vote_centre import vote_centre
 
 Floats = NDArray[np.float64]
 RANKING = ["vote_share", "prob_share", "prob_max", "logit_mean"]
 SURENESS = ["distinct", "entropy"]
 FEATURE_NAMES = [*RANKING, *SURENESS]
-PULLS = [0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 1e6]
+PULLS = [0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 1e6]
 FOLDS = 8
 
 
@@ -63,17 +66,17 @@ def _choices(items: Sequence[Prepared]) -> list[Choice]:
     ]
 
 
-def _fit(items: Sequence[Prepared], pull: float, labels: int) -> Floats:
-    """Weights [ranking features + labels], pulled to the vote alone."""
-    size = len(RANKING) + labels
+def _fit(items: Sequence[Prepared], pull: float, centre: Floats | None) -> Floats:
+    """Weights [ranking features + labels], pulled to `centre`, or to the vote alone."""
     choices = _choices(items)
-    vote = np.zeros(size)
-    only_vote = [Choice(c.features[:, :1], c.right, c.weight) for c in choices]
-    vote[0] = fit_choice(only_vote, np.array([0.01]), np.array([4.0]))[0]
+    if centre is None:
+        centre = np.zeros(items[0].features.shape[1])
+        only_vote = [Choice(c.features[:, :1], c.right, c.weight) for c in choices]
+        centre[0] = fit_choice(only_vote, np.array([0.01]), np.array([4.0]))[0]
     # logit_mean is in logits, the others in 0..1: the same pull would hold it back less.
-    scale = np.ones(size)
+    scale = np.ones(len(centre))
     scale[RANKING.index("logit_mean")] = 4.0
-    return fit_choice(choices, pull * scale, vote)
+    return fit_choice(choices, pull * scale, centre)
 
 
 def _winner(item: Prepared, weights: Floats) -> tuple[Unit, float]:
@@ -96,14 +99,14 @@ def _log_loss(item: Prepared, weights: Floats) -> float:
     return float(np.logaddexp.reduce(z) - z[right.index(True)])
 
 
-def choose_pull(items: Sequence[Prepared], keys: Sequence[int], labels: int) -> float:
+def choose_pull(items: Sequence[Prepared], keys: Sequence[int], centre: Floats | None) -> float:
     """The pull with the least held-out log loss, weighted by set."""
     losses = dict.fromkeys(PULLS, 0.0)
     for held in _folds(items, keys):
         inside = [i for i, h in zip(items, held, strict=True) if not h]
         outside = [i for i, h in zip(items, held, strict=True) if h]
         for pull in PULLS:
-            weights = _fit(inside, pull, labels)
+            weights = _fit(inside, pull, centre)
             losses[pull] += sum(i.weight * _log_loss(i, weights) for i in outside)
     return min(PULLS, key=lambda p: losses[p])
 
@@ -124,18 +127,22 @@ def fit_group(
     questions: Sequence[Scored],
     keys: Sequence[int],
     calibration: dict[str, Any],
-    *,
-    context: bool,
-    kind: str,
+    kind: Kind,
+    votes: Sequence[Scored] = (),
 ) -> FittedGroup:
-    """Fit one group on held-out questions. `keys` [questions]: equal for equal question texts."""
-    labels = sorted({label for q in questions for label in q.labels}) if kind == "closed" else []
+    """Fit one group on held-out questions. `keys` [questions]: equal for equal question texts.
+
+    `votes`: training questions of the same kind, of which only the votes are read.
+    """
+    labels = sorted({label for q in questions for label in q.labels}) if kind.closed else []
     items = prepare(questions, calibration, labels)
-    pull = choose_pull(items, keys, len(labels))
+    known = prepare(votes, calibration, labels)
+    centre = vote_centre(_choices(known), len(RANKING)) if known else None
+    pull = choose_pull(items, keys, centre)
     winners: list[tuple[Prepared, Unit, float]] = []
     for held in _folds(items, keys):
         inside = [i for i, h in zip(items, held, strict=True) if not h]
-        weights = _fit(inside, pull, len(labels))
+        weights = _fit(inside, pull, centre)
         winners += [(i, *_winner(i, weights)) for i, h in zip(items, held, strict=True) if h]
     sure = np.array([[score, *feature_rows(i.units, SURENESS)[0]] for i, _, score in winners])
     right = np.array([float(u.correct) for _, u, _ in winners])
@@ -143,12 +150,11 @@ def fit_group(
         sure, right, np.array([keys[i.group] for i, _, _ in winners])
     )
     slope, bias = _fit_confidence(sure, right)
-    weights = _fit(items, pull, len(labels))
+    weights = _fit(items, pull, centre)
     a = max(float(slope[0]), 1e-3)
     priors = weights[len(RANKING) :]
     entry = {
-        "context": context,
-        "labels": kind,
+        **kind.entry(),
         "weights": [*weights[: len(RANKING)].tolist(), *(slope[1:] / a).tolist()],
         "bias": 0.0,
         "priors": {k: float(v) for k, v in zip(labels, priors, strict=True)},

@@ -2,9 +2,9 @@
 
 `logits.golden.jsonl`: `{id, candidates: [{index, torch, int8}]}` for questions of
 `examples/recorded`. `selector.golden.json`: `{calibration, selector, abstention, adaptiveK, cases:
-[{name, labels, closed, hasContext, candidates: [{answer, logit}], probabilities, winner, score,
-scores, confidence, bestOf, staysAhead, spent, answered}]}` with invented logits, for the manifest's
-fields given. `spent`: candidates asked for, in their order, until the stopping rule ends it (null
+[{name, task, labels, closed, hasContext, candidates: [{answer, logit}], probabilities, winner,
+score, scores, confidence, bestOf, staysAhead, spent, answered}]}` with invented logits, for the
+manifest's fields given. `spent`: candidates asked for, in their order, until the stopping rule ends it (null
 without a rule); `answered`: by target error, whether the question is answered.
 """
 
@@ -27,6 +27,8 @@ from medadapter_train.template import TextEncoder
 
 CLOSED = ("yes", "no", "maybe")
 LETTERED = ("A", "B", "C", "D")
+#: The empty one and `other` have no selector of their own.
+TASKS = ("", "pubmedqa", "bioasq", "medqa", "other")
 MOST_CANDIDATES = 8
 
 
@@ -53,7 +55,11 @@ def recorded_rows(
 
 
 def _question(
-    labels: Sequence[str], has_context: bool, answers: Sequence[str | None], logits: Sequence[float]
+    labels: Sequence[str],
+    has_context: bool,
+    answers: Sequence[str | None],
+    logits: Sequence[float],
+    task: str = "",
 ) -> Scored:
     empty = ("",) * len(answers)
     return Scored(
@@ -67,6 +73,7 @@ def _question(
         sources=empty,
         models=empty,
         logits=np.array(logits, dtype=np.float64),
+        task=task,
     )
 
 
@@ -89,7 +96,8 @@ def _cases() -> Iterator[tuple[str, Scored]]:
         choices: list[str | None] = [*labels, None]
         answers = [choices[i] for i in rng.integers(0, len(choices), count)]
         logits = [round(float(v), 4) for v in rng.normal(0, 1.5, count)]
-        yield f"random {number}", q(labels, number % 4 == 1, answers, logits)
+        task = TASKS[number % len(TASKS)]
+        yield f"random {number}", q(labels, number % 4 == 1, answers, logits, task)
 
 
 def selector_golden(manifest: dict[str, Any]) -> dict[str, Any]:
@@ -105,6 +113,7 @@ def _case(name: str, question: Scored, manifest: dict[str, Any]) -> dict[str, An
     best = decide(units, [float(u.probabilities.max()) for u in units]).answer if units else None
     return {
         "name": name,
+        "task": question.task,
         "labels": list(question.labels),
         "closed": question.closed,
         "hasContext": question.has_context,

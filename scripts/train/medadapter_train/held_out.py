@@ -14,7 +14,7 @@ from rich.progress import track
 from medadapter_train.calibrate import HeldOut
 from medadapter_train.data import Record, read_records
 from medadapter_train.errors import TrainError
-from medadapter_train.scoring import Scored
+from medadapter_train.scoring import Scored, scored_of
 from medadapter_train.split import question_key, share_of
 
 SPLITS = ("all", "train", "validation", "test")
@@ -61,3 +61,8 @@ def held_out_questions(
                 bare = replace(record, context=None)
                 found.append(HeldOut(scorer.score(bare), key, reduced=True))
     return found
+
+
+def training_votes(paths: Sequence[Path]) -> list[Scored]:
+    """The training share of the files, unscored: of these only the votes are read."""
+    return [scored_of(record, None) for path in paths for record in records_of(path, "train")]

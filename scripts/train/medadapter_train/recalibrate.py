@@ -15,7 +15,7 @@ from typing import Any
 from medadapter_train.bundle_writer import whole_folder, write_manifest
 from medadapter_train.calibrate import calibrate
 from medadapter_train.card import model_card
-from medadapter_train.held_out import held_out_questions
+from medadapter_train.held_out import held_out_questions, training_votes
 from medadapter_train.scoring import BundleScorer
 
 
@@ -35,7 +35,8 @@ def recalibrate(
     Raises `DataError` too_few_questions, one_class.
     """
     scorer = BundleScorer(bundle, threads)
-    fitted = calibrate(held_out_questions(scorer, data, split, reduced=True), method)
+    held_out = held_out_questions(scorer, data, split, reduced=True)
+    fitted = calibrate(held_out, method, [] if split == "all" else training_votes(data))
     training = {**manifest["training"], "calibration": fitted.report}
     new = {**manifest, **fitted.fields, "training": training, "metrics": []}
     if out is None:

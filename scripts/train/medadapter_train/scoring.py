@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from medadapter_train.data import Record
 from medadapter_train.errors import TrainError
 from medadapter_train.onnx_engine import OnnxEngine
+from medadapter_train.set_task import task_of
 from medadapter_train.template import TextEncoder
 
 Logits = NDArray[np.float64]
@@ -22,7 +23,7 @@ class Scored:
     """A question without its texts. `logits` [C]; None where the question is over the budget.
 
     `bare` [C]: logits of the candidates' answers alone, without reasoning, where they were asked
-    for.
+    for. `task`: the record's own, or told by its set's name; empty where neither is.
     """
 
     set_name: str
@@ -70,7 +71,7 @@ def scored_of(record: Record, logits: Logits | None, bare: Logits | None = None)
         tuple(c.source for c in record.candidates),
         tuple(c.model for c in record.candidates),
         logits,
-        record.task,
+        record.task or task_of(record.set_name) or "",
         bare,
     )
 

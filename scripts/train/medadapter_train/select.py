@@ -82,14 +82,20 @@ def feature_rows(units: Sequence[Unit], names: Sequence[str]) -> Floats:
 
 
 def group_of(manifest: dict[str, Any], scored: Scored) -> dict[str, Any] | None:
-    """The selector fitted for this kind of question, None where there is none."""
+    """The selector fitted for this kind of question: its task's own, else all tasks', else None."""
     selector = manifest.get("selector")
     if selector is None or scored.logits is None:
         return None
     kind = None if not scored.labels else "closed" if scored.closed else "lettered"
-    for group in selector["groups"]:
-        if group["context"] == scored.has_context and group["labels"] == kind:
-            return dict(group)
+    fits = [
+        group
+        for group in selector["groups"]
+        if group["context"] == scored.has_context and group["labels"] == kind
+    ]
+    for task in (scored.task, None):
+        for group in fits:
+            if group.get("task") == task:
+                return dict(group)
     return None
 
 

@@ -14,9 +14,18 @@ from medadapter_train.calibrate import HeldOut, calibrate, check_method, validat
 from medadapter_train.errors import DataError, TrainError
 from medadapter_train.evaluate import evaluate_sets, letter_vote
 from medadapter_train.fit import fit_platt, fit_temperature
+from medadapter_train.fit_selector import FEATURE_NAMES
 from medadapter_train.metrics import area_under_curve, calibration_error
 from medadapter_train.scoring import Scored
-from medadapter_train.select import answer_only, best_of, majority, sigmoid, units_of, weighted_vote
+from medadapter_train.select import (
+    answer_only,
+    best_of,
+    group_of,
+    majority,
+    sigmoid,
+    units_of,
+    weighted_vote,
+)
 
 CLOSED = ("yes", "no", "maybe")
 LETTERED = ("A", "B", "C", "D")
@@ -38,6 +47,7 @@ def question(
         sources=tuple(f"s{i}" for i in range(len(answers))),
         models=("m",) * len(answers),
         logits=values,
+        task=more.pop("task", ""),
     )
 
 
@@ -176,6 +186,42 @@ def test_platt_error_and_auc_on_known_data() -> None:
     assert area_under_curve(np.array([2.0, 1.0, 1.0, 0.0]), labels) == 0.875
 
 
+def biased(count: int, gold: str, task: str, seed: int) -> list[HeldOut]:
+    """Votes are even and scores are noise; three in four times the right answer is `gold`."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for number in range(count):
+        right = gold if rng.random() < 0.75 else ("no" if gold == "yes" else "yes")
+        answers = list(rng.choice(["yes", "no"], 6))
+        logits = rng.normal(size=6).tolist()
+        scored = question(answers, logits, right, set_name=task, task=task)
+        found.append(HeldOut(scored, f"{task}/{seed}/{number}"))
+    return found
+
+
+def test_each_task_has_a_selector_of_its_own_and_others_the_common_one() -> None:
+    held = biased(80, "yes", "pubmedqa", 1) + biased(80, "no", "bioasq", 2)
+    few = biased(10, "no", "medqa", 3)
+    groups = calibrate([*held, *few]).fields["selector"]["groups"]
+    assert [g.get("task") for g in groups] == [None, "bioasq", "pubmedqa"]
+    fields = {"calibration": None, "selector": {"features": FEATURE_NAMES, "groups": groups}}
+    for task, gold in (("pubmedqa", "yes"), ("bioasq", "no")):
+        tied = question(["yes", "no"], [0.0, 0.0], task=task)
+        assert weighted_vote(tied, fields).answer == gold
+    assert group_of(fields, question(["yes"], [0.0], task="medqa")) == groups[0]
+    assert group_of(fields, question(["yes"], [0.0], labels=LETTERED)) is None
+
+
+def test_what_labels_are_worth_is_learned_from_the_votes_of_training_questions() -> None:
+    votes = [replace(h.scored, logits=None) for h in biased(400, "yes", "pubmedqa", 4)]
+    held = biased(60, "yes", "pubmedqa", 5)
+    without = calibrate(held).fields["selector"]["groups"][0]["priors"]
+    group = calibrate(held, votes=votes).fields["selector"]["groups"][0]
+    error = abs(group["priors"]["yes"] - group["priors"]["no"] - np.log(3))
+    assert error < 0.1
+    assert error < abs(without["yes"] - without["no"] - np.log(3))
+
+
 def test_a_temperature_is_found_where_there_is_no_bias() -> None:
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 2, 20000)
@@ -207,8 +253,8 @@ def test_letter_and_vote_learn_a_letter_prior() -> None:
 
 
 def test_validation_pairs_are_of_sets_that_one_llm_wrote() -> None:
-    own = question(["yes"] * 4, [0.0] * 4, set_name="pubmedqa_llm_x4")
-    mixed = question(["yes"] * 4, [0.0] * 4, set_name="mirage_bioasq_x4")
+    own = question(["yes"] * 4, [0.0] * 4, set_name="pubmedqa_llm_x4", task="pubmedqa")
+    mixed = question(["yes"] * 4, [0.0] * 4, set_name="mirage_bioasq_x4", task="bioasq")
     blend = Scored(
         **{**{f: getattr(mixed, f) for f in mixed.__slots__}, "models": ("a", "b", "c", "d")}
     )

@@ -1,6 +1,6 @@
 /**
  * The fitted selector: one small logistic model for each kind of question (with evidence or without;
- * closed label set or lettered options), over features of an answer among the other answers.
+ * closed label set or lettered options) and for a task where enough was held out of it, over features of an answer among the other answers.
  * Its Python twin fits it and writes test/fixtures/selector.golden.json, which both sides reproduce.
  */
 import type { Option } from "../../tasks/question.ts";
@@ -17,15 +17,18 @@ export function labelKind(options: readonly Option[]): SelectorGroup["labels"] {
   return options.every(same) ? "closed" : "lettered";
 }
 
-/** The model for this kind of question, or null where none is fitted. */
+/** The model for this kind of question: its task's own, else the one for all tasks, else null. */
 export function selectorGroup(
   manifest: Manifest | null,
   hasContext: boolean,
   options: readonly Option[],
+  task: string,
 ): SelectorGroup | null {
   const labels = labelKind(options);
   const fits = (group: SelectorGroup) => group.context === hasContext && group.labels === labels;
-  return manifest?.selector?.groups.find(fits) ?? null;
+  const fitting = manifest?.selector?.groups.filter(fits) ?? [];
+  const general = fitting.find((group) => group.task === undefined);
+  return fitting.find((group) => group.task === task) ?? general ?? null;
 }
 
 /** bias + weights . features + prior of the label. Higher: more likely the right answer. */

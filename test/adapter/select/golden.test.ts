@@ -17,7 +17,7 @@ const { cases, ...fields } = golden;
 const manifest = {
   ...sampleManifest,
   ...fields,
-  validatedOn: [{ llm: "llm", task: "task" }],
+  validatedOn: [...new Set(cases.map(({ task }) => task))].map((task) => ({ llm: "llm", task })),
 };
 
 /** Candidates asked for, in their order, until the rule ends it. */
@@ -32,7 +32,7 @@ function spentBy(rule: AdaptiveK | null, candidates: readonly ScoredCandidate[])
 }
 
 describe.each(cases)("$name", (golden) => {
-  const { labels, closed, hasContext } = golden;
+  const { labels, closed, hasContext, task } = golden;
   const options = labels.map((label) => ({ label, text: closed ? label : `option ${label}` }));
   const candidates = golden.candidates.map(({ answer, logit }, index) => ({
     index,
@@ -47,7 +47,7 @@ describe.each(cases)("$name", (golden) => {
     hasContext,
     manifest,
     llm: "llm",
-    task: "task",
+    task,
     abstain: null,
   };
   const by = (strategy: Strategy) => select({ ...input, strategy });

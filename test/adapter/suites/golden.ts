@@ -51,6 +51,7 @@ export interface SelectorGolden
   extends Pick<Manifest, "calibration" | "selector" | "abstention" | "adaptiveK"> {
   readonly cases: readonly {
     readonly name: string;
+    readonly task: string;
     readonly labels: readonly string[];
     readonly closed: boolean;
     readonly hasContext: boolean;
