@@ -2,10 +2,10 @@
 
 The weights come from a conditional logit whose penalty pulls to the plain vote, or to what votes
 and labels are worth on training questions (`vote_centre`): where scores tell nothing the selector
-is self-consistency, or that. The strength of the pull is chosen by cross-validation by question. What
-is the same for all answers of a question (their number, their entropy) cannot change the winner but
-tells how sure it is: those weights are fitted with the confidence, on winners that were chosen out
-of fold.
+is self-consistency, or that. The strength of the pull is chosen by cross-validation by question.
+What is the same for all answers of a question (their number, their entropy) cannot change the
+winner but tells how sure it is: those weights are fitted with the confidence, on winners that were
+chosen out of fold.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@
 `examples/recorded`. `selector.golden.json`: `{calibration, selector, abstention, adaptiveK, cases:
 [{name, task, labels, closed, hasContext, candidates: [{answer, logit}], probabilities, winner,
 score, scores, confidence, bestOf, staysAhead, spent, answered}]}` with invented logits, for the
-manifest's fields given. `spent`: candidates asked for, in their order, until the stopping rule ends it (null
-without a rule); `answered`: by target error, whether the question is answered.
+manifest's fields given. `spent`: candidates asked for, in their order, until the stopping rule ends
+it (null without a rule); `answered`: by target error, whether the question is answered.
 """
 
 from __future__ import annotations
