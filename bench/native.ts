@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import type { Job } from "./rows.ts";
+import { type Job, modes } from "./rows.ts";
 import type { Measured, Subject } from "./subject.ts";
 
 /** @param python the training package's Python, which has onnxruntime */
@@ -13,6 +13,7 @@ export function nativeSubject(root: string, python: string, bundle: string): Sub
   const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {
     engine: "ort-native",
+    modes,
     coldStarts: [],
     fullHouse: async () => null,
     async measure(job: Job): Promise<Measured> {

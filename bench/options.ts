@@ -1,30 +1,44 @@
 /** The command line of `npm run bench`. */
 import { parseArgs } from "node:util";
 
-export const usage = `npm run bench -- [--json FILE] [--engine NAME]... [--repetitions N] [--bundle DIR] [--python PATH]
+/**
+ * - `engines`: each engine at a few sizes, the cross-encoder's way beside ours. `sweeps`: how cost grows.
+ * - `sizes`: larger encoders in the same isolate. `overlap`: what a request waits for. `request`: all but the engine.
+ */
+export const parts = ["engines", "sweeps", "sizes", "overlap", "request"] as const;
+export type Part = (typeof parts)[number];
 
-Times the adapter in local workerd against the cross-encoder form of the same weights and against
-native ONNX Runtime on one thread.
-  --json FILE       also write the rows as JSON
-  --engine NAME     ort-web, simd or ort-native; repeatable; all that the bundle has files for by default
+export const usage = `npm run bench -- [PART]... [--json FILE] [--plots DIR] [--engine NAME]... [--repetitions N]
+               [--bundle DIR] [--python PATH]
+
+Measures the adapter in local workerd, everything side by side in one run. PART: ${parts.join(", ")};
+all of them by default.
+  --json FILE       also write all figures as JSON
+  --plots DIR       also draw how cost grows, and a request's time line, as SVG
+  --engine NAME     ort-web, simd, ort-native or transformers.js; repeatable; by default all
+                    that the bundle has files for
   --repetitions N   5 by default, after 2 to warm up
   --bundle DIR      models/mini by default
-  --python PATH     a Python with onnxruntime; the project's own by default`;
+  --python PATH     a Python with onnxruntime and torch; the project's own by default`;
 
 export interface Options {
+  readonly parts: readonly Part[];
   readonly json: string | null;
+  readonly plots: string | null;
   readonly engines: readonly string[] | null;
   readonly repetitions: number;
   readonly bundle: string;
-  readonly python: string | null;
+  readonly python: string;
 }
 
 /** Throws an Error with a sentence for the user. */
 export function readOptions(args: readonly string[]): Options | "help" {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
     args: [...args],
+    allowPositionals: true,
     options: {
       json: { type: "string" },
+      plots: { type: "string" },
       engine: { type: "string", multiple: true },
       repetitions: { type: "string", default: "5" },
       bundle: { type: "string", default: "models/mini" },
@@ -37,11 +51,15 @@ export function readOptions(args: readonly string[]): Options | "help" {
   if (!Number.isInteger(repetitions) || repetitions < 1) {
     throw new Error("--repetitions takes a whole number from 1");
   }
+  const unknown = positionals.find((name) => !(parts as readonly string[]).includes(name));
+  if (unknown !== undefined) throw new Error(`a part is one of ${parts.join(", ")}`);
   return {
+    parts: positionals.length === 0 ? parts : (positionals as Part[]),
     json: values.json ?? null,
+    plots: values.plots ?? null,
     engines: values.engine ?? null,
     repetitions,
     bundle: values.bundle,
-    python: values.python ?? process.env.PYTHON_VENV ?? null,
+    python: values.python ?? process.env.PYTHON_VENV ?? "python3",
   };
 }

@@ -1,5 +1,6 @@
-/** The figures for people: a table, ratios against the targets of the design, cold starts. */
+/** The figures for people: ratios against the targets of the design, cold starts. */
 import { type Mode, type Row, type Size, targetSize } from "./rows.ts";
+import { n } from "./tables.ts";
 import type { ColdStart } from "./worker/index.ts";
 
 export interface WorkerFigures {
@@ -7,40 +8,6 @@ export interface WorkerFigures {
   readonly coldStarts: readonly ColdStart[];
   /** Megabytes with every place of admission taken. */
   readonly fullHouseMB: number | null;
-}
-
-const n = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toFixed(1));
-
-/** Median and range of at least one value. */
-export function spread(values: readonly number[]): Row["ms"] {
-  const sorted = [...values].sort((x, y) => x - y);
-  const at = (i: number): number => sorted[i] ?? Number.NaN;
-  const half = Math.floor(sorted.length / 2);
-  const median = sorted.length % 2 === 1 ? at(half) : (at(half - 1) + at(half)) / 2;
-  return { median, min: at(0), max: at(sorted.length - 1) };
-}
-
-export function table(rows: readonly Row[]): string {
-  const head = ["engine", "mode", "prefix", "cand.", "k", "median ms", "min", "max", "heap MB"];
-  const body = rows.map((row) => [
-    row.engine,
-    row.mode,
-    String(row.prefixTokens),
-    String(row.candidateTokens),
-    String(row.k),
-    n(row.ms.median),
-    n(row.ms.min),
-    n(row.ms.max),
-    n(row.heapMB),
-  ]);
-  const widths = head.map((title, i) =>
-    Math.max(title.length, ...body.map((cells) => (cells[i] ?? "").length)),
-  );
-  const line = (cells: readonly string[]): string =>
-    cells
-      .map((cell, i) => (i < 2 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
-      .join("  ");
-  return [line(head), ...body.map(line)].join("\n");
 }
 
 /** Each ratio against its target, and what is held in memory. */

@@ -1,4 +1,5 @@
 /** What is measured: five ways of work at a few sizes. */
+import type { Spread } from "./spread.ts";
 
 /**
  * - `prefix`: encoding a question of `prefixTokens`.
@@ -22,7 +23,7 @@ export interface Job extends Size {
 export interface Row extends Job {
   readonly engine: string;
   readonly adapter: string;
-  readonly ms: { readonly median: number; readonly min: number; readonly max: number };
+  readonly ms: Spread;
   /** What the engine holds at the job's end: heap, keys and values. For a native process its resident memory. */
   readonly heapMB: number;
 }
@@ -39,6 +40,13 @@ export const sizes: readonly Size[] = [
   { prefixTokens: 128, candidateTokens: 120, k: 8 },
   targetSize,
   { prefixTokens: 384, candidateTokens: 128, k: 8 },
+];
+
+/** How cost grows from the target size: with the number of candidates, their length, the question's length. */
+export const sweepSizes: readonly Size[] = [
+  ...[1, 2, 4, 8, 16, 32].map((k) => ({ ...targetSize, k })),
+  ...[16, 32, 64, 96, 128].map((candidateTokens) => ({ ...targetSize, candidateTokens, k: 8 })),
+  ...[32, 64, 128, 256, 384].map((prefixTokens) => ({ ...targetSize, prefixTokens, k: 8 })),
 ];
 
 /** Whether a job needs the cross-encoder's form. */

@@ -1,6 +1,5 @@
 /** Something that can be timed: an engine in workerd, or a native process. */
-
-import type { Job } from "./rows.ts";
+import type { Job, Mode } from "./rows.ts";
 import type { ColdStart } from "./worker/index.ts";
 
 export interface Measured {
@@ -11,6 +10,8 @@ export interface Measured {
 export interface Subject {
   /** As it stands in the rows. */
   readonly engine: string;
+  /** What it can do. */
+  readonly modes: readonly Mode[];
   measure(job: Job): Promise<Measured>;
   /** Of each fresh start; empty for what is not a Worker. */
   readonly coldStarts: readonly ColdStart[];

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { unstable_startWorker } from "wrangler";
 import { admissionDefaults } from "../src/adapter/admission.ts";
-import { isCross, type Job, sizes, targetSize } from "./rows.ts";
+import { isCross, type Job, modes, sizes, targetSize } from "./rows.ts";
 import type { Measured, Subject } from "./subject.ts";
 import type { ColdStart, StartRequest } from "./worker/index.ts";
 
@@ -14,9 +14,9 @@ export interface Bench {
   readonly version: string;
 }
 
-type Post = (path: string, body: object) => Promise<unknown>;
+export type Post = (path: string, body: object) => Promise<unknown>;
 
-interface Running {
+export interface Running {
   readonly post: Post;
   stop(): Promise<void>;
 }
@@ -42,6 +42,7 @@ export async function workerdSubject(
   await startEngine(cross.post, bench, engine, "cross");
   return {
     engine,
+    modes,
     coldStarts: starts,
     measure: async (job: Job) =>
       (await (isCross(job.mode) ? cross : worker).post("/job", job)) as Measured,
@@ -69,7 +70,10 @@ async function startEngine(
  * A Worker of its own, so a fresh isolate. Not `wrangler dev`: that restarts when a source file changes,
  * in the middle of a measurement.
  */
-async function freshWorker({ root, persistTo }: Bench, engine: string): Promise<Running> {
+export async function freshWorker(
+  { root, persistTo }: Pick<Bench, "root" | "persistTo">,
+  engine: string,
+): Promise<Running> {
   const worker = await unstable_startWorker({
     config: join(root, "bench", "wrangler.toml"),
     dev: {

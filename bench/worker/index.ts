@@ -4,6 +4,8 @@
  */
 import { verifyBundle } from "../../src/adapter/bundle.ts";
 import type { EncoderInput, Engine, Prefix } from "../../src/adapter/engine.ts";
+import { startSimdEngine } from "../../src/adapter/engines/simd/engine.ts";
+import { encoderModule } from "../../src/adapter/engines/simd/workerd.ts";
 import { r2BundleStore } from "../../src/worker/adapterStore.ts";
 import { type Job, type Size, tokenIds } from "../rows.ts";
 import type { Measured } from "../subject.ts";
@@ -11,6 +13,12 @@ import { engines } from "./engines.ts";
 
 interface Environment {
   readonly ADAPTERS: R2Bucket;
+}
+
+export interface LogitsRequest {
+  readonly prefixTokens: number;
+  readonly candidateTokens: number;
+  readonly pairs: readonly { readonly prefix: number; readonly candidate: number }[];
 }
 
 export interface StartRequest {
@@ -28,6 +36,13 @@ export interface ColdStart {
   /** First prefix and first candidate, of the size that the targets are set for. */
   readonly firstScoreMs: number;
   readonly heapMB: number;
+}
+
+/** A file of weights without a bundle: random ones of another size. */
+export interface StartFileRequest {
+  readonly key: string;
+  readonly prefixTokens: number;
+  readonly candidateTokens: number;
 }
 
 let running: Engine | null = null;
@@ -55,6 +70,34 @@ async function start(request: StartRequest, bucket: R2Bucket, size: Size): Promi
     firstScoreMs: performance.now() - started,
     heapMB: megabytes(running),
   };
+}
+
+/** Streams `encoder.bin` from R2 into an engine of ours; checked by nothing, for it is the bench's own. */
+async function startFile(request: StartFileRequest, bucket: R2Bucket): Promise<ColdStart> {
+  const began = performance.now();
+  const object = await bucket.get(request.key);
+  if (object === null) throw new Error(`no ${request.key}`);
+  const read = performance.now();
+  running = await startSimdEngine(encoderModule, object.body, request);
+  const started = performance.now();
+  await run(running, { ...request, mode: "ranking", k: 1 });
+  return {
+    readMs: read - began,
+    sessionMs: started - read,
+    firstScoreMs: performance.now() - started,
+    heapMB: megabytes(running),
+  };
+}
+
+/** Logits of pairs, each of a prefix and a candidate by the seeds of their ids. */
+async function logitsOf(engine: Engine, request: LogitsRequest): Promise<number[]> {
+  const logits: number[] = [];
+  for (const pair of request.pairs) {
+    const prefix = await engine.encodePrefix(input(request.prefixTokens, pair.prefix));
+    logits.push(await engine.score(prefix, input(request.candidateTokens, pair.candidate)));
+    prefix.release();
+  }
+  return logits;
 }
 
 /** Does a job once; the prefix of a `candidate` job is encoded before the clock starts. */
@@ -115,7 +158,9 @@ async function answer(pathname: string, body: unknown, env: Environment): Promis
     const { size, ...what } = body as StartRequest & { size: Size };
     return start(what, env.ADAPTERS, size);
   }
+  if (pathname === "/start-file") return startFile(body as StartFileRequest, env.ADAPTERS);
   if (running === null) throw new Error("no engine started");
+  if (pathname === "/logits") return logitsOf(running, body as LogitsRequest);
   if (pathname === "/full-house") {
     const { places, ...size } = body as Size & { places: number };
     return { heapMB: await fullHouse(running, places, size) };

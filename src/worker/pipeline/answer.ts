@@ -99,7 +99,7 @@ async function* run(
           failures.push(event);
           yield { kind: "failed", index: event.index, reason: event.reason };
         } else {
-          const candidate = await rank(ask, event, scoring);
+          const candidate = await rank(ask, event, scoring, { startedAt, atMs });
           candidates.push(candidate);
           yield { kind: "candidate", candidate, leader: leaderOf(ask, candidates, scoring) };
         }
@@ -123,6 +123,7 @@ async function rank(
   ask: Ask,
   { candidate }: Extract<GenerateEvent, { kind: "candidate" }>,
   scoring: Scoring,
+  { startedAt, atMs }: { readonly startedAt: number; readonly atMs: number },
 ): Promise<RankedCandidate> {
   const { options } = ask.question;
   const empty = candidate.state === "empty";
@@ -136,6 +137,8 @@ async function rank(
     logit: score?.logit ?? null,
     probability: score?.probability ?? null,
     truncated: score?.truncated ?? false,
+    arrivedMs: atMs - startedAt,
+    scoredMs: score === null ? null : performance.now() - startedAt,
   };
 }
 

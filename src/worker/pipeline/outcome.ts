@@ -13,6 +13,9 @@ export interface RankedCandidate extends Candidate {
   readonly logit: number | null;
   readonly probability: number | null;
   readonly truncated: boolean;
+  /** From the start until it came whole, and until it was scored (null where it was not). Milliseconds. */
+  readonly arrivedMs: number;
+  readonly scoredMs: number | null;
 }
 
 export interface Timing {

@@ -63,6 +63,8 @@ export function wireCandidate(candidate: RankedCandidate, include: Include) {
     truncated: candidate.truncated,
     finish_reason: candidate.finishReason,
     state: candidate.state,
+    arrived_ms: tenths(candidate.arrivedMs),
+    scored_ms: candidate.scoredMs === null ? null : tenths(candidate.scoredMs),
   };
 }
 

@@ -54,6 +54,8 @@ export const AnswerCandidate = z
     truncated: z.boolean().openapi({ description: "Cut in its middle for the adapter." }),
     finish_reason: z.enum(["stop", "length", "content_filter", "other"]),
     state: z.enum(["complete", "cut", "empty"]),
+    arrived_ms: z.number().openapi({ description: "From the start until it was there whole." }),
+    scored_ms: z.number().nullable().openapi({ description: "From the start until its score." }),
   })
   .openapi("AnswerCandidate");
 
