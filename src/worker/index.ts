@@ -1,6 +1,6 @@
 /**
  * The Worker: wiring only. ONNX Runtime is imported here and nowhere else, so that tests without it start fast. It is
- * the fallback: without its line below the script is 14 MB smaller, and bundles without `encoder.bin` are refused.
+ * the fallback for bundles without `encoder.bin` and runtimes without relaxed SIMD; `light.ts` leaves it out.
  */
 import { startEngine as startOnnx } from "../adapter/engines/onnx/workerd.ts";
 import { startEngine as startSimd } from "../adapter/engines/simd/workerd.ts";
