@@ -19,9 +19,10 @@ from medadapter_train.base import base_folder
 from medadapter_train.model import PrefixRanker
 from medadapter_train.pack_simd import Precision, pack_ranker
 from medadapter_train.packed import Packed
-from native import token_ids
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from transformers import BertConfig, BertForSequenceClassification, BertModel
+
+from native import token_ids
 
 PREFIX, CANDIDATE = 330, 120
 SIZES = (
