@@ -3,7 +3,9 @@ import { spawnSync } from "node:child_process";
 import { dirname, join } from "node:path";
 import {
   childEnvironment,
+  ensureChromium,
   ensurePackages,
+  ensurePages,
   ensurePython,
   root,
   SetupError,
@@ -13,6 +15,7 @@ import {
 /** @type {{ name: string, command: string, args: string[] }[]} */
 const quick = [
   { name: "types", command: "tsc", args: ["--noEmit"] },
+  { name: "types of the pages", command: "tsc", args: ["--noEmit", "-p", "src/pages"] },
   { name: "lint", command: "biome", args: ["ci", "."] },
 ];
 
@@ -61,8 +64,10 @@ function runStep({ name, command, args }, env) {
 
 try {
   ensurePackages();
+  ensurePages();
+  const chromium = ensureChromium();
   const python = ensurePython();
-  const env = childEnvironment({ PYTHON_VENV: python });
+  const env = childEnvironment({ PYTHON_VENV: python, CHROMIUM: chromium });
   const only = process.argv.slice(2);
   // What takes seconds comes before what takes minutes.
   const all = [...quick, ...pythonChecks(python), ...suites, pythonTests(python)];

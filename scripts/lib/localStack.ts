@@ -33,7 +33,14 @@ export interface Worker {
  */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "medadapter-e2e-"));
-  for (const part of ["src", "wrangler.toml", "package.json", "tsconfig.json"]) {
+  for (const part of [
+    "src",
+    "scripts/build-pages.mjs",
+    "examples/recorded",
+    "wrangler.toml",
+    "package.json",
+    "tsconfig.json",
+  ]) {
     cpSync(join(root, part), join(folder, part), { recursive: true });
   }
   symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));

@@ -96,6 +96,37 @@ export function childEnvironment(extra = {}) {
   };
 }
 
+/** Builds the Worker's pages; under the project's own Node, whose esbuild it needs. */
+export function ensurePages() {
+  const env = childEnvironment();
+  const result = spawnSync("node", ["scripts/build-pages.mjs"], {
+    cwd: root,
+    env,
+    encoding: "utf8",
+  });
+  if (result.status !== 0) throw new SetupError(`Building the pages failed:\n${result.stderr}`);
+}
+
+/** Path of Debian's Chromium, for the tests of the pages; installed where it is missing and that is possible. */
+export function ensureChromium() {
+  const names = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser"];
+  const find = () => names.find((name) => name && existsSync(name));
+  const found = find();
+  if (found) return found;
+  if (process.platform !== "linux" || process.getuid?.() !== 0) {
+    throw new SetupError(
+      "Chromium is needed for the tests of the pages (set CHROMIUM to its path). On Debian or Ubuntu: apt-get install chromium",
+    );
+  }
+  run("Installing Debian's chromium", "sh", [
+    "-c",
+    "apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium",
+  ]);
+  const installed = find();
+  if (!installed) throw new SetupError("Debian's chromium is installed but not where it should be");
+  return installed;
+}
+
 /** Path of the virtual environment's Python, made on first use from the training package's exact pins. */
 export function ensurePython() {
   const venv = join(root, ".venv");

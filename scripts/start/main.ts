@@ -84,7 +84,7 @@ async function main(): Promise<number> {
   say(`
 Serving on ${stack.url} until Ctrl-C. Go on with:
   curl -s ${stack.url}/v1/answer -H 'content-type: application/json' -d @${options.question}
-API: ${stack.url}/openapi.json   health: ${stack.url}/readyz   more questions: examples/questions, examples/recorded`);
+Playground: ${stack.url}/   API: ${stack.url}/docs/   health: ${stack.url}/readyz   more questions: examples/questions, examples/recorded`);
   await interrupted;
   return 0;
 }

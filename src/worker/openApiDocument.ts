@@ -9,6 +9,11 @@ export const openApiDocument = {
     license: { name: "Apache-2.0", identifier: "Apache-2.0" },
   },
   security: [{ bearer: [] }],
+  tags: [
+    { name: "Answers", description: "Ask, chat, score." },
+    { name: "Usage and keys", description: "What was used, and who may call." },
+    { name: "Service", description: "Probes." },
+  ],
 };
 
 /** How callers show who they are; nothing is asked for on an open localhost. */

@@ -51,6 +51,7 @@ const json = <Schema extends z.ZodType>(schema: Schema) => ({
 export const createKeyRoute = createRoute({
   method: "post",
   path: "/v1/admin/keys",
+  tags: ["Usage and keys"],
   summary: "Make an API key: it is shown this once",
   request: { body: { required: true, content: json(WireWish) } },
   responses: {
@@ -62,6 +63,7 @@ export const createKeyRoute = createRoute({
 export const listKeysRoute = createRoute({
   method: "get",
   path: "/v1/admin/keys",
+  tags: ["Usage and keys"],
   summary: "All API keys, without their secrets",
   responses: {
     200: {
@@ -74,6 +76,7 @@ export const listKeysRoute = createRoute({
 export const revokeKeyRoute = createRoute({
   method: "delete",
   path: "/v1/admin/keys/{id}",
+  tags: ["Usage and keys"],
   summary: "Revoke an API key: refused everywhere within 60 s",
   request: { params: z.object({ id: z.string().regex(KEY_ID) }) },
   responses: {

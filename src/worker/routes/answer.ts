@@ -27,6 +27,7 @@ import { wholeAnswer } from "./wholeAnswer.ts";
 export const answerRoute = createRoute({
   method: "post",
   path: "/v1/answer",
+  tags: ["Answers"],
   summary: "Answer a question: K candidates from the LLM, ranked by the adapter",
   request: { body: { required: true, content: { "application/json": { schema: AnswerRequest } } } },
   responses: {

@@ -15,6 +15,7 @@ import { wholeAnswer } from "./wholeAnswer.ts";
 export const chatRoute = createRoute({
   method: "post",
   path: "/v1/chat/completions",
+  tags: ["Answers"],
   summary: "OpenAI's chat completions: the last user message is the question",
   request: { body: { required: true, content: { "application/json": { schema: ChatRequest } } } },
   responses: {

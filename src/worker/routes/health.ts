@@ -11,6 +11,7 @@ const LOOK_WAIT_MS = 15_000;
 export const healthRoute = createRoute({
   method: "get",
   path: "/healthz",
+  tags: ["Service"],
   security: [],
   summary: "Alive",
   responses: {
@@ -61,6 +62,7 @@ const readiness = { content: { "application/json": { schema: Readiness } } };
 export const readyRoute = createRoute({
   method: "get",
   path: "/readyz",
+  tags: ["Service"],
   security: [],
   summary: "Ready to rank answers, or why not",
   responses: {

@@ -25,6 +25,7 @@ const ModelList = z
 export const modelsRoute = createRoute({
   method: "get",
   path: "/v1/models",
+  tags: ["Answers"],
   summary: "The LLMs that can be asked, each with its adapter",
   responses: {
     200: {

@@ -21,6 +21,7 @@ import { toQuestion } from "../schemas/shared.ts";
 export const rerankRoute = createRoute({
   method: "post",
   path: "/v1/rerank",
+  tags: ["Answers"],
   summary: "Score texts that someone else wrote (Cohere's and TEI's forms)",
   request: { body: { required: true, content: { "application/json": { schema: RerankRequest } } } },
   responses: {

@@ -52,6 +52,7 @@ const UsageList = z
 export const usageRoute = createRoute({
   method: "get",
   path: "/v1/usage",
+  tags: ["Usage and keys"],
   summary: "Exact usage: of the tenant with the scope `usage`, else of the calling key",
   request: { query: UsageQuery },
   responses: {

@@ -1,0 +1,106 @@
+/** The form that asks: the LLM writes, candidates appear, one is chosen. */
+import { answerCard } from "./answerCard.ts";
+import { ask, models, Refused } from "./api.ts";
+import { CandidateList } from "./candidateList.ts";
+import { curlCard, sdkCard } from "./codeCard.ts";
+import { byId, card, make } from "./dom.ts";
+import { type Example, fillExamples, readOptions, writeOptions } from "./examples.ts";
+import { say } from "./status.ts";
+import { timeLineCard } from "./timeLine.ts";
+import type { Asked } from "./wire.ts";
+
+const counts = ["1", "3", "5", "8", "16", "32", "auto"];
+
+export async function setUpAsk(examples: readonly Example[]): Promise<void> {
+  const form = byId("ask-form", HTMLFormElement);
+  const list = byId("ask-example", HTMLSelectElement);
+  const question = byId("ask-question", HTMLTextAreaElement);
+  const options = byId("ask-options", HTMLTextAreaElement);
+  const context = byId("ask-context", HTMLTextAreaElement);
+  const count = byId("ask-k", HTMLSelectElement);
+  const abstain = byId("ask-abstain", HTMLSelectElement);
+  const model = byId("ask-model", HTMLSelectElement);
+  const stop = byId("ask-stop", HTMLButtonElement);
+  fillExamples(list, examples);
+  count.append(...counts.map((value) => new Option(value, value, value === "8", value === "8")));
+  model.append(...(await models()).map((name) => new Option(name, name)));
+  const chosen = () => examples.find(({ id }) => id === list.value);
+  const show = (example: Example | undefined) => {
+    question.value = example?.question ?? "";
+    options.value = writeOptions(example?.options);
+    context.value = example?.context ?? "";
+  };
+  list.addEventListener("change", () => show(chosen()));
+  const [first] = examples;
+  if (first !== undefined) {
+    list.value = first.id;
+    show(first);
+  }
+  let running = new AbortController();
+  stop.addEventListener("click", () => running.abort());
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    running.abort();
+    running = new AbortController();
+    const task = chosen()?.task;
+    const asked: Asked = {
+      question: question.value,
+      ...(options.value.trim() === "" ? {} : { options: readOptions(options.value) ?? [] }),
+      ...(context.value.trim() === "" ? {} : { context: context.value }),
+      ...(task === undefined ? {} : { task }),
+    };
+    const settings = {
+      k: count.value === "auto" ? ("auto" as const) : Number(count.value),
+      ...(abstain.value === "" ? {} : { abstain: { target_error: Number(abstain.value) } }),
+    };
+    void run(asked, settings, model.value, running.signal, stop);
+  });
+}
+
+async function run(
+  asked: Asked,
+  settings: object,
+  model: string,
+  signal: AbortSignal,
+  stop: HTMLButtonElement,
+): Promise<void> {
+  const result = byId("result", HTMLElement);
+  const list = new CandidateList();
+  const votes = make("p", "quiet", "No candidate yet.");
+  const candidates = card("Candidates", votes, list.element);
+  result.replaceChildren(candidates);
+  const body = { ...asked, ...settings, ...(model === "" ? {} : { model }) };
+  say("The LLM writes ...");
+  stop.disabled = false;
+  try {
+    let came = 0;
+    for await (const event of ask(body, byId("key", HTMLInputElement).value, signal)) {
+      if (event.kind === "candidate") {
+        came += 1;
+        list.add(event.candidate, event.candidate.leader.index);
+        votes.textContent = `Votes: ${event.candidate.votes.map(({ answer, count }) => `${answer} ${count}`).join(", ")}`;
+        say(`${came} scored; ${event.candidate.leader.answer ?? "none"} leads.`);
+      } else {
+        const { answer } = event;
+        list.show(
+          answer.candidates,
+          answer.abstained ? null : (answer.candidates[0]?.index ?? null),
+        );
+        const { question, ...rest } = asked;
+        result.replaceChildren(
+          answerCard(answer),
+          candidates,
+          timeLineCard(answer),
+          curlCard("/v1/answer", body),
+          sdkCard(model, question, { ...rest, ...settings }),
+        );
+        say(answer.abstained ? "Abstained." : `Answered: ${answer.answer ?? "see the text"}.`);
+      }
+    }
+  } catch (error) {
+    if (signal.aborted) say("Stopped.");
+    else say(error instanceof Refused ? error.message : "The service cannot be reached.", true);
+  } finally {
+    stop.disabled = true;
+  }
+}
