@@ -111,7 +111,7 @@ describe("the playground", () => {
     await page.waitForSelector(".candidates li");
     expect(await page.locator(".answer").count()).toBe(0);
     await page.click("#ask-stop");
-    await page.waitForFunction("document.querySelector('#status')?.textContent === 'Stopped.'");
+    await page.getByText("Stopped.").waitFor();
     await replay.fail(null);
     clean(opened);
     await page.context().close();
@@ -178,9 +178,7 @@ describe("the API reference", () => {
   it("shows every route, from this Worker's own assets", async () => {
     const opened = await openPage(browser, `${url}/docs/`, desktop);
     const { page } = opened;
-    await page.waitForFunction(
-      "document.body.innerText.includes('Score texts that someone else wrote')",
-    );
+    await page.getByText("Score texts that someone else wrote").first().waitFor();
     await shot(page, "docs desktop");
     // Scalar asks whether it may evaluate code, is told no by the policy, and goes on without.
     const complaints = opened.complaints.filter((text) => !text.includes("script-src"));
