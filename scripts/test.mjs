@@ -7,6 +7,7 @@ import {
   ensurePackages,
   ensurePages,
   ensurePython,
+  ensurePythonClients,
   root,
   SetupError,
   say,
@@ -67,6 +68,7 @@ try {
   ensurePages();
   const chromium = ensureChromium();
   const python = ensurePython();
+  ensurePythonClients();
   const env = childEnvironment({ PYTHON_VENV: python, CHROMIUM: chromium });
   const only = process.argv.slice(2);
   // What takes seconds comes before what takes minutes.

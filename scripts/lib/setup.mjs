@@ -159,6 +159,17 @@ export function ensurePython() {
   return python;
 }
 
+/** The clients in Python that tests call the API with, in the same virtual environment. */
+export function ensurePythonClients() {
+  const python = ensurePython();
+  const pins = "test/clients/requirements.txt";
+  const hash = hashOf([pins, "scripts/train/requirements.txt"]);
+  if (stamped("clients", hash)) return;
+  const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", pins];
+  run("Installing the Python clients that the API is tested with", python, pip);
+  stamp("clients", hash);
+}
+
 function findPython() {
   for (const name of [process.env.PYTHON, "python3.11", "python3.12", "python3.13", "python3"]) {
     if (!name) continue;

@@ -57,6 +57,10 @@ export const createKeyRoute = createRoute({
   responses: {
     201: { description: "Made", content: json(WireKey.extend({ key: z.string() })) },
     400: problemResponses[400],
+    401: problemResponses[401],
+    413: problemResponses[413],
+    415: problemResponses[415],
+    500: problemResponses[500],
   },
 });
 
@@ -70,6 +74,8 @@ export const listKeysRoute = createRoute({
       description: "Oldest first",
       content: json(z.object({ object: z.literal("list"), data: z.array(WireKey) })),
     },
+    401: problemResponses[401],
+    500: problemResponses[500],
   },
 });
 
@@ -81,7 +87,10 @@ export const revokeKeyRoute = createRoute({
   request: { params: z.object({ id: z.string().regex(KEY_ID) }) },
   responses: {
     200: { description: "Revoked", content: json(WireKey) },
+    400: problemResponses[400],
+    401: problemResponses[401],
     404: problemResponses[404],
+    500: problemResponses[500],
   },
 });
 

@@ -3,6 +3,7 @@ import { createRoute, type RouteHandler, z } from "@hono/zod-openapi";
 import { taskIds } from "../../tasks/registry.ts";
 import { mayUseAdapter } from "../auth/adapterAccess.ts";
 import type { AppEnv } from "../parts.ts";
+import { problemResponses } from "../schemas/problem.ts";
 
 const ModelList = z
   .object({
@@ -32,6 +33,10 @@ export const modelsRoute = createRoute({
       description: "In OpenAI's form",
       content: { "application/json": { schema: ModelList } },
     },
+    401: problemResponses[401],
+    429: problemResponses[429],
+    500: problemResponses[500],
+    503: problemResponses[503],
   },
 });
 

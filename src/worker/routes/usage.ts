@@ -62,6 +62,9 @@ export const usageRoute = createRoute({
     },
     400: problemResponses[400],
     401: problemResponses[401],
+    403: problemResponses[403],
+    429: problemResponses[429],
+    500: problemResponses[500],
     503: problemResponses[503],
   },
 });

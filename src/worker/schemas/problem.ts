@@ -27,12 +27,12 @@ const ProblemBody = z
 
 const content = { "application/problem+json": { schema: ProblemBody } };
 
-/** Responses that every POST route can give. */
+/** Responses that every route that asks or scores can give; other routes name those of theirs. */
 export const problemResponses = {
   400: { description: "A field is missing, not valid or not supported", content },
   401: { description: "No valid API key or token", content },
   403: { description: "The key's scopes do not cover this", content },
-  404: { description: "Model or adapter unknown, or question not among the recordings", content },
+  404: { description: "Model, adapter or key unknown, or question not recorded", content },
   409: { description: "An earlier request with this Idempotency-Key still runs", content },
   413: { description: "Body over 1 MiB", content },
   415: { description: "Body is not JSON", content },

@@ -1,0 +1,84 @@
+/** `/openapi.json` is what the service does: schemathesis with all its checks, and types made by openapi-typescript. */
+import { execFile, execFileSync, spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Service, startService } from "./service.ts";
+
+const adminToken = "admin-token-of-the-tests-of-the-document";
+const bin = join(import.meta.dirname, "node_modules", ".bin");
+const venv = dirname(process.env.PYTHON_VENV ?? ".venv/bin/python");
+let service: Service;
+let key: string;
+
+beforeAll(async () => {
+  service = await startService({ OPEN_ON_LOCALHOST: "false", ADMIN_TOKEN: adminToken });
+  const response = await fetch(`${service.url}/v1/admin/keys`, {
+    method: "POST",
+    headers: { "content-type": "application/json", authorization: `Bearer ${adminToken}` },
+    body: JSON.stringify({ tenant: "t", scopes: ["answer", "rerank", "usage"] }),
+  });
+  expect(response.status).toBe(201);
+  ({ key } = (await response.json()) as { key: string });
+});
+
+afterAll(() => service?.stop());
+
+/** What schemathesis has to complain of over the paths that match; empty: nothing. */
+async function complaints(token: string, paths: string): Promise<string> {
+  const config = join(import.meta.dirname, "schemathesis.toml");
+  const args = [
+    ...["--config-file", config, "run", `${service.url}/openapi.json`],
+    ...["--checks", "all", "--max-examples", "25", "--seed", "1", "--rate-limit", "9/s"],
+    ...["--include-path-regex", paths, "-H", `Authorization: Bearer ${token}`],
+  ];
+  const env = { ...process.env, NO_COLOR: "1" };
+  const options = { cwd: service.folder, env, maxBuffer: 2 ** 26 };
+  const ran = await promisify(execFile)(join(venv, "schemathesis"), args, options).catch(
+    (failed: { stdout: string; stderr: string }) => failed,
+  );
+  if (!("stdout" in ran) || !ran.stdout.includes("Test cases:")) return `it did not run: ${ran}`;
+  const [, found] = /= FAILURES =+\n(.*?)\n=+ /su.exec(ran.stdout) ?? [];
+  const short = (line: string) => line.slice(0, 300);
+  return (found ?? "").split("\n").map(short).join("\n");
+}
+
+describe("schemathesis finds no fault", () => {
+  it("in what callers ask", { timeout: 300_000 }, async () => {
+    expect(await complaints(key, "^/(v1/(?!admin)|healthz|readyz)")).toBe("");
+  });
+
+  it("in what the administrator asks", { timeout: 300_000 }, async () => {
+    expect(await complaints(adminToken, "^/v1/admin")).toBe("");
+  });
+});
+
+describe("openapi-typescript", () => {
+  it("makes types that a client compiles against, and that catch its mistakes", async () => {
+    const { folder, url } = service;
+    const document = join(folder, "openapi.json");
+    writeFileSync(document, await (await fetch(`${url}/openapi.json`)).text());
+    execFileSync(join(bin, "openapi-typescript"), [document, "-o", join(folder, "api.d.ts")]);
+    const client = (field: string) => `
+      import type { paths } from "./api";
+      type Answer = paths["/v1/answer"]["post"];
+      type Body = Answer["requestBody"]["content"]["application/json"];
+      type Reply = Answer["responses"][200]["content"]["application/json"];
+      export async function ask(url: string): Promise<number | null> {
+        const body: Body = { question: "Is it?", options: { yes: "yes", no: "no" }, k: 5, include: ["candidates"] };
+        const response = await fetch(url + "/v1/answer", { method: "POST", body: JSON.stringify(body) });
+        const reply = (await response.json()) as Reply;
+        return reply.abstained ? null : reply.${field};
+      }`;
+    const compile = (field: string) => {
+      const file = join(folder, "client.ts");
+      writeFileSync(file, client(field));
+      const flags = ["--strict", "--noEmit", "--lib", "es2022,dom", "--types", ""];
+      return spawnSync(join(bin, "tsc"), [...flags, file], { encoding: "utf8" });
+    };
+    const good = compile("confidence");
+    expect(good.status, good.stdout).toBe(0);
+    expect(compile("confidense").stdout).toContain("confidense");
+  });
+});
