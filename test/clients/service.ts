@@ -1,4 +1,5 @@
 /** The real Worker and the replay LLM, for a client's tests. */
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   bundleDir,
@@ -18,8 +19,18 @@ export interface Service {
   stop(): Promise<void>;
 }
 
-export async function startService(vars: Readonly<Record<string, string>> = {}): Promise<Service> {
+/**
+ * @param vars of the Worker
+ * @param requestsIn10s when the brake comes in; a tool that asks all that can be asked is not slowed down
+ */
+export async function startService(
+  vars: Readonly<Record<string, string>> = {},
+  requestsIn10s = 100,
+): Promise<Service> {
   const folder = temporaryFolder();
+  const config = join(folder, "wrangler.toml");
+  const text = readFileSync(config, "utf8").replace("limit = 100,", `limit = ${requestsIn10s},`);
+  writeFileSync(config, text);
   const persistTo = join(folder, "state");
   await seedAdapter({ bundleDir, persistTo, configPath, channel: "stable" });
   const replay = await startReplay(folder);
