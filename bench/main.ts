@@ -32,8 +32,8 @@ async function bench(options: Options, persistTo: string): Promise<void> {
     texts.push(text);
   }
   if (parts.includes("overlap")) {
-    const { rows, text } = await measureOverlap(setting);
-    found.overlap = rows;
+    const { rows, cold, text } = await measureOverlap(setting);
+    Object.assign(found, { overlap: rows, cold });
     texts.push(text);
   }
   if (parts.includes("request")) {

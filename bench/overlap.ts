@@ -38,8 +38,17 @@ export interface OverlapRow {
   readonly trace: Trace;
 }
 
+/** The first answer of an isolate that has loaded nothing yet. */
+export interface ColdAnswer {
+  /** With an LLM that answers at once: all of it is loading, encoding, scoring. */
+  readonly withoutLlmMs: Spread;
+  /** After the last byte of an LLM of a hosted model's pace: loading and encoding hide behind it. */
+  readonly afterLlmMs: Spread;
+}
+
 interface Answer {
   readonly timing: {
+    readonly total_ms: number;
     readonly llm_ms: number;
     readonly prefix_ms: number | null;
     readonly after_llm_ms: number;
@@ -48,10 +57,11 @@ interface Answer {
 }
 
 const questionsOfEach = 8;
+const coldStarts = 3;
 
 export async function measureOverlap(
   setting: Setting,
-): Promise<{ rows: OverlapRow[]; text: string }> {
+): Promise<{ rows: OverlapRow[]; cold: ColdAnswer; text: string }> {
   const folder = temporaryFolder();
   try {
     say("Starting the replay LLM and the Worker ...");
@@ -68,10 +78,31 @@ export async function measureOverlap(
         rows.push(await measure(worker.url, k, calls));
       }
     }
-    return { rows, text: textOf(rows) };
+    await replay.fail(null);
+    const cold = await coldAnswers(folder, replay.url);
+    return { rows, cold, text: textOf(rows, cold) };
   } finally {
     await endStack(folder);
   }
+}
+
+async function coldAnswers(folder: string, paced: string): Promise<ColdAnswer> {
+  const { url: unpaced } = await startReplay(folder);
+  const [question] = recorded(setOf(8), 8);
+  const first = async (llm: string) => {
+    const worker = await startWorker(folder, { LLM_BASE_URL: llm, LLM_MODEL: "replay" });
+    const { body } = await post<Answer>(`${worker.url}/v1/answer`, { ...question, k: 8 });
+    worker.stop();
+    return body.timing;
+  };
+  const atOnce: number[] = [];
+  const after: number[] = [];
+  for (let start = 1; start <= coldStarts; start += 1) {
+    say(`Fresh isolate ${start} of ${coldStarts} ...`);
+    atOnce.push((await first(unpaced)).total_ms);
+    after.push((await first(paced)).after_llm_ms);
+  }
+  return { withoutLlmMs: spread(atOnce), afterLlmMs: spread(after) };
 }
 
 async function measure(url: string, k: number, calls: OverlapRow["calls"]): Promise<OverlapRow> {
@@ -135,7 +166,7 @@ function recorded(files: RegExp, least: number): object[] {
     }));
 }
 
-function textOf(rows: readonly OverlapRow[]): string {
+function textOf(rows: readonly OverlapRow[], cold: ColdAnswer): string {
   const lines = rows.map(({ k, calls, requests, afterLlmMs, candidateMs }) => {
     const ratio = afterLlmMs.median / candidateMs.median;
     const name = `k ${k}, ${calls}: after the LLM's last byte / scoring of one candidate`;
@@ -145,5 +176,9 @@ function textOf(rows: readonly OverlapRow[]): string {
   const [first] = rows;
   const trace =
     first === undefined ? "" : `\n\nOne request (k ${first.k}):\n${timeLine(first.trace)}`;
+  const { withoutLlmMs, afterLlmMs } = cold;
+  lines.push(
+    `     first answer of a fresh isolate (k 8): ${withoutLlmMs.median.toFixed(0)} ms with an LLM that answers at once; ${afterLlmMs.median.toFixed(0)} ms after the last byte of one that takes its time`,
+  );
   return `What a request waits for:\n${lines.join("\n")}${trace}`;
 }

@@ -25,6 +25,7 @@ export interface Replay {
 export interface Worker {
   readonly url: string;
   readonly log: string;
+  stop(): void;
 }
 
 /**
@@ -118,7 +119,7 @@ export async function startWorker(
   const started = startProcess("wrangler", args, { cwd: folder, env: environment, log });
   const url = `http://127.0.0.1:${port}`;
   await untilAnswers("the Worker", `${url}/healthz`, started);
-  return { url, log };
+  return { url, log, stop: () => void started.child.kill("SIGTERM") };
 }
 
 /** Ends every process of this file and removes its folder. */

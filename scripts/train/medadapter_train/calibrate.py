@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,8 @@ from medadapter_train.abstention import abstention_entry
 from medadapter_train.adaptive import fit_threshold
 from medadapter_train.errors import DataError, TrainError
 from medadapter_train.fit import fit_platt, fit_temperature
-from medadapter_train.fit_selector import FEATURE_NAMES, fit_group
-from medadapter_train.kinds import kinds_of
+from medadapter_train.fit_groups import Groups
+from medadapter_train.fit_selector import FEATURE_NAMES
 from medadapter_train.metrics import calibration_error
 from medadapter_train.scoring import Scored
 from medadapter_train.select import majority
@@ -79,16 +79,9 @@ def calibrate(
     pulls: dict[str, float] = {}
     confidences = np.full(len(usable), np.nan)
     right = np.zeros(len(usable))
-    for kind in kinds_of([h.scored for h in usable], LEAST_QUESTIONS):
-        members = [i for i, h in enumerate(usable) if kind.holds(h.scored)]
-        fitted = fit_group(
-            [usable[i].scored for i in members],
-            [fold_key(usable[i].key) for i in members],
-            calibration,
-            kind,
-            # Without its context a question is known by the same votes.
-            [v for v in votes if replace(kind, context=v.has_context).holds(v)],
-        )
+    keys = [fold_key(h.key) for h in usable]
+    fitting = Groups([h.scored for h in usable], keys, votes, calibration)
+    for kind, members, fitted in fitting.fit(LEAST_QUESTIONS):
         groups.append(fitted.entry)
         pulls[kind.name] = fitted.pull
         own = np.array(members)[fitted.questions]

@@ -80,9 +80,11 @@ class Choice:
     weight: float
 
 
-def fit_choice(choices: Sequence[Choice], penalty: Floats, centre: Floats) -> Floats:
+def fit_choice(
+    choices: Sequence[Choice], penalty: Floats, centre: Floats, positive: slice = slice(0)
+) -> Floats:
     """Weights of P(unit is right) = softmax(w.f), by penalised likelihood; `penalty` pulls to
-    `centre`.
+    `centre`. Weights in `positive` stay at nought or above.
 
     McFadden's conditional logit. Questions without a right unit, or with one unit, say nothing.
     """
@@ -109,4 +111,6 @@ def fit_choice(choices: Sequence[Choice], penalty: Floats, centre: Floats) -> Fl
             slope + penalty * (w - centre),
         )
 
-    return np.asarray(minimize(loss, centre, jac=True, method="L-BFGS-B").x)
+    bounds: list[tuple[float | None, None]] = [(None, None)] * len(centre)
+    bounds[positive] = [(0.0, None)] * len(bounds[positive])
+    return np.asarray(minimize(loss, centre, jac=True, method="L-BFGS-B", bounds=bounds).x)

@@ -1,11 +1,11 @@
 """Fits one selector group: which answer wins, and how sure that is.
 
-The weights come from a conditional logit whose penalty pulls to the plain vote, or to what votes
-and labels are worth on training questions (`vote_centre`): where scores tell nothing the selector
-is self-consistency, or that. The strength of the pull is chosen by cross-validation by question.
-What is the same for all answers of a question (their number, their entropy) cannot change the
-winner but tells how sure it is: those weights are fitted with the confidence, on winners that were
-chosen out of fold.
+The weights come from a conditional logit whose penalty pulls to the plain vote, or to what votes,
+labels and scores are worth elsewhere (`prior.py`): where scores tell nothing the selector is
+self-consistency, or that. The strength of the pull is chosen by cross-validation by question. What
+is the same for all answers of a question (their number, their entropy) cannot change the winner but
+tells how sure it is: those weights are fitted with the confidence, on winners that were chosen out
+of fold.
 """
 
 from __future__ import annotations
@@ -19,14 +19,17 @@ from numpy.typing import NDArray
 
 from medadapter_train.fit import Choice, fit_choice, fit_logistic
 from medadapter_train.kinds import Kind
+from medadapter_train.prior import Prior
 from medadapter_train.scoring import Scored
 from medadapter_train.select import Unit, decide, feature_rows, units_of
-from medadapter_train.vote_centre import vote_centre
 
 Floats = NDArray[np.float64]
-RANKING = ["vote_share", "prob_share", "prob_max", "logit_mean"]
+RANKING = ["vote_share", "logit_mean"]
 SURENESS = ["distinct", "entropy"]
 FEATURE_NAMES = [*RANKING, *SURENESS]
+#: Where the features of scores stand. Trained to be higher for what is right, they never count
+#: against it.
+SCORES = slice(1, len(RANKING))
 PULLS = [0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 1e6]
 FOLDS = 8
 
@@ -60,23 +63,31 @@ def prepare(
     return prepared
 
 
-def _choices(items: Sequence[Prepared]) -> list[Choice]:
+def choices_of(items: Sequence[Prepared]) -> list[Choice]:
+    """What the conditional logit needs of them."""
     return [
         Choice(i.features, np.array([float(u.correct) for u in i.units]), i.weight) for i in items
     ]
 
 
-def _fit(items: Sequence[Prepared], pull: float, centre: Floats | None) -> Floats:
-    """Weights [ranking features + labels], pulled to `centre`, or to the vote alone."""
-    choices = _choices(items)
-    if centre is None:
-        centre = np.zeros(items[0].features.shape[1])
-        only_vote = [Choice(c.features[:, :1], c.right, c.weight) for c in choices]
-        centre[0] = fit_choice(only_vote, np.array([0.01]), np.array([4.0]))[0]
+def _fit(items: Sequence[Prepared], pull: float, prior: Prior | None) -> Floats:
+    """Weights [ranking features + labels], pulled to the prior's, or to the vote alone."""
+    choices = choices_of(items)
+    if prior is not None:
+        return fit_choice(choices, pull * prior.scale(), prior.with_scores(choices), SCORES)
+    size = items[0].features.shape[1]
+    vote = np.zeros(size)
+    only_vote = [Choice(c.features[:, :1], c.right, c.weight) for c in choices]
+    vote[0] = fit_choice(only_vote, np.array([0.01]), np.array([4.0]))[0]
     # logit_mean is in logits, the others in 0..1: the same pull would hold it back less.
-    scale = np.ones(len(centre))
+    scale = np.ones(size)
     scale[RANKING.index("logit_mean")] = 4.0
-    return fit_choice(choices, pull * scale, centre)
+    return fit_choice(choices, pull * scale, vote, SCORES)
+
+
+def labels_of(questions: Sequence[Scored]) -> list[str]:
+    """All labels of closed questions, in order."""
+    return sorted({label for q in questions for label in q.labels})
 
 
 def _winner(item: Prepared, weights: Floats) -> tuple[Unit, float]:
@@ -99,14 +110,14 @@ def _log_loss(item: Prepared, weights: Floats) -> float:
     return float(np.logaddexp.reduce(z) - z[right.index(True)])
 
 
-def choose_pull(items: Sequence[Prepared], keys: Sequence[int], centre: Floats | None) -> float:
+def choose_pull(items: Sequence[Prepared], keys: Sequence[int], prior: Prior | None) -> float:
     """The pull with the least held-out log loss, weighted by set."""
     losses = dict.fromkeys(PULLS, 0.0)
     for held in _folds(items, keys):
         inside = [i for i, h in zip(items, held, strict=True) if not h]
         outside = [i for i, h in zip(items, held, strict=True) if h]
         for pull in PULLS:
-            weights = _fit(inside, pull, centre)
+            weights = _fit(inside, pull, prior)
             losses[pull] += sum(i.weight * _log_loss(i, weights) for i in outside)
     return min(PULLS, key=lambda p: losses[p])
 
@@ -128,21 +139,16 @@ def fit_group(
     keys: Sequence[int],
     calibration: dict[str, Any],
     kind: Kind,
-    votes: Sequence[Scored] = (),
+    prior: Prior | None = None,
 ) -> FittedGroup:
-    """Fit one group on held-out questions. `keys` [questions]: equal for equal question texts.
-
-    `votes`: training questions of the same kind, of which only the votes are read.
-    """
-    labels = sorted({label for q in questions for label in q.labels}) if kind.closed else []
+    """Fit one group on held-out questions. `keys` [questions]: equal for equal question texts."""
+    labels = labels_of(questions) if kind.closed else []
     items = prepare(questions, calibration, labels)
-    known = prepare(votes, calibration, labels)
-    centre = vote_centre(_choices(known), len(RANKING)) if known else None
-    pull = choose_pull(items, keys, centre)
+    pull = choose_pull(items, keys, prior)
     winners: list[tuple[Prepared, Unit, float]] = []
     for held in _folds(items, keys):
         inside = [i for i, h in zip(items, held, strict=True) if not h]
-        weights = _fit(inside, pull, centre)
+        weights = _fit(inside, pull, prior)
         winners += [(i, *_winner(i, weights)) for i, h in zip(items, held, strict=True) if h]
     sure = np.array([[score, *feature_rows(i.units, SURENESS)[0]] for i, _, score in winners])
     right = np.array([float(u.correct) for _, u, _ in winners])
@@ -150,7 +156,7 @@ def fit_group(
         sure, right, np.array([keys[i.group] for i, _, _ in winners])
     )
     slope, bias = _fit_confidence(sure, right)
-    weights = _fit(items, pull, centre)
+    weights = _fit(items, pull, prior)
     a = max(float(slope[0]), 1e-3)
     priors = weights[len(RANKING) :]
     entry = {
