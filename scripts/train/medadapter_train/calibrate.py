@@ -15,8 +15,8 @@ from medadapter_train.adaptive import fit_threshold
 from medadapter_train.errors import DataError, TrainError
 from medadapter_train.fit import fit_platt, fit_temperature
 from medadapter_train.fit_groups import Groups
-from medadapter_train.fit_selector import FEATURE_NAMES
 from medadapter_train.metrics import calibration_error
+from medadapter_train.prepared import FEATURE_NAMES
 from medadapter_train.scoring import Scored
 from medadapter_train.select import majority
 
@@ -94,8 +94,10 @@ def calibrate(
         "validatedOn": validated_pairs(genuine),
     }
     real = np.array([not h.reduced for h in usable]) & ~np.isnan(confidences)
+    # A bound counts independent questions: those that several sets share count once.
+    once = real & _first_of_each([h.key for h in usable])
     fields["abstention"] = [
-        abstention_entry(confidences[real], right[real], target) for target in TARGET_ERRORS
+        abstention_entry(confidences[once], right[once], target) for target in TARGET_ERRORS
     ]
     fields["adaptiveK"] = fit_threshold(genuine, fields)
     report = {
@@ -106,6 +108,17 @@ def calibrate(
         "gain_out_of_fold": _gains([u.scored for u in usable], right, real),
     }
     return Calibrated(fields, report)
+
+
+def _first_of_each(keys: Sequence[str]) -> NDArray[np.bool_]:
+    """One of every key, in an order that follows nothing: the sets take turns."""
+    order = sorted(range(len(keys)), key=lambda i: fold_key(f"{keys[i]}/{i}"))
+    chosen = np.zeros(len(keys), dtype=bool)
+    seen: set[str] = set()
+    for i in order:
+        chosen[i] = keys[i] not in seen
+        seen.add(keys[i])
+    return chosen
 
 
 def _gains(

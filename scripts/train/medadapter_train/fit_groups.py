@@ -7,15 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from medadapter_train.fit import Choice
-from medadapter_train.fit_selector import (
-    RANKING,
-    FittedGroup,
-    choices_of,
-    fit_group,
-    labels_of,
-    prepare,
-)
+from medadapter_train.fit_selector import FittedGroup, fit_group
 from medadapter_train.kinds import Kind, kinds_of
+from medadapter_train.prepared import RANKING, Prepared, choices_of, labels_of, prepare
 from medadapter_train.prior import Prior, prior_of
 from medadapter_train.scoring import Scored
 
@@ -38,31 +32,32 @@ class Groups:
             members = [i for i, q in enumerate(self.questions) if kind.holds(q)]
             questions = [self.questions[i] for i in members]
             keys = [self.keys[i] for i in members]
-            prior = self._prior(kind, questions)
-            yield kind, members, fit_group(questions, keys, self.calibration, kind, prior)
+            votes = self._votes(kind, questions)
+            prior = self._prior(kind, votes)
+            fitted = fit_group(questions, keys, self.calibration, kind, prior, votes)
+            yield kind, members, fitted
 
-    def _prior(self, kind: Kind, questions: Sequence[Scored]) -> Prior | None:
-        own = self._own(kind, questions)
-        return None if own is None else replace(own, others=tuple(self._others(kind)))
+    def _prior(self, kind: Kind, votes: Sequence[Prepared]) -> Prior | None:
+        """By the kind's training questions; None without any."""
+        if not votes:
+            return None
+        own = prior_of(choices_of(votes), SCORE_FEATURES)
+        return own if kind.task is None else replace(own, others=tuple(self._others(kind)))
 
-    def _own(self, kind: Kind, questions: Sequence[Scored]) -> Prior | None:
-        """By the training questions of the kind; None without any."""
-        labels = labels_of(questions) if kind.closed else []
-        # Without its context a question is known by the same votes.
-        votes = [v for v in self.votes if replace(kind, context=v.has_context).holds(v)]
-        known = choices_of(prepare(votes, self.calibration, labels))
-        return prior_of(known, SCORE_FEATURES) if known else None
+    def _votes(self, kind: Kind, questions: Sequence[Scored]) -> list[Prepared]:
+        """The kind's training questions. Without its context a question has the same votes."""
+        found = [v for v in self.votes if replace(kind, context=v.has_context).holds(v)]
+        return prepare(found, self.calibration, labels_of(questions) if kind.closed else [])
 
     def _others(self, kind: Kind) -> list[Choice]:
         """Held-out questions of the kind's other tasks, each seen from its own votes."""
-        if kind.task is None:
-            return []
         found: list[Choice] = []
-        for task in sorted({q.task for q in self.questions} - {kind.task, ""}):
+        for task in sorted({q.task for q in self.questions} - {kind.task or "", ""}):
             other = replace(kind, task=task)
             held = [q for q in self.questions if other.holds(q)]
-            prior = self._own(other, held) if held else None
-            if prior is not None:
+            votes = self._votes(other, held)
+            if held and votes:
                 labels = labels_of(held) if kind.closed else []
+                prior = prior_of(choices_of(votes), SCORE_FEATURES)
                 found += prior.rows(choices_of(prepare(held, self.calibration, labels)))
         return found

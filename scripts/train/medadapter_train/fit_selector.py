@@ -17,57 +17,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medadapter_train.fit import Choice, fit_choice, fit_logistic
+from medadapter_train.fit import Choice, fit_choice
+from medadapter_train.fit_confidence import FOLDS, fit_confidence, held_out_confidence
 from medadapter_train.kinds import Kind
+from medadapter_train.prepared import (
+    RANKING,
+    SCORES,
+    Prepared,
+    Winner,
+    choices_of,
+    labels_of,
+    prepare,
+    winner_of,
+)
 from medadapter_train.prior import Prior
 from medadapter_train.scoring import Scored
-from medadapter_train.select import Unit, decide, feature_rows, units_of
 
 Floats = NDArray[np.float64]
-RANKING = ["vote_share", "logit_mean"]
-SURENESS = ["distinct", "entropy"]
-FEATURE_NAMES = [*RANKING, *SURENESS]
-#: Where the features of scores stand. Trained to be higher for what is right, they never count
-#: against it.
-SCORES = slice(1, len(RANKING))
 PULLS = [0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 1e6]
-FOLDS = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A question's units with features; `weight` gives each set the same say."""
-
-    units: list[Unit]
-    features: Floats
-    weight: float
-    group: int
-
-
-def prepare(
-    questions: Sequence[Scored], calibration: dict[str, Any], labels: Sequence[str]
-) -> list[Prepared]:
-    """Units, ranking features and one indicator a label (closed sets) of every question."""
-    sizes: dict[str, int] = {}
-    for q in questions:
-        sizes[q.set_name] = sizes.get(q.set_name, 0) + 1
-    mean = len(questions) / max(1, len(sizes))
-    prepared = []
-    for index, q in enumerate(questions):
-        units = units_of(q, calibration)
-        if not units:
-            continue
-        priors = np.array([[float(u.answer == label) for label in labels] for u in units])
-        rows = np.hstack([feature_rows(units, RANKING), priors.reshape(len(units), -1)])
-        prepared.append(Prepared(units, rows, mean / sizes[q.set_name], index))
-    return prepared
-
-
-def choices_of(items: Sequence[Prepared]) -> list[Choice]:
-    """What the conditional logit needs of them."""
-    return [
-        Choice(i.features, np.array([float(u.correct) for u in i.units]), i.weight) for i in items
-    ]
 
 
 def _fit(items: Sequence[Prepared], pull: float, prior: Prior | None) -> Floats:
@@ -83,17 +50,6 @@ def _fit(items: Sequence[Prepared], pull: float, prior: Prior | None) -> Floats:
     scale = np.ones(size)
     scale[RANKING.index("logit_mean")] = 4.0
     return fit_choice(choices, pull * scale, vote, SCORES)
-
-
-def labels_of(questions: Sequence[Scored]) -> list[str]:
-    """All labels of closed questions, in order."""
-    return sorted({label for q in questions for label in q.labels})
-
-
-def _winner(item: Prepared, weights: Floats) -> tuple[Unit, float]:
-    scores = [float(s) for s in item.features @ weights]
-    unit = decide(item.units, scores)
-    return unit, scores[item.units.index(unit)]
 
 
 def _folds(items: Sequence[Prepared], keys: Sequence[int]) -> list[NDArray[np.bool_]]:
@@ -140,22 +96,26 @@ def fit_group(
     calibration: dict[str, Any],
     kind: Kind,
     prior: Prior | None = None,
+    votes: Sequence[Prepared] = (),
 ) -> FittedGroup:
-    """Fit one group on held-out questions. `keys` [questions]: equal for equal question texts."""
+    """Fit one group on held-out questions. `keys` [questions]: equal for equal question texts.
+
+    `votes`: the training questions that the prior is of.
+    """
     labels = labels_of(questions) if kind.closed else []
     items = prepare(questions, calibration, labels)
     pull = choose_pull(items, keys, prior)
-    winners: list[tuple[Prepared, Unit, float]] = []
-    for held in _folds(items, keys):
-        inside = [i for i, h in zip(items, held, strict=True) if not h]
+    held: list[tuple[int, Winner]] = []
+    for mask in _folds(items, keys):
+        inside = [i for i, out in zip(items, mask, strict=True) if not out]
         weights = _fit(inside, pull, prior)
-        winners += [(i, *_winner(i, weights)) for i, h in zip(items, held, strict=True) if h]
-    sure = np.array([[score, *feature_rows(i.units, SURENESS)[0]] for i, _, score in winners])
-    right = np.array([float(u.correct) for _, u, _ in winners])
-    out_of_fold = _held_out_confidence(
-        sure, right, np.array([keys[i.group] for i, _, _ in winners])
-    )
-    slope, bias = _fit_confidence(sure, right)
+        outside = [i for i, out in zip(items, mask, strict=True) if out]
+        held += [(i.group, winner_of(i, weights)) for i in outside]
+    winners = [w for _, w in held]
+    known = [] if prior is None else [winner_of(i, prior.centre) for i in votes]
+    folds = np.array([keys[group] for group, _ in held])
+    out_of_fold = held_out_confidence(winners, folds, known)
+    slope, bias = fit_confidence(winners, known)
     weights = _fit(items, pull, prior)
     a = max(float(slope[0]), 1e-3)
     priors = weights[len(RANKING) :]
@@ -166,20 +126,5 @@ def fit_group(
         "priors": {k: float(v) for k, v in zip(labels, priors, strict=True)},
         "confidence": {"a": a, "b": bias},
     }
-    return FittedGroup(entry, out_of_fold, right, [i.group for i, _, _ in winners], pull)
-
-
-def _fit_confidence(sure: Floats, right: Floats) -> tuple[Floats, float]:
-    """P(winner right) = sigmoid(slope . [score, distinct, entropy] + bias)."""
-    ones = np.ones(len(right))
-    return fit_logistic(sure, right, ones, np.array([0.01, 1.0, 1.0]))
-
-
-def _held_out_confidence(sure: Floats, right: Floats, keys: NDArray[np.int64]) -> Floats:
-    values = np.zeros(len(right))
-    for f in range(FOLDS):
-        held = keys % FOLDS == f
-        if held.any():
-            slope, bias = _fit_confidence(sure[~held], right[~held])
-            values[held] = 0.5 * (1 + np.tanh((sure[held] @ slope + bias) / 2))
-    return values
+    right = np.array([w.right for w in winners])
+    return FittedGroup(entry, out_of_fold, right, [group for group, _ in held], pull)

@@ -14,8 +14,9 @@ from medadapter_train.calibrate import HeldOut, calibrate, check_method, validat
 from medadapter_train.errors import DataError, TrainError
 from medadapter_train.evaluate import evaluate_sets, letter_vote
 from medadapter_train.fit import fit_platt, fit_temperature
-from medadapter_train.fit_selector import FEATURE_NAMES
+from medadapter_train.fit_confidence import fit_confidence
 from medadapter_train.metrics import area_under_curve, calibration_error
+from medadapter_train.prepared import FEATURE_NAMES, Winner
 from medadapter_train.scoring import Scored
 from medadapter_train.select import (
     answer_only,
@@ -220,6 +221,24 @@ def test_what_labels_are_worth_is_learned_from_the_votes_of_training_questions()
     error = abs(group["priors"]["yes"] - group["priors"]["no"] - np.log(3))
     assert error < 0.1
     assert error < abs(without["yes"] - without["no"] - np.log(3))
+
+
+def test_the_confidence_is_kept_at_what_training_questions_say() -> None:
+    easy = [Winner(1.0, 0.0, (1.0, 0.0), 1.0)] * 40
+    known = [Winner(1.0, 0.0, (1.0, 0.0), float(i % 4 > 0)) for i in range(400)]
+
+    def sure(slope: Any, bias: float) -> float:
+        return float(sigmoid(slope @ np.array([1.0, 1.0, 0.0]) + bias))
+
+    assert sure(*fit_confidence(easy, [])) > 0.95
+    assert sure(*fit_confidence(easy, known)) == pytest.approx(0.875, abs=0.01)
+
+
+def test_a_question_of_several_sets_counts_once_for_the_bound() -> None:
+    once = simulated(120, 2.0, CLOSED, "evidence", 1)
+    twice = [*once, *(replace(h, scored=replace(h.scored, set_name="again")) for h in once)]
+    entries = [calibrate(held).fields["abstention"][2] for held in (once, twice)]
+    assert entries[1]["coverage"] <= entries[0]["coverage"] + 0.1
 
 
 def test_a_temperature_is_found_where_there_is_no_bias() -> None:
