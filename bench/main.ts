@@ -60,6 +60,8 @@ function write(found: object, options: Options, persistTo: string): void {
   }
 }
 
+// Every Worker that is started listens for this process's end.
+process.setMaxListeners(50);
 const persistTo = mkdtempSync(join(tmpdir(), "medadapter-bench-"));
 try {
   const options = readOptions(process.argv.slice(2));

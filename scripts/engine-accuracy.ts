@@ -1,6 +1,6 @@
 /**
- * What quantization costs: logits of our encoder engine and of ONNX Runtime's int8, both against
- * float32 torch on the same ids. Prints counts and errors only, never a text.
+ * What quantization costs: logits of our encoder engine (int8, and 4-bit weights) and of ONNX Runtime's
+ * int8, all against float32 torch on the same ids. Prints counts and errors only, never a text.
  *
  *   node scripts/engine-accuracy.ts --bundle DIR --weights FILE.safetensors --python PATH
  *     [--questions N] [--json FILE] FILE.jsonl[.gz]...
@@ -104,11 +104,15 @@ const scratch = await mkdtemp(join(tmpdir(), "engine-"));
 const packed = inBundle("encoder.bin");
 const packs = !(await exists(packed));
 const encoderFile = packs ? join(scratch, "encoder.bin") : packed;
+/** The same weights in 4 bits, the embeddings in 8 or in 4. */
+const fours = { "simd, weights 4-bit": "8", "simd, all 4-bit": "4" };
+const fourFile = (words: string) => join(scratch, `encoder-4-${words}.bin`);
 const python = spawn(
   values.python,
   [
     ...["-m", "medadapter_train.engine_reference", "--weights", values.weights],
     ...["--graph", inBundle("adapter.ort"), ...(packs ? ["--pack", encoderFile] : [])],
+    ...Object.values(fours).flatMap((words) => ["--pack-four", words, fourFile(words)]),
   ],
   {
     stdio: ["pipe", "pipe", "inherit"],
@@ -124,7 +128,12 @@ const answer = async () => {
 
 try {
   await answer();
-  const engine = await startSimdEngine(await encoderModule(), await read(encoderFile), budget);
+  const start = async (file: string) =>
+    startSimdEngine(await encoderModule(), await read(file), budget);
+  const engines = new Map([["simd", await start(encoderFile)]]);
+  for (const [name, words] of Object.entries(fours)) {
+    engines.set(name, await start(fourFile(words)));
+  }
   const scored: Scored[] = [];
   let stopped = false;
   process.once("SIGINT", () => {
@@ -137,15 +146,19 @@ try {
     const plain = ({ ids: list }: EncoderInput) => list;
     const request = { prefix: plain(ids.prefix), candidates: ids.candidates.map(plain) };
     python.stdin.write(`${JSON.stringify(request)}\n`);
-    const prefix = await engine.encodePrefix(ids.prefix);
-    const simd: number[] = [];
-    for (const candidate of ids.candidates) simd.push(await engine.score(prefix, candidate));
-    prefix.release();
+    const ours: Record<string, number[]> = {};
+    for (const [name, engine] of engines) {
+      const prefix = await engine.encodePrefix(ids.prefix);
+      const logits: number[] = [];
+      for (const candidate of ids.candidates) logits.push(await engine.score(prefix, candidate));
+      prefix.release();
+      ours[name] = logits;
+    }
     const reference: Reference = await answer();
     scored.push({
       set,
       exact: reference.float,
-      engines: { simd, onnxruntime: reference.int8 },
+      engines: { ...ours, onnxruntime: reference.int8 },
       answers: row.candidates.map((candidate) => candidate.answer),
       correct: row.candidates.map((candidate) => candidate.correct),
     });

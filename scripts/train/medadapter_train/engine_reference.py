@@ -1,9 +1,11 @@
 """Reference logits for `scripts/engine-accuracy.ts`: float32 torch, and the bundle's int8 graph.
 
     python -m medadapter_train.engine_reference --weights FILE --graph adapter.ort [--pack FILE]
+        [--pack-four EMBEDDING_BITS FILE]...
 
 Reads one JSON object a line, `{"prefix": [ids], "candidates": [[ids], ...]}`; answers each with
-`{"float": [logits], "int8": [logits]}`. `--pack` first writes the weights as `encoder.bin`.
+`{"float": [logits], "int8": [logits]}`. `--pack` first writes the weights as `encoder.bin`,
+`--pack-four` the same with weights of 4 bits and embeddings of 8 or 4.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import torch
 from medadapter_train.checkpoint import load_weights
 from medadapter_train.export import build_ranker
 from medadapter_train.onnx_engine import OnnxEngine
-from medadapter_train.pack_simd import pack_ranker
+from medadapter_train.pack_simd import Precision, pack_ranker
 from medadapter_train.packed import Packed
 
 
@@ -29,11 +31,14 @@ def main() -> None:
     parser.add_argument("--graph", type=Path, required=True)
     parser.add_argument("--base", default="minilm-l6")
     parser.add_argument("--pack", type=Path)
+    parser.add_argument("--pack-four", nargs=2, action="append", default=[])
     options = parser.parse_args()
     torch.set_num_threads(1)
     ranker = build_ranker(options.base, load_weights(options.weights))
     if options.pack is not None:
         options.pack.write_bytes(pack_ranker(ranker))
+    for words, path in options.pack_four:
+        Path(path).write_bytes(pack_ranker(ranker, Precision(4, int(words))))
     graph = OnnxEngine(options.graph)
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
