@@ -52,7 +52,7 @@ def growth(rows: list[dict[str, Any]], out: Path) -> None:
             ys = [found[x] for x in xs]
             axis.plot(xs, ys, color=colour, marker=marker, markersize=4, label=NAMES[engine])
         axis.set_xlabel(label)
-        axis.set_ylim(bottom=0)
+        axis.set_yscale("log")
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("milliseconds, one thread")
     axes[0].legend(fontsize=8)
@@ -67,6 +67,7 @@ def sizes(rows: list[dict[str, Any]], out: Path) -> None:
         (axes[0], "WebAssembly memory, MB", [r["heapMB"] for r in rows], 128),
         (axes[1], "candidate of 120 tokens, ms", [r["candidate"]["median"] for r in rows], None),
     ):
+        axis.margins(x=0.12)
         bars = axis.barh(names, values[::-1], color="#0072B2")
         axis.bar_label(bars, fmt="%.0f", padding=2, fontsize=8)
         axis.set_xlabel(label)
