@@ -29,7 +29,7 @@ export interface Trace {
 
 export interface OverlapRow {
   readonly k: number;
-  /** `n`: one request with n choices, interleaved. `parallel`: one request a candidate, six at once. */
+  /** `n`: one request with n choices, interleaved. `parallel`: one request a candidate, five at once. */
   readonly calls: "n" | "parallel";
   readonly requests: number;
   readonly afterLlmMs: Spread;
