@@ -9,8 +9,11 @@ import { align64, heads, hidden, intermediate, layers, positions, weightsEnd } f
 import { BLOCK_KEYS, BLOCK_RECORD } from "./softmax";
 import { weightBits } from "./unpack";
 
-/** Rows worked on at once in everything that is independent by row: keeps blocks in the L2 cache. */
-export const BLOCK: i32 = 64;
+/**
+ * Panels of 4 rows worked on at once in everything that is independent by row: 64 rows, which stay in the L2 cache.
+ * With weights of 4 bits 128, because they are unpacked once for every block.
+ */
+export let blockPanels: i32 = 16;
 
 export let prefixRoom: i32 = 0;
 export let candidateRoom: i32 = 0;
@@ -70,7 +73,8 @@ export function placeArena(prefixTokens: i32, candidateTokens: i32): i32 {
   candidateRoom = round8(candidateTokens);
   const rows = <usize>max(prefixRoom, candidateRoom);
   const width = <usize>hidden;
-  const block = <usize>BLOCK;
+  blockPanels = weightBits === 4 ? 32 : 16;
+  const block = <usize>(blockPanels << 2);
   const recordsOfBlock = block << 3;
   ids = align64(weightsEnd);
   stream = align64(ids + 4 * rows);

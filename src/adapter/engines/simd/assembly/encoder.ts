@@ -17,7 +17,6 @@ import * as model from "./model";
 import { packKeys, packQueries, packValues } from "./pack";
 import { quantizePanel, quantizeRest } from "./quantize";
 
-const PANELS: i32 = arena.BLOCK >> 2;
 
 /** Which of the two kernels of `dot.ts` is in use. */
 export let pairs: bool = false;
@@ -81,8 +80,8 @@ function quantizeStream(panel: i32): void {
 function project(layer: usize, panels: i32, queryPanels: i32, own: usize, room: i32): void {
   const width = model.hidden;
   const stride = <usize>(width << 4);
-  for (let first = 0; first < panels; first += PANELS) {
-    const count = min(PANELS, panels - first);
+  for (let first = 0; first < panels; first += arena.blockPanels) {
+    const count = min(arena.blockPanels, panels - first);
     const a = arena.streamBytes + <usize>(first * width * 4);
     const records = arena.streamRecords + <usize>(first << 5);
     const rest = first === 0 ? arena.streamRest : 0;
@@ -217,8 +216,8 @@ export function encodePrefix(slot: usize, tokens: i32): void {
     const last = l === model.layers - 1;
     project(layer, panels, last ? 0 : panels, slot, room);
     if (!last) {
-      for (let first = 0; first < panels; first += PANELS) {
-        mixBlock(layer, first, min(PANELS, panels - first), panels, 0, 0, slot, tokens, room);
+      for (let first = 0; first < panels; first += arena.blockPanels) {
+        mixBlock(layer, first, min(arena.blockPanels, panels - first), panels, 0, 0, slot, tokens, room);
       }
     }
     layer += model.layerBytes;
@@ -237,8 +236,8 @@ export function scoreCandidate(slot: usize, pastTokens: i32, tokens: i32): f32 {
   for (let l = 0; l < model.layers; l++) {
     const wanted = l === model.layers - 1 ? 1 : panels;
     project(layer, panels, wanted, own, room);
-    for (let first = 0; first < wanted; first += PANELS) {
-      const count = min(PANELS, wanted - first);
+    for (let first = 0; first < wanted; first += arena.blockPanels) {
+      const count = min(arena.blockPanels, wanted - first);
       mixBlock(layer, first, count, wanted, slot, pastTokens, own, tokens, room);
     }
     layer += model.layerBytes;

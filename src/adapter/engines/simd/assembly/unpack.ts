@@ -1,7 +1,7 @@
 /**
  * Weights of 4 bits: groups of 32 inputs, each with a scale (f16) by output column. A panel of 8 columns is
  * unpacked into bytes right before the micro-kernel reads it, where it stays in the L1 cache for all rows of
- * a block (64): so the kernel, its exact sums and its speed are those of int8 weights.
+ * a block (128): so the kernel, its exact sums and its speed are those of int8 weights.
  *
  * Packed panel: `[k/4]` times 16 bytes, of which byte 4 c + i holds input i of column c in its low and of
  * column c + 4 in its high half, both plus 8; then `[k/32][8]` scales; then scales, sums and biases as in
