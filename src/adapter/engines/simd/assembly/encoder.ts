@@ -17,7 +17,6 @@ import * as model from "./model";
 import { packKeys, packQueries, packValues } from "./pack";
 import { quantizePanel, quantizeRest } from "./quantize";
 
-
 /** Which of the two kernels of `dot.ts` is in use. */
 export let pairs: bool = false;
 
@@ -217,7 +216,17 @@ export function encodePrefix(slot: usize, tokens: i32): void {
     project(layer, panels, last ? 0 : panels, slot, room);
     if (!last) {
       for (let first = 0; first < panels; first += arena.blockPanels) {
-        mixBlock(layer, first, min(arena.blockPanels, panels - first), panels, 0, 0, slot, tokens, room);
+        mixBlock(
+          layer,
+          first,
+          min(arena.blockPanels, panels - first),
+          panels,
+          0,
+          0,
+          slot,
+          tokens,
+          room,
+        );
       }
     }
     layer += model.layerBytes;
