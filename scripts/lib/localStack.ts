@@ -1,6 +1,6 @@
 /**
- * The real thing for end-to-end tests and for the bench: `wrangler dev` (offline, own state) and the replay LLM (no pacing), each in a
- * process group of its own that ends with the tests. Ports 18900 to 18999.
+ * The real thing for end-to-end tests and for the bench: `wrangler dev` (offline, own state) and the replay LLM, each
+ * in a process group of its own that ends with its user. Ports 18900 to 18999.
  */
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -7,9 +7,6 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { R2Bucket } from "@cloudflare/workers-types";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openBucket, putFile, putPointer } from "../../scripts/lib/seed.mjs";
-import type { AnswerBody } from "../../src/worker/schemas/answer.ts";
-import { ask, recording } from "./recordings.ts";
 import {
   bundleDir,
   configPath,
@@ -19,7 +16,10 @@ import {
   startWorker,
   temporaryFolder,
   type Worker,
-} from "./stack.ts";
+} from "../../scripts/lib/localStack.ts";
+import { openBucket, putFile, putPointer } from "../../scripts/lib/seed.mjs";
+import type { AnswerBody } from "../../src/worker/schemas/answer.ts";
+import { ask, recording } from "./recordings.ts";
 
 type Files = Map<string, Buffer>;
 

@@ -2,9 +2,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { seedAdapter } from "../../scripts/lib/seed.mjs";
-import { type AnswerBody, AnswerResponse } from "../../src/worker/schemas/answer.ts";
-import { ask, type Recorded, recording, recordings } from "./recordings.ts";
 import {
   bundleDir,
   configPath,
@@ -15,7 +12,10 @@ import {
   startWorker,
   temporaryFolder,
   type Worker,
-} from "./stack.ts";
+} from "../../scripts/lib/localStack.ts";
+import { seedAdapter } from "../../scripts/lib/seed.mjs";
+import { type AnswerBody, AnswerResponse } from "../../src/worker/schemas/answer.ts";
+import { ask, type Recorded, recording, recordings } from "./recordings.ts";
 
 let folder: string;
 let replay: Replay;

@@ -2,10 +2,6 @@
 import { join } from "node:path";
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { seedAdapter } from "../../scripts/lib/seed.mjs";
-import type { AnswerBody } from "../../src/worker/schemas/answer.ts";
-import { ask, recording } from "./recordings.ts";
-import { openEvents } from "./sse.ts";
 import {
   bundleDir,
   configPath,
@@ -16,7 +12,11 @@ import {
   startWorker,
   temporaryFolder,
   type Worker,
-} from "./stack.ts";
+} from "../../scripts/lib/localStack.ts";
+import { seedAdapter } from "../../scripts/lib/seed.mjs";
+import type { AnswerBody } from "../../src/worker/schemas/answer.ts";
+import { ask, recording } from "./recordings.ts";
+import { openEvents } from "./sse.ts";
 
 const NOTICE = "Only a test.";
 const URGENT = "Call 000 first.";

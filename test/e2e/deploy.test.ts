@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { root } from "./stack.ts";
+import { root } from "../../scripts/lib/localStack.ts";
 
 const out = mkdtempSync(join(tmpdir(), "medadapter-deploy-"));
 afterAll(() => rmSync(out, { recursive: true, force: true }));

@@ -4,11 +4,6 @@
  */
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { seedAdapter } from "../../scripts/lib/seed.mjs";
-import type { AnswerBody } from "../../src/worker/schemas/answer.ts";
-import { fitted, writeBundle } from "./fittedBundle.ts";
-import { ask, type Recorded, recordings } from "./recordings.ts";
-import { allEvents, openEvents } from "./sse.ts";
 import {
   configPath,
   endStack,
@@ -18,7 +13,12 @@ import {
   startWorker,
   temporaryFolder,
   type Worker,
-} from "./stack.ts";
+} from "../../scripts/lib/localStack.ts";
+import { seedAdapter } from "../../scripts/lib/seed.mjs";
+import type { AnswerBody } from "../../src/worker/schemas/answer.ts";
+import { fitted, writeBundle } from "./fittedBundle.ts";
+import { ask, type Recorded, recordings } from "./recordings.ts";
+import { allEvents, openEvents } from "./sse.ts";
 
 let folder: string;
 let replay: Replay;

@@ -5,8 +5,8 @@
  */
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { bundleDir } from "../../scripts/lib/localStack.ts";
 import type { Manifest } from "../../src/adapter/manifest.ts";
-import { bundleDir } from "./stack.ts";
 
 export const fitted = {
   calibration: { kind: "platt", a: 0, b: 2 },

@@ -1,9 +1,6 @@
 /** Every way in which an LLM fails, over real HTTP: some candidates are ranked all the same, none gives a named problem. */
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { seedAdapter } from "../../scripts/lib/seed.mjs";
-import type { AnswerBody } from "../../src/worker/schemas/answer.ts";
-import { ask, recording } from "./recordings.ts";
 import {
   bundleDir,
   configPath,
@@ -14,7 +11,10 @@ import {
   startWorker,
   temporaryFolder,
   type Worker,
-} from "./stack.ts";
+} from "../../scripts/lib/localStack.ts";
+import { seedAdapter } from "../../scripts/lib/seed.mjs";
+import type { AnswerBody } from "../../src/worker/schemas/answer.ts";
+import { ask, recording } from "./recordings.ts";
 
 const deadlineMs = 5000;
 let folder: string;

@@ -8,10 +8,6 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { R2Bucket } from "@cloudflare/workers-types";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { openBucket } from "../../scripts/lib/seed.mjs";
-import type { AnswerBody } from "../../src/worker/schemas/answer.ts";
-import { type S3Front, startS3Front } from "../s3-front/front.ts";
-import { ask, recording } from "./recordings.ts";
 import {
   configPath,
   endStack,
@@ -20,7 +16,11 @@ import {
   startWorker,
   temporaryFolder,
   type Worker,
-} from "./stack.ts";
+} from "../../scripts/lib/localStack.ts";
+import { openBucket } from "../../scripts/lib/seed.mjs";
+import type { AnswerBody } from "../../src/worker/schemas/answer.ts";
+import { type S3Front, startS3Front } from "../s3-front/front.ts";
+import { ask, recording } from "./recordings.ts";
 import { copyBundle, type TinyAdapters, tinyAdapters } from "./tinyAdapters.ts";
 import { type Finished, startTrain, train } from "./trainer.ts";
 

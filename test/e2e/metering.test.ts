@@ -3,11 +3,6 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { localKeyValues } from "../../scripts/keys/local.ts";
-import { seedAdapter } from "../../scripts/lib/seed.mjs";
-import { makeKey } from "../../src/worker/auth/apiKey.ts";
-import type { KeyWish } from "../../src/worker/auth/keyRecord.ts";
-import { kvKeyStore } from "../../src/worker/auth/keyStore.ts";
-import { ask, recordings } from "./recordings.ts";
 import {
   bundleDir,
   configPath,
@@ -18,7 +13,12 @@ import {
   startWorker,
   temporaryFolder,
   type Worker,
-} from "./stack.ts";
+} from "../../scripts/lib/localStack.ts";
+import { seedAdapter } from "../../scripts/lib/seed.mjs";
+import { makeKey } from "../../src/worker/auth/apiKey.ts";
+import type { KeyWish } from "../../src/worker/auth/keyRecord.ts";
+import { kvKeyStore } from "../../src/worker/auth/keyStore.ts";
+import { ask, recordings } from "./recordings.ts";
 
 const REQUESTS = 200;
 const KEYS = 5;

@@ -2,8 +2,6 @@
 import { join } from "node:path";
 import OpenAI from "openai";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { seedAdapter } from "../../scripts/lib/seed.mjs";
-import { recording } from "./recordings.ts";
 import {
   bundleDir,
   configPath,
@@ -12,7 +10,9 @@ import {
   startReplay,
   startWorker,
   temporaryFolder,
-} from "./stack.ts";
+} from "../../scripts/lib/localStack.ts";
+import { seedAdapter } from "../../scripts/lib/seed.mjs";
+import { recording } from "./recordings.ts";
 
 let folder: string;
 let replay: Replay;

@@ -7,38 +7,25 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { seedAdapter } from "../../scripts/lib/seed.mjs";
+import { type Service, startService } from "../clients/service.ts";
 import { type Opened, openPage, startChromium } from "./chromium.ts";
-import {
-  bundleDir,
-  configPath,
-  endStack,
-  type Replay,
-  startReplay,
-  startWorker,
-  temporaryFolder,
-} from "./stack.ts";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const folder = temporaryFolder();
 const phone = { viewport: { width: 390, height: 844 }, hasTouch: true };
 const desktop = { viewport: { width: 1280, height: 900 } };
 let browser: Browser;
-let replay: Replay;
+let service: Service;
 let url: string;
 
 beforeAll(async () => {
-  const persistTo = join(folder, "state");
-  await seedAdapter({ bundleDir, persistTo, configPath, channel: "stable" });
-  replay = await startReplay(folder);
-  const worker = await startWorker(folder, { LLM_BASE_URL: replay.url, LLM_MODEL: "replay" });
-  url = worker.url;
+  service = await startService();
+  url = service.url;
   browser = await startChromium();
 });
 
 afterAll(async () => {
   await browser?.close();
-  await endStack(folder);
+  await service?.stop();
 });
 
 /** Ids of what axe finds serious or critical. */
@@ -104,7 +91,7 @@ describe("the playground", () => {
   }
 
   it("shows candidates as they arrive, and stops on demand", async () => {
-    await replay.fail("hang-mid");
+    await service.replay.fail("hang-mid");
     const opened = await playground(desktop);
     const { page } = opened;
     await page.click("#ask-go");
@@ -112,7 +99,7 @@ describe("the playground", () => {
     expect(await page.locator(".answer").count()).toBe(0);
     await page.click("#ask-stop");
     await page.getByText("Stopped.").waitFor();
-    await replay.fail(null);
+    await service.replay.fail(null);
     clean(opened);
     await page.context().close();
   });

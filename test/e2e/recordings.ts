@@ -1,7 +1,7 @@
 /** The recorded examples as requests, with what the LLM will say to each. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { root } from "./stack.ts";
+import { root } from "../../scripts/lib/localStack.ts";
 
 export interface Recorded {
   readonly id: string;

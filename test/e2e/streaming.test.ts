@@ -3,10 +3,6 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import OpenAI from "openai";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { seedAdapter } from "../../scripts/lib/seed.mjs";
-import type { AnswerBody } from "../../src/worker/schemas/answer.ts";
-import { ask, recording, recordings } from "./recordings.ts";
-import { allEvents, openEvents } from "./sse.ts";
 import {
   bundleDir,
   configPath,
@@ -17,7 +13,11 @@ import {
   startWorker,
   temporaryFolder,
   type Worker,
-} from "./stack.ts";
+} from "../../scripts/lib/localStack.ts";
+import { seedAdapter } from "../../scripts/lib/seed.mjs";
+import type { AnswerBody } from "../../src/worker/schemas/answer.ts";
+import { ask, recording, recordings } from "./recordings.ts";
+import { allEvents, openEvents } from "./sse.ts";
 
 let folder: string;
 let replay: Replay;

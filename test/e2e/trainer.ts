@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { root } from "./stack.ts";
+import { root } from "../../scripts/lib/localStack.ts";
 
 /** `npm test` names the interpreter; from an editor it is the one that `npm run train` makes. */
 const python = process.env.PYTHON_VENV ?? join(root, ".venv", "bin", "python");

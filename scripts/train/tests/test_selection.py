@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from simulated import CLOSED, LETTERED, question, simulated
 
 from medadapter_train.abstention import abstention_entry, error_upper_bound
 from medadapter_train.adaptive import leader_stays_ahead, spent_and_right
@@ -14,60 +15,16 @@ from medadapter_train.calibrate import HeldOut, calibrate, check_method, validat
 from medadapter_train.errors import DataError, TrainError
 from medadapter_train.evaluate import evaluate_sets, letter_vote
 from medadapter_train.fit import fit_platt, fit_temperature
-from medadapter_train.fit_confidence import fit_confidence
 from medadapter_train.metrics import area_under_curve, calibration_error
-from medadapter_train.prepared import FEATURE_NAMES, Winner
 from medadapter_train.scoring import Scored
 from medadapter_train.select import (
     answer_only,
     best_of,
-    group_of,
     majority,
     sigmoid,
     units_of,
     weighted_vote,
 )
-
-CLOSED = ("yes", "no", "maybe")
-LETTERED = ("A", "B", "C", "D")
-
-
-def question(
-    answers: list[str | None], logits: list[float] | None, gold: str = "yes", **more: Any
-) -> Scored:
-    labels = more.pop("labels", CLOSED)
-    values = None if logits is None else np.array(logits)
-    return Scored(
-        set_name=more.pop("set_name", "toy_x6"),
-        labels=labels,
-        closed=labels == CLOSED,
-        has_context=more.pop("has_context", True),
-        gold=gold,
-        answers=tuple(answers),
-        correct=tuple(a == gold for a in answers),
-        sources=tuple(f"s{i}" for i in range(len(answers))),
-        models=("m",) * len(answers),
-        logits=values,
-        task=more.pop("task", ""),
-    )
-
-
-def simulated(
-    count: int, signal: float, labels: tuple[str, ...], name: str, seed: int
-) -> list[HeldOut]:
-    """Questions of unequal difficulty; `signal` is how far right candidates score above wrong."""
-    rng = np.random.default_rng(seed)
-    found = []
-    for number in range(count):
-        gold = str(rng.choice(labels))
-        chance = 1 / (1 + np.exp(-rng.normal(0.3, 1.0)))
-        answers = [gold if rng.random() < chance else str(rng.choice(labels)) for _ in range(6)]
-        logits = [float(signal * (a == gold) + rng.normal()) for a in answers]
-        scored = question(
-            list(answers), logits, gold, labels=labels, set_name=name, has_context=labels == CLOSED
-        )
-        found.append(HeldOut(scored, f"{name}/{seed}/{number}"))
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -185,60 +142,6 @@ def test_platt_error_and_auc_on_known_data() -> None:
     assert calibration_error(np.clip(honest + 0.1, 0, 1), right) > 0.08
     labels = np.array([True, True, False, False])
     assert area_under_curve(np.array([2.0, 1.0, 1.0, 0.0]), labels) == 0.875
-
-
-def biased(count: int, gold: str, task: str, seed: int) -> list[HeldOut]:
-    """Votes are even and scores are noise; three in four times the right answer is `gold`."""
-    rng = np.random.default_rng(seed)
-    found = []
-    for number in range(count):
-        right = gold if rng.random() < 0.75 else ("no" if gold == "yes" else "yes")
-        answers = list(rng.choice(["yes", "no"], 6))
-        logits = rng.normal(size=6).tolist()
-        scored = question(answers, logits, right, set_name=task, task=task)
-        found.append(HeldOut(scored, f"{task}/{seed}/{number}"))
-    return found
-
-
-def test_each_task_has_a_selector_of_its_own_and_others_the_common_one() -> None:
-    held = biased(80, "yes", "pubmedqa", 1) + biased(80, "no", "bioasq", 2)
-    few = biased(10, "no", "medqa", 3)
-    groups = calibrate([*held, *few]).fields["selector"]["groups"]
-    assert [g.get("task") for g in groups] == [None, "bioasq", "pubmedqa"]
-    fields = {"calibration": None, "selector": {"features": FEATURE_NAMES, "groups": groups}}
-    for task, gold in (("pubmedqa", "yes"), ("bioasq", "no")):
-        tied = question(["yes", "no"], [0.0, 0.0], task=task)
-        assert weighted_vote(tied, fields).answer == gold
-    assert group_of(fields, question(["yes"], [0.0], task="medqa")) == groups[0]
-    assert group_of(fields, question(["yes"], [0.0], labels=LETTERED)) is None
-
-
-def test_what_labels_are_worth_is_learned_from_the_votes_of_training_questions() -> None:
-    votes = [replace(h.scored, logits=None) for h in biased(400, "yes", "pubmedqa", 4)]
-    held = biased(60, "yes", "pubmedqa", 5)
-    without = calibrate(held).fields["selector"]["groups"][0]["priors"]
-    group = calibrate(held, votes=votes).fields["selector"]["groups"][0]
-    error = abs(group["priors"]["yes"] - group["priors"]["no"] - np.log(3))
-    assert error < 0.1
-    assert error < abs(without["yes"] - without["no"] - np.log(3))
-
-
-def test_the_confidence_is_kept_at_what_training_questions_say() -> None:
-    easy = [Winner(1.0, 0.0, (1.0, 0.0), 1.0)] * 40
-    known = [Winner(1.0, 0.0, (1.0, 0.0), float(i % 4 > 0)) for i in range(400)]
-
-    def sure(slope: Any, bias: float) -> float:
-        return float(sigmoid(slope @ np.array([1.0, 1.0, 0.0]) + bias))
-
-    assert sure(*fit_confidence(easy, [])) > 0.95
-    assert sure(*fit_confidence(easy, known)) == pytest.approx(0.875, abs=0.01)
-
-
-def test_a_question_of_several_sets_counts_once_for_the_bound() -> None:
-    once = simulated(120, 2.0, CLOSED, "evidence", 1)
-    twice = [*once, *(replace(h, scored=replace(h.scored, set_name="again")) for h in once)]
-    entries = [calibrate(held).fields["abstention"][2] for held in (once, twice)]
-    assert entries[1]["coverage"] <= entries[0]["coverage"] + 0.1
 
 
 def test_a_temperature_is_found_where_there_is_no_bias() -> None:

@@ -4,7 +4,8 @@ import { ask, models, Refused } from "./api.ts";
 import { CandidateList } from "./candidateList.ts";
 import { curlCard, sdkCard } from "./codeCard.ts";
 import { byId, card, make } from "./dom.ts";
-import { type Example, fillExamples, readOptions, writeOptions } from "./examples.ts";
+import type { Example } from "./examples.ts";
+import { QuestionFields } from "./questionFields.ts";
 import { say } from "./status.ts";
 import { timeLineCard } from "./timeLine.ts";
 import type { Asked } from "./wire.ts";
@@ -12,48 +13,24 @@ import type { Asked } from "./wire.ts";
 const counts = ["1", "3", "5", "8", "16", "32", "auto"];
 
 export async function setUpAsk(examples: readonly Example[]): Promise<void> {
-  const form = byId("ask-form", HTMLFormElement);
-  const list = byId("ask-example", HTMLSelectElement);
-  const question = byId("ask-question", HTMLTextAreaElement);
-  const options = byId("ask-options", HTMLTextAreaElement);
-  const context = byId("ask-context", HTMLTextAreaElement);
+  const fields = new QuestionFields("ask", examples);
   const count = byId("ask-k", HTMLSelectElement);
   const abstain = byId("ask-abstain", HTMLSelectElement);
   const model = byId("ask-model", HTMLSelectElement);
   const stop = byId("ask-stop", HTMLButtonElement);
-  fillExamples(list, examples);
   count.append(...counts.map((value) => new Option(value, value, value === "8", value === "8")));
   model.append(...(await models()).map((name) => new Option(name, name)));
-  const chosen = () => examples.find(({ id }) => id === list.value);
-  const show = (example: Example | undefined) => {
-    question.value = example?.question ?? "";
-    options.value = writeOptions(example?.options);
-    context.value = example?.context ?? "";
-  };
-  list.addEventListener("change", () => show(chosen()));
-  const [first] = examples;
-  if (first !== undefined) {
-    list.value = first.id;
-    show(first);
-  }
   let running = new AbortController();
   stop.addEventListener("click", () => running.abort());
-  form.addEventListener("submit", (event) => {
+  byId("ask-form", HTMLFormElement).addEventListener("submit", (event) => {
     event.preventDefault();
     running.abort();
     running = new AbortController();
-    const task = chosen()?.task;
-    const asked: Asked = {
-      question: question.value,
-      ...(options.value.trim() === "" ? {} : { options: readOptions(options.value) ?? [] }),
-      ...(context.value.trim() === "" ? {} : { context: context.value }),
-      ...(task === undefined ? {} : { task }),
-    };
     const settings = {
       k: count.value === "auto" ? ("auto" as const) : Number(count.value),
       ...(abstain.value === "" ? {} : { abstain: { target_error: Number(abstain.value) } }),
     };
-    void run(asked, settings, model.value, running.signal, stop);
+    void run(fields.read(), settings, model.value, running.signal, stop);
   });
 }
 

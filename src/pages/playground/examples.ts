@@ -30,7 +30,7 @@ export function fillExamples(list: HTMLSelectElement, examples: readonly Example
 }
 
 /** `A: text` by line; a line without a colon is its own label. */
-export function readOptions(text: string): Asked["options"] {
+export function readOptions(text: string): NonNullable<Asked["options"]> {
   const lines = text.split("\n").map((line) => line.trim());
   return lines
     .filter((line) => line !== "")

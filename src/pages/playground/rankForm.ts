@@ -3,48 +3,27 @@ import { Refused, rank } from "./api.ts";
 import { CandidateList } from "./candidateList.ts";
 import { curlCard } from "./codeCard.ts";
 import { byId, card, make } from "./dom.ts";
-import { type Example, fillExamples, readOptions, writeOptions } from "./examples.ts";
+import type { Example } from "./examples.ts";
+import { QuestionFields } from "./questionFields.ts";
 import { say } from "./status.ts";
 import type { Asked } from "./wire.ts";
 
 const between = "\n---\n";
 
 export function setUpRank(examples: readonly Example[]): void {
-  const form = byId("rank-form", HTMLFormElement);
-  const list = byId("rank-example", HTMLSelectElement);
-  const question = byId("rank-question", HTMLTextAreaElement);
-  const options = byId("rank-options", HTMLTextAreaElement);
-  const context = byId("rank-context", HTMLTextAreaElement);
   const texts = byId("rank-texts", HTMLTextAreaElement);
   const usable = examples.filter((example) => example.texts !== undefined);
-  fillExamples(list, usable);
-  const chosen = () => usable.find(({ id }) => id === list.value);
-  const show = (example: Example | undefined) => {
-    question.value = example?.question ?? "";
-    options.value = writeOptions(example?.options);
-    context.value = example?.context ?? "";
+  const fields = new QuestionFields("rank", usable, (example) => {
     texts.value = (example?.texts ?? []).join(between);
-  };
-  list.addEventListener("change", () => show(chosen()));
-  const [first] = usable;
-  if (first !== undefined) {
-    list.value = first.id;
-    show(first);
-  }
-  form.addEventListener("submit", (event) => {
+  });
+  byId("rank-form", HTMLFormElement).addEventListener("submit", (event) => {
     event.preventDefault();
     const documents = texts.value
       .split(/^\s*---\s*$/mu)
       .map((text) => text.trim())
       .filter((text) => text !== "");
-    const task = chosen()?.task;
-    void run({
-      query: question.value,
-      documents,
-      ...(options.value.trim() === "" ? {} : { options: readOptions(options.value) ?? [] }),
-      ...(context.value.trim() === "" ? {} : { context: context.value }),
-      ...(task === undefined ? {} : { task }),
-    });
+    const { question: query, ...rest } = fields.read();
+    void run({ query, documents, ...rest });
   });
 }
 

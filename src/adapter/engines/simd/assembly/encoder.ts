@@ -216,17 +216,8 @@ export function encodePrefix(slot: usize, tokens: i32): void {
     project(layer, panels, last ? 0 : panels, slot, room);
     if (!last) {
       for (let first = 0; first < panels; first += arena.blockPanels) {
-        mixBlock(
-          layer,
-          first,
-          min(arena.blockPanels, panels - first),
-          panels,
-          0,
-          0,
-          slot,
-          tokens,
-          room,
-        );
+        const count = min(arena.blockPanels, panels - first);
+        mixBlock(layer, first, count, panels, 0, 0, slot, tokens, room);
       }
     }
     layer += model.layerBytes;

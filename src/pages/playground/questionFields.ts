@@ -1,0 +1,56 @@
+/** The fields of a question, which both forms have: example, question, options, evidence. */
+import { byId } from "./dom.ts";
+import { type Example, fillExamples, readOptions, writeOptions } from "./examples.ts";
+import type { Asked } from "./wire.ts";
+
+export class QuestionFields {
+  readonly #list: HTMLSelectElement;
+  readonly #question: HTMLTextAreaElement;
+  readonly #options: HTMLTextAreaElement;
+  readonly #context: HTMLTextAreaElement;
+  readonly #examples: readonly Example[];
+
+  /**
+   * Fills the form with the first example.
+   * @param form what the fields' ids begin with
+   * @param shown told of each example that is shown; undefined: one's own question
+   */
+  constructor(
+    form: "ask" | "rank",
+    examples: readonly Example[],
+    shown: (example: Example | undefined) => void = () => {},
+  ) {
+    this.#list = byId(`${form}-example`, HTMLSelectElement);
+    this.#question = byId(`${form}-question`, HTMLTextAreaElement);
+    this.#options = byId(`${form}-options`, HTMLTextAreaElement);
+    this.#context = byId(`${form}-context`, HTMLTextAreaElement);
+    this.#examples = examples;
+    fillExamples(this.#list, examples);
+    const show = () => {
+      const example = this.#chosen();
+      this.#question.value = example?.question ?? "";
+      this.#options.value = writeOptions(example?.options);
+      this.#context.value = example?.context ?? "";
+      shown(example);
+    };
+    this.#list.addEventListener("change", show);
+    this.#list.value = examples[0]?.id ?? "";
+    show();
+  }
+
+  read(): Asked {
+    const options = this.#options.value.trim();
+    const context = this.#context.value;
+    const task = this.#chosen()?.task;
+    return {
+      question: this.#question.value,
+      ...(options === "" ? {} : { options: readOptions(options) }),
+      ...(context.trim() === "" ? {} : { context }),
+      ...(task === undefined ? {} : { task }),
+    };
+  }
+
+  #chosen(): Example | undefined {
+    return this.#examples.find(({ id }) => id === this.#list.value);
+  }
+}

@@ -1,2 +1,0 @@
-/** What end-to-end tests run against; the bench uses the same. */
-export * from "../../scripts/lib/localStack.ts";
