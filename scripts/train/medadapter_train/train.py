@@ -101,6 +101,10 @@ class Trainer:
                 ended = self.step == self.steps or self._gave_up()
                 if passes % c.checkpoint_every < c.batch or ended:
                     self._save()
+        # Waiting lets go of the interpreter's lock, so that the exchange's thread can drop its last
+        # tensors. It holds a mutex meanwhile that destroying the group takes under that lock: a
+        # process that did not save, and so came here at once, now and then stood still for ever.
+        self.accelerator.wait_for_everyone()
         self.accelerator.end_training()
         return self.best
 
