@@ -39,7 +39,9 @@ def train(
     settings = load_config(config)
     if data:
         settings = replace(settings, data_folder=data)
-    Trainer(settings, out).run()
+    trainer = Trainer(settings, out)
+    trainer.run()
+    trainer.leave()
 
 
 def choose(

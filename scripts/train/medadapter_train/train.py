@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import time
 from contextlib import nullcontext
@@ -80,7 +81,7 @@ class Trainer:
         return self.config.passes // self.config.batch
 
     def run(self) -> float:
-        """Train to the end; returns the best validation gain."""
+        """Train to the end; returns the best validation gain. See `leave` for what comes after."""
         self._resume()
         c = self.config
         started, first = time.monotonic(), self.step
@@ -101,12 +102,19 @@ class Trainer:
                 ended = self.step == self.steps or self._gave_up()
                 if passes % c.checkpoint_every < c.batch or ended:
                     self._save()
-        # Waiting lets go of the interpreter's lock, so that the exchange's thread can drop its last
-        # tensors. It holds a mutex meanwhile that destroying the group takes under that lock: a
-        # process that did not save, and so came here at once, now and then stood still for ever.
-        self.accelerator.wait_for_everyone()
         self.accelerator.end_training()
         return self.best
+
+    def leave(self) -> None:
+        """End the process here where it is one of several.
+
+        Their group's destructor takes a mutex while it holds the interpreter's lock; its own thread
+        wants both the other way round, and now and then a process stood still for ever.
+        """
+        if self.accelerator.num_processes > 1:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(0)
 
     def _gave_up(self) -> bool:
         """Early stop: validation has not got better for `patience` times."""
