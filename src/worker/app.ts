@@ -1,6 +1,7 @@
 /** The Worker's routes, top to bottom, and what stands in front of each. */
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { bodyLimit } from "hono/body-limit";
+import { except } from "hono/combine";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { authenticate, brake, needs } from "./auth/authenticate.ts";
 import { crossOrigin } from "./auth/crossOrigin.ts";
@@ -8,7 +9,7 @@ import { metering } from "./ledger/metering.ts";
 import { requestLog } from "./log.ts";
 import { onError, onNotFound } from "./onError.ts";
 import { bearerScheme, openApiDocument } from "./openApiDocument.ts";
-import type { AppEnv, MakeParts } from "./parts.ts";
+import type { AppEnv } from "./parts.ts";
 import { Problem, problemResponse } from "./problems.ts";
 import { requestId } from "./requestId.ts";
 import {
@@ -21,25 +22,53 @@ import {
   revokeKeyRoute,
 } from "./routes/adminKeys.ts";
 import { answerRoute, postAnswer } from "./routes/answer.ts";
+import {
+  cancelBatch,
+  cancelBatchRoute,
+  createBatchRoute,
+  deleteBatch,
+  deleteBatchRoute,
+  getBatch,
+  getBatches,
+  getBatchRoute,
+  listBatchesRoute,
+  postBatch,
+} from "./routes/batches.ts";
+import {
+  errorsRoute,
+  fileRoute,
+  getErrors,
+  getFile,
+  getResults,
+  resultsRoute,
+} from "./routes/batchFiles.ts";
 import { chatRoute, postChat } from "./routes/chat.ts";
+import {
+  deleteFeedback,
+  deleteFeedbackRoute,
+  exportFeedback,
+  exportFeedbackRoute,
+  feedbackRoute,
+  postFeedback,
+} from "./routes/feedback.ts";
 import { getHealth, getReady, healthRoute, readyRoute } from "./routes/health.ts";
 import { getModels, modelsRoute } from "./routes/models.ts";
 import { postRerank, rerankRoute } from "./routes/rerank.ts";
 import { getUsage, usageRoute } from "./routes/usage.ts";
 import { schemaProblem } from "./schemas/faults.ts";
-import { configured, setup } from "./setup.ts";
+import { configured, type PartsOf, setup } from "./setup.ts";
 
 const MAX_BODY_BYTES = 1024 * 1024;
 
-/** The app over parts that are made once, at the first request. */
-export function createApp(makeParts: MakeParts) {
+/** The app over an isolate's parts. */
+export function createApp(partsOf: PartsOf) {
   const app = new OpenAPIHono<AppEnv>({
     defaultHook: (result) => {
       if (!result.success) throw schemaProblem(result.error);
     },
   });
 
-  app.use(requestId(), requestLog(), setup(makeParts), crossOrigin());
+  app.use(requestId(), requestLog(), setup(partsOf), crossOrigin());
   app.use(
     methodNotAllowed({
       app,
@@ -51,15 +80,14 @@ export function createApp(makeParts: MakeParts) {
     }),
   );
   app.use("/v1/*", configured());
-  app.use(
-    "/v1/*",
-    bodyLimit({
-      maxSize: MAX_BODY_BYTES,
-      onError: () => {
-        throw new Problem("body_too_large");
-      },
-    }),
-  );
+  const limit = bodyLimit({
+    maxSize: MAX_BODY_BYTES,
+    onError: () => {
+      throw new Problem("body_too_large");
+    },
+  });
+  // A batch is read line by line, and counted as it comes.
+  app.use("/v1/*", except("/v1/batches", limit));
 
   app.use("/v1/admin/*", adminOnly());
   app.openapi(createKeyRoute, postKey);
@@ -73,6 +101,24 @@ export function createApp(makeParts: MakeParts) {
   app.openapi(answerRoute, postAnswer);
   app.openapi(chatRoute, postChat);
   app.openapi(rerankRoute, postRerank);
+
+  app.use("/v1/batches/*", needs("batch")); // `/v1/batches` too
+  app.use("/v1/files/*", needs("batch"));
+  app.openapi(createBatchRoute, postBatch);
+  app.openapi(listBatchesRoute, getBatches);
+  app.openapi(getBatchRoute, getBatch);
+  app.openapi(cancelBatchRoute, cancelBatch);
+  app.openapi(deleteBatchRoute, deleteBatch);
+  app.openapi(resultsRoute, getResults);
+  app.openapi(errorsRoute, getErrors);
+  app.openapi(fileRoute, getFile);
+
+  app.use("/v1/feedback/export", needs("feedback:export"));
+  app.openapi(exportFeedbackRoute, exportFeedback);
+  app.on(["POST", "DELETE"], "/v1/feedback/*", needs("answer")); // `/v1/feedback` too
+  app.openapi(feedbackRoute, postFeedback);
+  app.openapi(deleteFeedbackRoute, deleteFeedback);
+
   app.openapi(modelsRoute, getModels);
   app.openapi(usageRoute, getUsage);
   app.openapi(healthRoute, getHealth);

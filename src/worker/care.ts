@@ -1,6 +1,7 @@
 /** A word of care: what every answer carries, and what stands first where a question tells of an emergency. */
 import type { Context } from "hono";
 import { urgentKind } from "../tasks/urgent/urgent.ts";
+import type { Config } from "./env.ts";
 import type { AppEnv } from "./parts.ts";
 
 export interface Care {
@@ -9,12 +10,18 @@ export interface Care {
   readonly urgentText: string | null;
 }
 
-/** Looks at the caller's question, and remembers what it finds: errors from now on carry it too. */
+/** What a question asks for. */
+export function careOf(question: string, config: Config): Care {
+  const { notice, urgentText, urgentRules } = config;
+  const urgent = urgentKind(question, urgentRules) !== null;
+  return { notice, urgentText: urgent ? urgentText : null };
+}
+
+/** The same for a request, which remembers what was found: errors from now on carry it too. */
 export function careFor(c: Context<AppEnv>, question: string): Care {
-  const { notice, urgentText, urgentRules } = c.get("parts").config;
-  const found = urgentKind(question, urgentRules) === null ? null : urgentText;
-  c.set("urgentText", found);
-  return { notice, urgentText: found };
+  const care = careOf(question, c.get("parts").config);
+  c.set("urgentText", care.urgentText);
+  return care;
 }
 
 /** The urgent text before whatever else is said. */

@@ -6,6 +6,7 @@
 import { type PublicKeys, parsePublicKeys } from "../adapter/signature.ts";
 import { parseUrgentRules, standardRules, type UrgentRules } from "../tasks/urgent/urgent.ts";
 import { type AccessBindings, type AccessConfig, readAccess } from "./auth/accessConfig.ts";
+import type { BatchNamespace } from "./batches/durableBatches.ts";
 import type { LedgerNamespace } from "./ledger/durableLedger.ts";
 
 /** Bindings of wrangler.toml. Variables are strings; secrets come from `wrangler secret put` or .dev.vars. */
@@ -14,6 +15,10 @@ export interface Bindings extends AccessBindings {
   readonly LEDGER: LedgerNamespace;
   readonly LEDGER_JURISDICTION?: string;
   readonly BRAKE?: RateLimit;
+  readonly CONTENT?: R2Bucket;
+  readonly BATCHES?: BatchNamespace;
+  readonly BATCH_DAYS?: string;
+  readonly FEEDBACK_DAYS?: string;
   readonly CONTENT_SECRET?: string;
   readonly ADAPTER?: string;
   readonly ADAPTER_PUBLIC_KEY?: string;
@@ -49,6 +54,11 @@ export interface Config {
   readonly ledgerJurisdiction: DurableObjectJurisdiction | null;
   /** From it come the keys that encrypt what is kept for callers; null: nothing can be kept. */
   readonly contentSecret: string | null;
+  /** There is a secret and a bucket, for batches and for `store: true`. */
+  readonly keepsContent: boolean;
+  /** Milliseconds for which a batch's content is kept, and for which a stored answer is. */
+  readonly batchKeepMs: number;
+  readonly feedbackKeepMs: number;
   /** Carried by every answer. */
   readonly notice: string;
   /** Content of a chat completion that abstained. */
@@ -61,6 +71,10 @@ export interface Config {
 export type ConfigResult =
   | { readonly ok: true; readonly config: Config }
   | { readonly ok: false; readonly faults: readonly string[] };
+
+const DAY_MS = 86_400_000;
+/** In days: the least time for which content is kept. */
+const SECOND = 1 / 86_400;
 
 const DEFAULT_NOTICE =
   "Not medical advice. A machine wrote and ranked this; check it with a clinician.";
@@ -90,6 +104,9 @@ export function readConfig(env: Bindings): ConfigResult {
     access: readAccess(env, faults),
     ledgerJurisdiction: readJurisdiction(env.LEDGER_JURISDICTION, faults),
     contentSecret: readSecret(env.CONTENT_SECRET, faults),
+    keepsContent: Boolean(env.CONTENT_SECRET) && env.CONTENT !== undefined,
+    batchKeepMs: readNumber(env, "BATCH_DAYS", 30, SECOND, 365, faults) * DAY_MS,
+    feedbackKeepMs: readNumber(env, "FEEDBACK_DAYS", 365, SECOND, 3_650, faults) * DAY_MS,
     notice: env.NOTICE || DEFAULT_NOTICE,
     abstainedText: env.ABSTAINED_TEXT || DEFAULT_ABSTAINED,
     urgentText: env.URGENT_TEXT || DEFAULT_URGENT,
@@ -147,7 +164,7 @@ function readUrl(value: string | undefined, faults: string[]): string {
 
 function readNumber(
   env: Bindings,
-  name: "POINTER_INTERVAL_SECONDS" | "LLM_DEADLINE_MS",
+  name: "POINTER_INTERVAL_SECONDS" | "LLM_DEADLINE_MS" | "BATCH_DAYS" | "FEEDBACK_DAYS",
   fallback: number,
   least: number,
   most: number,

@@ -4,12 +4,13 @@
  */
 import { startEngine as startOnnx } from "../adapter/engines/onnx/workerd.ts";
 import { startEngine as startSimd } from "../adapter/engines/simd/workerd.ts";
-import { createApp } from "./app.ts";
 import { partsWith } from "./makeParts.ts";
+import { createWorker } from "./worker.ts";
 
+export { BatchObject } from "./batches/batchObject.ts";
 export { LedgerObject } from "./ledger/ledgerObject.ts";
 
-export default createApp(
+export default createWorker(
   partsWith(
     { name: "simd", roles: ["simd"], streams: true, start: startSimd },
     { name: "ort-web", roles: ["onnx"], start: startOnnx },

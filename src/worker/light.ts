@@ -3,11 +3,12 @@
  * is refused, and a runtime without relaxed SIMD answers by vote. Choose it in wrangler.toml (`main`).
  */
 import { startEngine as startSimd } from "../adapter/engines/simd/workerd.ts";
-import { createApp } from "./app.ts";
 import { partsWith } from "./makeParts.ts";
+import { createWorker } from "./worker.ts";
 
+export { BatchObject } from "./batches/batchObject.ts";
 export { LedgerObject } from "./ledger/ledgerObject.ts";
 
-export default createApp(
+export default createWorker(
   partsWith({ name: "simd", roles: ["simd"], streams: true, start: startSimd }),
 );

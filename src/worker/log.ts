@@ -16,6 +16,10 @@ const ROUTES = [
   "/v1/rerank",
   "/v1/models",
   "/v1/usage",
+  "/v1/batches",
+  "/v1/files",
+  "/v1/feedback/export",
+  "/v1/feedback",
   "/v1/admin/keys",
   "/healthz",
   "/readyz",
@@ -43,8 +47,14 @@ type LogRecord =
   | (LogFigures & {
       readonly event: "request";
       readonly id: RequestId;
-      /** The route's pattern, not the path that was asked for. */
-      readonly route: (typeof ROUTES)[number] | "other";
+      readonly route: ReturnType<typeof routeOf>;
+      readonly status: number;
+      readonly ms: number;
+      readonly problem?: ProblemKind;
+    })
+  | (LogFigures & {
+      readonly event: "line";
+      readonly id: RequestId;
       readonly status: number;
       readonly ms: number;
       readonly problem?: ProblemKind;
@@ -69,6 +79,11 @@ export function framesOf(error: Error): CodeFrame[] {
   return lines.slice(0, 8).map((line) => line.trim() as CodeFrame);
 }
 
+/** The route without ids and whatever else a path may hold. */
+function routeOf(path: string): (typeof ROUTES)[number] | "other" {
+  return ROUTES.find((route) => path === route || path.startsWith(`${route}/`)) ?? "other";
+}
+
 /** Writes the record of each request when its response is made; of a stream, when it has ended. */
 export function requestLog() {
   return createMiddleware<AppEnv>(async (c, next) => {
@@ -79,7 +94,7 @@ export function requestLog() {
       writeLog({
         event: "request",
         id: c.get("requestId"),
-        route: ROUTES.find((route) => route === c.req.path) ?? "other",
+        route: routeOf(c.req.path),
         status: c.res.status,
         ms: Date.now() - began,
         ...(problem === null ? {} : { problem }),

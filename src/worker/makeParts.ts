@@ -6,10 +6,22 @@ import { r2BundleStore } from "./adapterStore.ts";
 import { Jwks } from "./auth/jwks.ts";
 import { KeyCache } from "./auth/keyCache.ts";
 import { kvKeyStore } from "./auth/keyStore.ts";
+import { durableBatches } from "./batches/durableBatches.ts";
 import { EngineChoice, type EngineKind } from "./engineChoice.ts";
+import type { Bindings, Config } from "./env.ts";
 import { durableLedger } from "./ledger/durableLedger.ts";
 import { writeLog } from "./log.ts";
-import type { MakeParts } from "./parts.ts";
+import type { MakeParts, Parts } from "./parts.ts";
+
+/** What keeps content for callers, where there is a secret to encrypt it with. */
+function contentParts(env: Bindings, config: Config): Pick<Parts, "batchesOf" | "content"> {
+  const { CONTENT: bucket, BATCHES: batches } = env;
+  const { contentSecret: secret, ledgerJurisdiction } = config;
+  if (bucket === undefined || secret === null) return { batchesOf: null, content: null };
+  const content = { bucket, secret };
+  if (batches === undefined) return { batchesOf: null, content };
+  return { batchesOf: (tenant) => durableBatches(batches, tenant, ledgerJurisdiction), content };
+}
 
 /** Parts whose adapter runs on the first of `engines` that can run it. */
 export function partsWith(...engines: readonly [EngineKind, ...EngineKind[]]): MakeParts {
@@ -30,6 +42,7 @@ export function partsWith(...engines: readonly [EngineKind, ...EngineKind[]]): M
         openOnLocalhost,
       },
       ledgerOf: (tenant) => durableLedger(env.LEDGER, tenant, config.ledgerJurisdiction),
+      ...contentParts(env, config),
       engine: () => choice.running,
       generator: openAIGenerator({
         baseUrl: config.llmBaseUrl,

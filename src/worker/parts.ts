@@ -4,6 +4,7 @@ import type { AdapterHost } from "./adapterHost.ts";
 import type { Caller } from "./auth/caller.ts";
 import type { Doors } from "./auth/identify.ts";
 import type { KeyStore } from "./auth/keyStore.ts";
+import type { BatchBook } from "./batches/batch.ts";
 import type { Bindings, Config } from "./env.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 import type { Meter } from "./ledger/meter.ts";
@@ -19,6 +20,10 @@ export interface Parts {
   readonly doors: Doors;
   readonly keyStore: KeyStore | null;
   readonly ledgerOf: (tenant: string) => Ledger;
+  /** Batches of a tenant; null: there are none here. */
+  readonly batchesOf: ((tenant: string) => BatchBook) | null;
+  /** Where content that callers asked to be kept lies, and the secret that encrypts it; null: nothing can be kept. */
+  readonly content: { readonly bucket: R2Bucket; readonly secret: string } | null;
   /** Name of the engine that runs the adapter, for `/readyz`. */
   readonly engine: () => string;
 }

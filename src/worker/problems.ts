@@ -74,6 +74,41 @@ const table = {
   idempotency_unavailable: bad(
     "This service does not take Idempotency-Key: it has no secret to keep answers with.",
   ),
+  storage_unavailable: bad(
+    "This service keeps no content: it has no secret to encrypt it with, or no bucket for it.",
+  ),
+  batch_too_large: {
+    status: 413,
+    type: "invalid_request_error",
+    message: "A batch is at most 50,000 lines and 100 MB.",
+  },
+  too_many_batches: {
+    status: 429,
+    type: "requests",
+    message: "Too many batches are unfinished. Wait for one, or cancel it.",
+  },
+  jsonl_expected: {
+    status: 415,
+    type: "invalid_request_error",
+    message: "The body must be JSON lines, with the header content-type: application/x-ndjson.",
+  },
+  batch_lost: {
+    status: 500,
+    type: "api_error",
+    message:
+      "This line could not be answered: it was tried several times, or cannot be read any more.",
+  },
+  feedback_unknown: {
+    status: 404,
+    type: "not_found_error",
+    message:
+      "Nothing is kept under this id: the answer was asked for without store: true, has expired or was deleted.",
+  },
+  feedback_settled: {
+    status: 409,
+    type: "invalid_request_error",
+    message: "A trusted outcome is known already; another must be trusted too.",
+  },
   idempotency_in_progress: {
     status: 409,
     type: "invalid_request_error",
@@ -143,6 +178,7 @@ export type ProblemKind = keyof typeof table;
 /** Seconds that a client is told to wait where the failure itself does not say. */
 const DEFAULT_RETRY_SECONDS: Partial<Record<ProblemKind, number>> = {
   overloaded: 2,
+  too_many_batches: 60,
   adapter_unavailable: 10,
   idempotency_in_progress: 2,
   access_unavailable: 5,

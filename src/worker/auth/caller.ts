@@ -25,7 +25,7 @@ export const OPEN_CALLER: Caller = {
   keyId: "open",
   principal: "open",
   how: "open",
-  scopes: ["answer", "rerank", "usage"],
+  scopes: ["answer", "rerank", "usage", "batch", "feedback:export"],
   adapters: null,
   quota: null,
 };

@@ -1,10 +1,9 @@
 /** The ledger of a tenant behind its Durable Object. */
+import { retried } from "../retried.ts";
 import type { Ledger } from "./ledger.ts";
 import type { LedgerObject } from "./ledgerObject.ts";
 
 export type LedgerNamespace = DurableObjectNamespace<LedgerObject>;
-
-const TRIES = 3;
 
 /**
  * @param jurisdiction where the object must live and stay, or null for wherever it is first asked for
@@ -28,16 +27,4 @@ export function durableLedger(
     keep: (requestId, answer) => retried(() => stub().keep(requestId, answer)),
     usage: (query) => retried(() => stub().usage(query)),
   };
-}
-
-/** These calls do the same however often they are made, so a lost object is simply asked again. */
-async function retried<Value>(call: () => Promise<Value>): Promise<Value> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await call();
-    } catch (error) {
-      if (tries === TRIES) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 50 * tries));
-    }
-  }
 }

@@ -1,6 +1,7 @@
 /** Gives a POST its meter, its limits in headers, and its answer to the ledger where an Idempotency-Key asks for it. */
 import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
+import type { Config } from "../env.ts";
 import type { AppEnv } from "../parts.ts";
 import { fieldProblem, Problem } from "../problems.ts";
 import { Idempotency, isIdempotencyKey } from "./idempotency.ts";
@@ -10,6 +11,11 @@ import { Meter } from "./meter.ts";
 
 /** Past the LLM's deadline: time for loading, scoring and a slow ledger. */
 const HOLD_MARGIN_MS = 60_000;
+
+/** Milliseconds after which a request that was not settled has died. */
+export function holdMs({ llmDeadlineMs }: Config): number {
+  return llmDeadlineMs + HOLD_MARGIN_MS;
+}
 
 /** For the routes that cost. The route starts the meter when it knows that the request is valid. */
 export function metering() {
@@ -23,7 +29,7 @@ export function metering() {
       ledger,
       caller,
       requestId: c.get("requestId"),
-      holdMs: config.llmDeadlineMs + HOLD_MARGIN_MS,
+      holdMs: holdMs(config),
       idempotency,
       waitUntil,
     });

@@ -35,6 +35,8 @@ export interface Ask {
   /** Null: the default for the task. */
   readonly strategy: Strategy | null;
   readonly abstain: Abstain | null;
+  /** Question, candidates and scores are kept, for the outcome to be joined later. */
+  readonly store: boolean;
   readonly sampling: Sampling;
 }
 
@@ -110,6 +112,12 @@ export function checkAdapter(
   const known = !adapter || adapter === config.adapter;
   if (known && mayUseAdapter(caller, config.adapter, config.access.adapterTenants)) return;
   throw fieldProblem("unknown_adapter", field);
+}
+
+/** `store` from the wire. Throws `Problem` where nothing can be kept. */
+export function readStore(store: boolean | null | undefined, config: Config): boolean {
+  if (store === true && !config.keepsContent) throw fieldProblem("storage_unavailable", "store");
+  return store === true;
 }
 
 /** `abstain` from the wire. */

@@ -43,6 +43,8 @@ export interface Outcome {
   readonly usage: TokenUsage;
   readonly figures: ScoringFigures;
   readonly timing: Timing;
+  /** Whether it was kept; null where that was not asked for. */
+  readonly stored: boolean | null;
 }
 
 /** What leads for now: the answer, the candidate that shows it, and the votes. */
@@ -91,6 +93,7 @@ export function conclude(
       llmMs: rest.llmEndedAt - rest.startedAt,
       afterLlmMs: now - rest.llmEndedAt,
     },
+    stored: null,
   };
 }
 

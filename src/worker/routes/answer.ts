@@ -2,26 +2,14 @@
 import { createRoute, type RouteHandler } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { accepts } from "hono/accepts";
-import { renderPrompt } from "../../tasks/prompt.ts";
-import type { Caller } from "../auth/caller.ts";
-import { careFor, urgentFirst } from "../care.ts";
-import type { Config } from "../env.ts";
+import { careFor } from "../care.ts";
 import type { AppEnv } from "../parts.ts";
-import {
-  type Ask,
-  checkAdapter,
-  readAbstain,
-  readK,
-  readModel,
-  readTaskAndQuestion,
-} from "../pipeline/ask.ts";
 import type { Outcome } from "../pipeline/outcome.ts";
 import { AnswerRequest, AnswerResponse } from "../schemas/answer.ts";
 import { problemResponses } from "../schemas/problem.ts";
-import { toQuestion } from "../schemas/shared.ts";
 import { AnswerStream, EVENT_STREAM } from "../schemas/stream.ts";
 import { streamAnswer } from "../stream/streamAnswer.ts";
-import { answerParts } from "./answerBody.ts";
+import { readAnswerAsk, wholeBody } from "./answerAsk.ts";
 import { wholeAnswer } from "./wholeAnswer.ts";
 
 export const answerRoute = createRoute({
@@ -42,20 +30,12 @@ export const answerRoute = createRoute({
   },
 });
 
-const fields = { task: "task", options: "options", context: "context" };
-
 export const postAnswer: RouteHandler<typeof answerRoute, AppEnv> = async (c) => {
   const body = c.req.valid("json");
   const care = careFor(c, body.question);
-  const ask = readAsk(body, c.get("parts").config, c.get("caller"));
+  const ask = readAnswerAsk(body, c.get("parts").config, c.get("caller"));
   const id = c.get("requestId");
-  const whole = (outcome: Outcome) => ({
-    id,
-    object: "answer" as const,
-    model: outcome.ask.model,
-    text: urgentFirst(care, outcome.chosen?.text ?? null),
-    ...answerParts(outcome, care, body.include),
-  });
+  const whole = (outcome: Outcome) => wholeBody(id, outcome, care, body.include);
   if (wantsStream(c)) {
     return streamAnswer(c, ask, {
       id,
@@ -74,29 +54,4 @@ function wantsStream(c: Context<AppEnv>): boolean {
   const supports = ["application/json", EVENT_STREAM];
   const config = { header: "Accept", supports, default: "application/json" } as const;
   return accepts(c, config) === EVENT_STREAM;
-}
-
-function readAsk(
-  body: ReturnType<typeof AnswerRequest.parse>,
-  config: Config,
-  caller: Caller,
-): Ask {
-  checkAdapter(body.adapter, "adapter", config, caller);
-  const { task, question } = readTaskAndQuestion(body.task, toQuestion(body), fields);
-  return {
-    task,
-    question,
-    questionField: "question",
-    messages: renderPrompt(task, question),
-    model: readModel(body.model, config),
-    ...readK(body, 1, "max_k"),
-    strategy: body.strategy ?? null,
-    abstain: readAbstain(body.abstain),
-    sampling: {
-      maxTokens: body.max_tokens,
-      ...(body.temperature == null ? {} : { temperature: body.temperature }),
-      ...(body.top_p == null ? {} : { topP: body.top_p }),
-      ...(body.seed == null ? {} : { seed: body.seed }),
-    },
-  };
 }

@@ -31,6 +31,7 @@ export function answerParts(outcome: Outcome, care: Care, include: Include) {
     failed: [...outcome.failed].map(([reason, count]) => ({ reason, count })),
     votes: selection.votes.map(({ answer, count }) => ({ answer, count })),
     truncated: outcome.truncated,
+    ...(outcome.stored === null ? {} : { stored: outcome.stored }),
     usage: {
       prompt_tokens: usage.promptTokens,
       completion_tokens: usage.completionTokens,

@@ -12,6 +12,7 @@ import {
   readAbstain,
   readK,
   readModel,
+  readStore,
   readTaskAndQuestion,
 } from "../pipeline/ask.ts";
 import { fieldProblem } from "../problems.ts";
@@ -53,6 +54,7 @@ export function readChat(body: ChatBody, config: Config, caller: Caller): Ask {
     ...count,
     strategy: extras.strategy ?? null,
     abstain: readAbstain(extras.abstain),
+    store: readStore(body.store, config),
     sampling: readSampling(body),
   };
 }

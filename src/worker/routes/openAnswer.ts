@@ -1,9 +1,9 @@
-/** Starts the pipeline for a request: the one way in for whole answers and streams. */
+/** Starts the pipeline for a request, whole or streamed. */
 import type { Context } from "hono";
-import { estimateOf } from "../ledger/estimate.ts";
 import type { AppEnv } from "../parts.ts";
-import { type AnswerEvent, answer } from "../pipeline/answer.ts";
+import type { AnswerEvent } from "../pipeline/answer.ts";
 import type { Ask } from "../pipeline/ask.ts";
+import { meteredAnswer } from "../pipeline/meteredAnswer.ts";
 import { logOutcome } from "./answerBody.ts";
 
 /**
@@ -15,19 +15,14 @@ export function openAnswer(
   ask: Ask,
   signal: AbortSignal,
 ): AsyncGenerator<AnswerEvent, void> {
-  const { generator, adapters, config } = c.get("parts");
-  const waitUntil = (work: Promise<unknown>) => c.executionCtx.waitUntil(work);
-  const deadlineMs = config.llmDeadlineMs;
-  const meter = c.get("meter");
-  const promptChars = ask.messages.reduce((sum, { content }) => sum + content.length, 0);
-  const estimate = estimateOf({ candidates: ask.k, promptChars }, adapters);
-  const { tenant } = c.get("caller");
-  const work = (admitted: Promise<void>) =>
-    answer(ask, { generator, adapters, tenant, deadlineMs, signal, waitUntil, meter, admitted });
-  return logged(
-    c,
-    meter.events(estimate, work, ({ kind }) => kind === "final"),
-  );
+  const events = meteredAnswer(c.get("parts"), ask, {
+    requestId: c.get("requestId"),
+    caller: c.get("caller"),
+    meter: c.get("meter"),
+    signal,
+    waitUntil: (work) => c.executionCtx.waitUntil(work),
+  });
+  return logged(c, events);
 }
 
 async function* logged(

@@ -12,6 +12,7 @@ import {
   Options,
   QuestionText,
   Sampling,
+  Store,
   StrategyName,
   TaskId,
 } from "./shared.ts";
@@ -32,6 +33,7 @@ export const AnswerRequest = z
     max_tokens: Sampling.max_tokens.default(DEFAULT_MAX_TOKENS),
     seed: Sampling.seed.nullish(),
     abstain: AbstainRule.nullish(),
+    store: Store.nullish(),
     include: z
       .array(z.enum(["candidates", "texts"]))
       .max(2)
@@ -85,6 +87,9 @@ export const AnswerParts = {
     .openapi({ description: "Candidates that did not come, and why." }),
   votes: z.array(z.object({ answer: z.string(), count: z.int() })),
   truncated: z.boolean().openapi({ description: "The context was cut for the adapter." }),
+  stored: z.boolean().optional().openapi({
+    description: "Where it was asked with `store: true`: whether it is kept.",
+  }),
   timing: z.object({
     total_ms: z.number(),
     llm_ms: z.number().openapi({ description: "Until the LLM's last candidate was there." }),

@@ -10,6 +10,7 @@ import {
   MaxK,
   Options,
   Sampling,
+  Store,
   StrategyName,
   TaskId,
 } from "./shared.ts";
@@ -74,6 +75,7 @@ export const ChatRequest = z
     user: z.string().max(256).nullish(),
     stream: z.boolean().nullish(),
     stream_options: z.object({ include_usage: z.boolean().nullish() }).nullish(),
+    store: Store.nullish(),
     ...unsupported,
     medadapter: ChatExtras.nullish(),
   })

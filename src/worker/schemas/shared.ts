@@ -118,6 +118,11 @@ export const AbstainRule = z
       "When to give no answer: `target_error`, the wanted share of wrong ones among the answers given; `below`, a confidence. Without a confidence both abstain.",
   });
 
+export const Store = z.boolean().openapi({
+  description:
+    "Keep question, candidates and scores, encrypted, so that `/v1/feedback` can join the outcome to them.",
+});
+
 /** What an LLM takes; the provider's own defaults hold for what is not given, save `max_tokens`. */
 export const Sampling = {
   temperature: z.number().min(0).max(2),

@@ -32,6 +32,7 @@ const ask: Ask = {
   adaptive: { least: 1 },
   strategy: null,
   abstain: null,
+  store: false,
   sampling: { maxTokens: 8 },
 };
 

@@ -1,0 +1,204 @@
+/** Batches in SQLite: their states and what changes them. Synchronous; the object wraps calls into transactions. */
+import {
+  type Batch,
+  type BatchStatus,
+  batchPrefix,
+  type NewBatch,
+  type Uploaded,
+} from "./batch.ts";
+
+/** An upload that takes longer has died: what it left is deleted. */
+const UPLOAD_MS = 3_600_000;
+/** Unfinished batches of a tenant. */
+const MAX_OPEN = 50;
+
+type Row = {
+  id: string;
+  status: BatchStatus;
+  key_id: string;
+  principal: string;
+  created_at: number;
+  in_progress_at: number | null;
+  finalizing_at: number | null;
+  completed_at: number | null;
+  cancelling_at: number | null;
+  cancelled_at: number | null;
+  expires_at: number;
+  total: number;
+  completed: number;
+  failed: number;
+};
+
+export class BatchRows {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  /** Notes a batch whose lines are about to be read in; false where too many are open. */
+  create(batch: NewBatch, now: number): boolean {
+    const open = this.#sql.exec<{ n: number }>(
+      "SELECT COUNT(*) AS n FROM batch WHERE completed_at IS NULL AND cancelled_at IS NULL",
+    );
+    if (open.one().n >= MAX_OPEN) return false;
+    const { id, tenant, caller, keyId, principal, keepMs, replay } = batch;
+    this.#sql.exec(
+      `INSERT INTO batch (id, tenant, status, caller, key_id, principal, created_at, keep_ms, expires_at,
+         replay_id, replay_until)
+       VALUES (?, ?, 'validating', ?, ?, ?, ?, ?, ?, ?, ?)`,
+      id,
+      tenant,
+      caller,
+      keyId,
+      principal,
+      now,
+      keepMs,
+      now + UPLOAD_MS,
+      replay?.id ?? null,
+      replay === null ? null : now + replay.keepMs,
+    );
+    return true;
+  }
+
+  /** The batch that an Idempotency-Key made, while the key is remembered. */
+  replayOf(replayId: string, now: number): { batch: Batch; fingerprint: string | null } | null {
+    this.#sql.exec(
+      "UPDATE batch SET replay_id = NULL WHERE replay_id = ? AND replay_until <= ?",
+      replayId,
+      now,
+    );
+    const [row] = this.#sql
+      .exec<Row & { fingerprint: string | null }>(
+        "SELECT * FROM batch WHERE replay_id = ?",
+        replayId,
+      )
+      .toArray();
+    return row === undefined ? null : { batch: batchOf(row), fingerprint: row.fingerprint };
+  }
+
+  /** From `validating` to `in_progress`; false where it is in neither, or gone. */
+  begin(id: string, { chunks, lines, fingerprint }: Uploaded, now: number): boolean {
+    const begun = this.#sql.exec(
+      `UPDATE batch SET status = 'in_progress', in_progress_at = ?2, expires_at = ?2 + keep_ms, total = ?3,
+         fingerprint = ?4
+       WHERE id = ?1 AND status = 'validating' RETURNING id`,
+      id,
+      now,
+      lines,
+      fingerprint,
+    );
+    if (begun.toArray().length === 0) return false;
+    chunks.forEach((first, chunk) => {
+      this.#sql.exec(
+        "INSERT INTO chunk (batch, chunk, first_line) VALUES (?, ?, ?)",
+        id,
+        chunk,
+        first,
+      );
+    });
+    return true;
+  }
+
+  get(id: string): Batch | null {
+    const [row] = this.#sql.exec<Row>("SELECT * FROM batch WHERE id = ?", id).toArray();
+    return row === undefined ? null : batchOf(row);
+  }
+
+  list(limit: number, after: string | null, principal: string | null): Batch[] {
+    return this.#sql
+      .exec<Row>(
+        `SELECT * FROM batch WHERE (?1 IS NULL OR principal = ?1)
+           AND (?2 IS NULL OR (created_at, id) < (SELECT created_at, id FROM batch WHERE id = ?2))
+         ORDER BY created_at DESC, id DESC LIMIT ?3`,
+        principal,
+        after,
+        limit,
+      )
+      .toArray()
+      .map(batchOf);
+  }
+
+  /** Asks for its end; whatever ended before stays as it is. */
+  cancel(id: string, now: number): void {
+    this.#sql.exec(
+      `UPDATE batch SET status = 'cancelling', cancelling_at = ?
+       WHERE id = ? AND status IN ('validating', 'in_progress')`,
+      now,
+      id,
+    );
+  }
+
+  /** To `finalizing`, where every line has its outcome. */
+  finalize(id: string, now: number): void {
+    this.#sql.exec(
+      `UPDATE batch SET status = 'finalizing', finalizing_at = ?
+       WHERE id = ? AND status = 'in_progress' AND completed + failed = total`,
+      now,
+      id,
+    );
+  }
+
+  /** The end, where all outcomes are written; its input is no longer needed. */
+  close(id: string, now: number): void {
+    const closed = this.#sql.exec<{ tenant: string }>(
+      `UPDATE batch SET
+         completed_at = CASE WHEN status = 'finalizing' THEN ?2 END,
+         cancelled_at = CASE WHEN status = 'cancelling' THEN ?2 END,
+         status = CASE status WHEN 'finalizing' THEN 'completed' ELSE 'cancelled' END
+       WHERE id = ?1 AND status IN ('finalizing', 'cancelling') RETURNING tenant`,
+      id,
+      now,
+    );
+    for (const { tenant } of closed.toArray()) this.#purge(`${batchPrefix(tenant, id)}input/`);
+  }
+
+  /** Forgets a batch; its content is to be deleted. */
+  remove(id: string): boolean {
+    const [row] = this.#sql
+      .exec<{ tenant: string }>("DELETE FROM batch WHERE id = ? RETURNING tenant", id)
+      .toArray();
+    if (row === undefined) return false;
+    for (const table of ["chunk", "line", "outcome"]) {
+      this.#sql.exec(`DELETE FROM ${table} WHERE batch = ?`, id);
+    }
+    this.#purge(batchPrefix(row.tenant, id));
+    return true;
+  }
+
+  /** Those whose time is over. */
+  expired(now: number): string[] {
+    return this.#sql
+      .exec<{ id: string }>("SELECT id FROM batch WHERE expires_at <= ?", now)
+      .toArray()
+      .map(({ id }) => id);
+  }
+
+  nextExpiry(): number | null {
+    return this.#sql.exec<{ at: number | null }>("SELECT MIN(expires_at) AS at FROM batch").one()
+      .at;
+  }
+
+  #purge(prefix: string): void {
+    this.#sql.exec("INSERT OR IGNORE INTO purge (prefix) VALUES (?)", prefix);
+  }
+}
+
+function batchOf(row: Row): Batch {
+  return {
+    id: row.id,
+    status: row.status,
+    keyId: row.key_id,
+    principal: row.principal,
+    createdAt: row.created_at,
+    inProgressAt: row.in_progress_at,
+    finalizingAt: row.finalizing_at,
+    completedAt: row.completed_at,
+    cancellingAt: row.cancelling_at,
+    cancelledAt: row.cancelled_at,
+    expiresAt: row.expires_at,
+    total: row.total,
+    completed: row.completed,
+    failed: row.failed,
+  };
+}

@@ -1,0 +1,64 @@
+/** Reads the lines of a new batch in, a chunk at a time. */
+import { Problem } from "../problems.ts";
+import type { Uploaded } from "./batch.ts";
+import { jsonLines } from "./jsonLines.ts";
+
+/** As OpenAI's. */
+export const MAX_LINES = 50_000;
+/** Bytes of a line: a request's bound. */
+const MAX_LINE_BYTES = 1024 * 1024;
+/** Characters of a batch, about; the platform's bound for a request is 100 MB. */
+const MAX_CHARS = 100_000_000;
+/** A chunk has at most so many lines, and ends with the one that fills it. */
+const CHUNK_LINES = 100;
+const CHUNK_CHARS = 500_000;
+
+/** Stands for a line that is too long. No other line is empty. */
+export const TOO_LONG = "";
+
+export interface UploadParts {
+  /** Keeps a chunk; not called where the lines were kept before. */
+  readonly put: (chunk: number, lines: readonly string[]) => Promise<void>;
+  readonly chain: (before: string, lines: readonly string[]) => Promise<string>;
+}
+
+/** Throws `Problem`: no line at all, too many, too much. */
+export async function upload(
+  body: ReadableStream<Uint8Array>,
+  { put, chain }: UploadParts,
+): Promise<Uploaded> {
+  const chunks: number[] = [];
+  let fingerprint = "";
+  let lines = 0;
+  let total = 0;
+  let chunk: string[] = [];
+  let size = 0;
+  let putting: Promise<void> = Promise.resolve();
+  const end = async () => {
+    if (chunk.length === 0) return;
+    const kept = chunk;
+    fingerprint = await chain(fingerprint, kept);
+    await putting; // one chunk is written while the next is read
+    putting = put(chunks.length, kept);
+    putting.catch(() => {}); // awaited later
+    chunks.push(lines - kept.length);
+    chunk = [];
+    size = 0;
+  };
+  for await (const line of jsonLines(body, MAX_LINE_BYTES)) {
+    const text = line === "too_long" ? TOO_LONG : line.text;
+    lines += 1;
+    total += text.length;
+    size += text.length;
+    chunk.push(text);
+    if (lines > MAX_LINES || total > MAX_CHARS) throw new Problem("batch_too_large");
+    if (chunk.length >= CHUNK_LINES || size >= CHUNK_CHARS) await end();
+  }
+  await end();
+  await putting;
+  if (lines === 0) {
+    const fields = [{ field: "body", reason: "must have at least one line" }];
+    throw new Problem("invalid_request", { fields });
+  }
+  return { chunks, lines, fingerprint };
+}

@@ -1,0 +1,58 @@
+/** `/v1/answer` bodies, of requests and of batches' lines: what they ask for, and what they get. */
+import { renderPrompt } from "../../tasks/prompt.ts";
+import type { Caller } from "../auth/caller.ts";
+import { type Care, urgentFirst } from "../care.ts";
+import type { Config } from "../env.ts";
+import {
+  type Ask,
+  checkAdapter,
+  readAbstain,
+  readK,
+  readModel,
+  readStore,
+  readTaskAndQuestion,
+} from "../pipeline/ask.ts";
+import type { Outcome } from "../pipeline/outcome.ts";
+import type { AnswerBody, AnswerRequest } from "../schemas/answer.ts";
+import { toQuestion } from "../schemas/shared.ts";
+import { answerParts, type Include } from "./answerBody.ts";
+
+const fields = { task: "task", options: "options", context: "context" };
+
+/** What to ask the pipeline. Throws `Problem` naming the field. */
+export function readAnswerAsk(
+  body: ReturnType<typeof AnswerRequest.parse>,
+  config: Config,
+  caller: Caller,
+): Ask {
+  checkAdapter(body.adapter, "adapter", config, caller);
+  const { task, question } = readTaskAndQuestion(body.task, toQuestion(body), fields);
+  return {
+    task,
+    question,
+    questionField: "question",
+    messages: renderPrompt(task, question),
+    model: readModel(body.model, config),
+    ...readK(body, 1, "max_k"),
+    strategy: body.strategy ?? null,
+    abstain: readAbstain(body.abstain),
+    store: readStore(body.store, config),
+    sampling: {
+      maxTokens: body.max_tokens,
+      ...(body.temperature == null ? {} : { temperature: body.temperature }),
+      ...(body.top_p == null ? {} : { topP: body.top_p }),
+      ...(body.seed == null ? {} : { seed: body.seed }),
+    },
+  };
+}
+
+/** The whole answer. */
+export function wholeBody(id: string, outcome: Outcome, care: Care, include: Include): AnswerBody {
+  return {
+    id,
+    object: "answer",
+    model: outcome.ask.model,
+    text: urgentFirst(care, outcome.chosen?.text ?? null),
+    ...answerParts(outcome, care, include),
+  };
+}

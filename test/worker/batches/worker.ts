@@ -1,0 +1,114 @@
+/** A Worker that keeps content, as if deployed: its requests, and deliveries of the queue made by hand. */
+import {
+  createExecutionContext,
+  createMessageBatch,
+  getQueueResult,
+  waitOnExecutionContext,
+} from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { vi } from "vitest";
+import type { LineMessage } from "../../../src/worker/batches/batch.ts";
+import type { Bindings } from "../../../src/worker/env.ts";
+import type main from "../main.ts";
+
+export const content = (env as unknown as { readonly CONTENT: R2Bucket }).CONTENT;
+const secret = "a content secret of 32 characters";
+
+export interface Sent {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  // biome-ignore lint/suspicious/noExplicitAny: bodies of many shapes, looked at member by member
+  readonly body: any;
+}
+
+export type Deployed = Awaited<ReturnType<typeof keepingWorker>>;
+
+/** An isolate of its own, with a secret to keep content with. */
+export async function keepingWorker(variables: Partial<Bindings> = {}) {
+  vi.resetModules();
+  const worker = (await import("../main.ts")).default as typeof main;
+  const all = { ...(env as unknown as Bindings), CONTENT_SECRET: secret, ...variables };
+  const send = async (key: string, path: string, init: RequestInit = {}): Promise<Sent> => {
+    const headers = new Headers(init.headers);
+    headers.set("authorization", `Bearer ${key}`);
+    const context = createExecutionContext();
+    const request = new Request(`https://api.example${path}`, { ...init, headers });
+    const response = await worker.fetch(request, all, context);
+    // The runtime warns of `text()` where the content type is not one that it knows.
+    const text = new TextDecoder().decode(await response.arrayBuffer());
+    await waitOnExecutionContext(context);
+    const json = response.headers.get("content-type")?.endsWith("json") ?? false;
+    const whole = json && !response.headers.get("content-type")?.includes("nd");
+    const { status } = response;
+    return { status, headers: response.headers, text, body: whole ? JSON.parse(text) : null };
+  };
+  return {
+    send,
+    /** Posts a batch of lines: text as it is, anything else as JSON. */
+    batch: (key: string, lines: readonly unknown[], headers: Record<string, string> = {}) =>
+      send(key, "/v1/batches", {
+        method: "POST",
+        headers: { "content-type": "application/jsonl", ...headers },
+        body: lines
+          .map((line) => (typeof line === "string" ? line : JSON.stringify(line)))
+          .join("\n"),
+      }),
+    post: (key: string, path: string, body: unknown) =>
+      send(key, path, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(body),
+      }),
+    /** Delivers lines of a batch's first chunk; numbers of those acknowledged, and pauses of those that come again. */
+    deliver: async (
+      to: { tenant: string; batch: string },
+      lines: readonly number[],
+      dead = false,
+    ) => {
+      const messages = lines.map((line, at) => ({
+        id: `m${at}`,
+        timestamp: new Date(),
+        attempts: 1,
+        body: { ...to, chunk: 0, first: 0, line } satisfies LineMessage,
+      }));
+      const queue = dead ? "medadapter-batches-dead" : "medadapter-batches";
+      const batch = createMessageBatch(queue, messages);
+      const pauses = new Map<string, number | undefined>();
+      for (const message of batch.messages) {
+        const retry = message.retry.bind(message);
+        message.retry = (how) => {
+          pauses.set(message.id, how?.delaySeconds);
+          retry(how);
+        };
+      }
+      const context = createExecutionContext();
+      await worker.queue(batch, all, context);
+      const result = await getQueueResult(batch, context);
+      const lineOf = (id: string) => lines[Number(id.slice(1))];
+      return {
+        done: result.explicitAcks.map(lineOf),
+        again: result.retryMessages.map(({ msgId }) => [lineOf(msgId), pauses.get(msgId)]),
+      };
+    },
+    tick: async () => {
+      const context = createExecutionContext();
+      const event = { scheduledTime: Date.now(), cron: "*", noRetry: () => {} };
+      await worker.scheduled(event as ScheduledController, all, context);
+      await waitOnExecutionContext(context);
+    },
+  };
+}
+
+/** Names of what the bucket holds under a prefix. */
+export async function kept(prefix: string): Promise<string[]> {
+  return (await content.list({ prefix })).objects.map(({ key }) => key);
+}
+
+/** JSON lines, parsed. */
+export function parsed(text: string) {
+  return text
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line));
+}
