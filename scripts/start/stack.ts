@@ -1,10 +1,11 @@
 /** Starts the local LLM and the Worker (`wrangler dev`, offline) and waits until both answer. */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { freePort } from "../lib/ports.ts";
 import { type Started, startProcess } from "../lib/processes.ts";
 import { seedAdapter } from "../lib/seed.mjs";
 import { chooseLlm, type LlmChoice } from "./llm.ts";
+import { writeSecrets } from "./secrets.ts";
 
 export interface Stack {
   readonly url: string;
@@ -86,7 +87,7 @@ export async function startStack(
   }
 
   say("Starting the Worker (wrangler dev, offline) ...");
-  const secrets = join(root, state, "llm.env");
+  const secrets = writeSecrets(root, state, llm);
   const args = [
     "dev",
     "--port",
@@ -102,10 +103,7 @@ export async function startStack(
     "--show-interactive-dev-session=false",
   );
   for (const [name, value] of Object.entries(llm.vars)) args.push("--var", `${name}:${value}`);
-  if (llm.apiKey !== null) {
-    writeFileSync(secrets, `LLM_API_KEY=${JSON.stringify(llm.apiKey)}\n`, { mode: 0o600 });
-    args.push("--env-file", secrets);
-  }
+  args.push("--env-file", secrets);
   const worker = startProcess("wrangler", args, {
     cwd: root,
     env,

@@ -18,6 +18,7 @@ export interface Bindings extends AccessBindings {
   readonly CONTENT?: R2Bucket;
   readonly BATCHES?: BatchNamespace;
   readonly BATCH_DAYS?: string;
+  readonly BATCH_STALL_SECONDS?: string;
   readonly FEEDBACK_DAYS?: string;
   readonly CONTENT_SECRET?: string;
   readonly ADAPTER?: string;
@@ -59,6 +60,8 @@ export interface Config {
   /** Milliseconds for which a batch's content is kept, and for which a stored answer is. */
   readonly batchKeepMs: number;
   readonly feedbackKeepMs: number;
+  /** Milliseconds without a word from the queue after which a batch's lines are sent again. */
+  readonly batchStallMs: number;
   /** Carried by every answer. */
   readonly notice: string;
   /** Content of a chat completion that abstained. */
@@ -72,9 +75,10 @@ export type ConfigResult =
   | { readonly ok: true; readonly config: Config }
   | { readonly ok: false; readonly faults: readonly string[] };
 
-const DAY_MS = 86_400_000;
+const DAY_S = 86_400;
+const DAY_MS = DAY_S * 1_000;
 /** In days: the least time for which content is kept. */
-const SECOND = 1 / 86_400;
+const SECOND = 1 / DAY_S;
 
 const DEFAULT_NOTICE =
   "Not medical advice. A machine wrote and ranked this; check it with a clinician.";
@@ -106,6 +110,7 @@ export function readConfig(env: Bindings): ConfigResult {
     contentSecret: readSecret(env.CONTENT_SECRET, faults),
     keepsContent: Boolean(env.CONTENT_SECRET) && env.CONTENT !== undefined,
     batchKeepMs: readNumber(env, "BATCH_DAYS", 30, SECOND, 365, faults) * DAY_MS,
+    batchStallMs: readNumber(env, "BATCH_STALL_SECONDS", 1_200, 1, DAY_S, faults) * 1_000,
     feedbackKeepMs: readNumber(env, "FEEDBACK_DAYS", 365, SECOND, 3_650, faults) * DAY_MS,
     notice: env.NOTICE || DEFAULT_NOTICE,
     abstainedText: env.ABSTAINED_TEXT || DEFAULT_ABSTAINED,
@@ -164,7 +169,12 @@ function readUrl(value: string | undefined, faults: string[]): string {
 
 function readNumber(
   env: Bindings,
-  name: "POINTER_INTERVAL_SECONDS" | "LLM_DEADLINE_MS" | "BATCH_DAYS" | "FEEDBACK_DAYS",
+  name:
+    | "POINTER_INTERVAL_SECONDS"
+    | "LLM_DEADLINE_MS"
+    | "BATCH_DAYS"
+    | "FEEDBACK_DAYS"
+    | "BATCH_STALL_SECONDS",
   fallback: number,
   least: number,
   most: number,

@@ -48,6 +48,8 @@ export interface NewBatch {
   readonly keyId: string;
   readonly principal: string;
   readonly keepMs: number;
+  /** Without a word from the queue for so long its lines are sent again. Longer than any pause between tries. */
+  readonly stallMs: number;
   /** Keyed hash of an Idempotency-Key and its sender, and for how long it is remembered. */
   readonly replay: { readonly id: string; readonly keepMs: number } | null;
 }

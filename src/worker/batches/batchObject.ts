@@ -107,9 +107,10 @@ export class BatchObject extends DurableObject<BatchObjectEnv> {
   }
 
   override async alarm(): Promise<void> {
-    const expired = this.#batches.expired(Date.now());
     this.#atomic(() => {
-      for (const id of expired) this.#batches.remove(id);
+      const now = Date.now();
+      for (const id of this.#batches.expired(now)) this.#batches.remove(id);
+      this.#lines.resend(now);
     });
     const done = await Promise.allSettled([this.#send(), this.#write(), this.#purge()]);
     const failed = done.some(({ status }) => status === "rejected");
@@ -131,7 +132,7 @@ export class BatchObject extends DurableObject<BatchObjectEnv> {
       const last = messages.at(-1);
       if (last === undefined) return;
       await this.env.BATCH_QUEUE.sendBatch(messages.map((body) => ({ body })));
-      this.#lines.sent(last.batch, last.line + 1);
+      this.#lines.sent(last.batch, last.line + 1, Date.now());
     }
   }
 
@@ -176,7 +177,9 @@ export class BatchObject extends DurableObject<BatchObjectEnv> {
   async #plan(pauseMs = 0): Promise<void> {
     const now = Date.now();
     const { sql } = this.ctx.storage;
-    const times = [this.#batches.nextExpiry()].filter((at) => at !== null);
+    const times = [this.#batches.nextExpiry(), this.#lines.nextResend()].filter(
+      (at) => at !== null,
+    );
     if (this.#lines.toSend(1).length > 0) times.push(now);
     if (this.#lines.toWrite().length > 0) times.push(now + WRITE_AFTER_MS);
     if (sql.exec("SELECT 1 FROM purge LIMIT 1").toArray().length > 0) times.push(now + RETRY_MS);

@@ -42,11 +42,11 @@ export class BatchRows {
       "SELECT COUNT(*) AS n FROM batch WHERE completed_at IS NULL AND cancelled_at IS NULL",
     );
     if (open.one().n >= MAX_OPEN) return false;
-    const { id, tenant, caller, keyId, principal, keepMs, replay } = batch;
+    const { id, tenant, caller, keyId, principal, keepMs, stallMs, replay } = batch;
     this.#sql.exec(
-      `INSERT INTO batch (id, tenant, status, caller, key_id, principal, created_at, keep_ms, expires_at,
+      `INSERT INTO batch (id, tenant, status, caller, key_id, principal, created_at, keep_ms, stall_ms, expires_at,
          replay_id, replay_until)
-       VALUES (?, ?, 'validating', ?, ?, ?, ?, ?, ?, ?, ?)`,
+       VALUES (?, ?, 'validating', ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       id,
       tenant,
       caller,
@@ -54,6 +54,7 @@ export class BatchRows {
       principal,
       now,
       keepMs,
+      stallMs,
       now + UPLOAD_MS,
       replay?.id ?? null,
       replay === null ? null : now + replay.keepMs,

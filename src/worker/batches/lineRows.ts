@@ -27,6 +27,7 @@ export class LineRows {
       )
       .toArray();
     if (batch === undefined) return { kind: "gone" };
+    this.#sql.exec("UPDATE batch SET active_at = ? WHERE id = ?", now, id);
     const [row] = this.#sql
       .exec<{ done: number; attempt: number; lease_until: number }>(
         "SELECT done, attempt, lease_until FROM line WHERE batch = ? AND line = ?",
@@ -147,8 +148,33 @@ export class LineRows {
       .map(({ tenant, batch, chunk, line, first }) => ({ tenant, batch, chunk, line, first }));
   }
 
-  sent(id: string, upTo: number): void {
-    this.#sql.exec("UPDATE batch SET sent = ? WHERE id = ?", upTo, id);
+  sent(id: string, upTo: number, now: number): void {
+    this.#sql.exec("UPDATE batch SET sent = ?, active_at = ? WHERE id = ?", upTo, now, id);
+  }
+
+  /**
+   * Sends again, from the first line that is not done, what was sent and not heard of for too long: the queue has lost
+   * it, or keeps it for longer than anyone should wait. Lines that it brings twice are claimed once.
+   */
+  resend(now: number): void {
+    this.#sql.exec(
+      `UPDATE batch SET sent = IIF(
+         EXISTS (SELECT 1 FROM line WHERE batch = batch.id AND line = 0 AND done = 1),
+         (SELECT MIN(l.line) + 1 FROM line l WHERE l.batch = batch.id AND l.done = 1 AND NOT EXISTS
+           (SELECT 1 FROM line m WHERE m.batch = l.batch AND m.line = l.line + 1 AND m.done = 1)),
+         0)
+       WHERE status = 'in_progress' AND sent = total AND active_at + stall_ms <= ?`,
+      now,
+    );
+  }
+
+  /** When the first batch will not have been heard of for too long. */
+  nextResend(): number | null {
+    return this.#sql
+      .exec<{ at: number | null }>(
+        "SELECT MIN(active_at + stall_ms) AS at FROM batch WHERE status = 'in_progress' AND sent = total",
+      )
+      .one().at;
   }
 }
 

@@ -35,6 +35,7 @@ export async function createBatch(
     keyId,
     principal,
     keepMs: config.batchKeepMs,
+    stallMs: config.batchStallMs,
     replay: await replayWish(c, content.secret),
   });
   if (created.kind === "too_many") throw new Problem("too_many_batches");

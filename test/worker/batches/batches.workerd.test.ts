@@ -1,9 +1,10 @@
 /** Batches over HTTP and their lines from the queue: each answered and counted once, whatever happens. */
-import { runDurableObjectAlarm } from "cloudflare:test";
+import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { kvKeyStore, revokeKey } from "../../../src/worker/auth/keyStore.ts";
 import type { BatchNamespace } from "../../../src/worker/batches/durableBatches.ts";
+import { LineRows } from "../../../src/worker/batches/lineRows.ts";
 import { fakeLlm, newKey } from "../auth/worker.ts";
 import { content, type Deployed, keepingWorker, kept, parsed } from "./worker.ts";
 
@@ -11,6 +12,11 @@ const options = { yes: "yes", no: "no" };
 const ask = { question: "Is water wet?", options, k: 2 };
 const key = (changes: Parameters<typeof newKey>[0] = {}) =>
   newKey({ scopes: ["batch"], ...changes });
+
+const { BATCHES, KEYS } = env as unknown as {
+  readonly BATCHES: BatchNamespace;
+  readonly KEYS: KVNamespace;
+};
 
 let worker: Deployed;
 
@@ -138,6 +144,29 @@ describe("a batch", () => {
     expect((await read("errors"))[0]).toMatchObject({ line: 2, error: { code: "batch_lost" } });
   });
 
+  it("whose lines the queue has lost sends them again, but for those that are done", async () => {
+    fakeLlm();
+    const { to, state } = await begun([ask, ask, ask]);
+    await worker.deliver(to, [0]);
+    const object = BATCHES.get(BATCHES.idFromName(to.tenant));
+    const sent = () =>
+      runInDurableObject(
+        object,
+        (_, { storage }) => storage.sql.exec<{ sent: number }>("SELECT sent FROM batch").one().sent,
+      );
+    await expect.poll(sent).toBe(3);
+    const messages = await runInDurableObject(object, (_, { storage }) => {
+      const lines = new LineRows(storage.sql);
+      lines.resend(Date.now());
+      const early = lines.toSend(10);
+      lines.resend(Date.now() + 1_200_001);
+      return { early, late: lines.toSend(10).map(({ line }) => line) };
+    });
+    expect(messages).toEqual({ early: [], late: [1, 2] });
+    await worker.deliver(to, messages.late);
+    expect((await state()).status).toBe("completed");
+  });
+
   it("uses its key's quota, and no key that was revoked", async () => {
     const llm = fakeLlm();
     const { to, read } = await begun([ask, ask], { quota: 1 });
@@ -145,7 +174,6 @@ describe("a batch", () => {
     await worker.deliver(to, [1]);
     expect((await read("errors"))[0]).toMatchObject({ error: { code: "insufficient_quota" } });
     const owner = await begun([ask]);
-    const { KEYS } = env as unknown as { KEYS: KVNamespace };
     await revokeKey(kvKeyStore(KEYS), owner.id, new Date());
     worker = await keepingWorker();
     // The new isolate's first call finds the batches' object started anew, which is a try again.
@@ -189,7 +217,6 @@ describe("a batch", () => {
     await worker.deliver(to, [0]);
     expect((await state()).status).toBe("completed");
     expect(await kept(`batches/${to.tenant}`)).not.toEqual([]);
-    const { BATCHES } = env as unknown as { BATCHES: BatchNamespace };
     const path = `/v1/batches/${to.batch}`;
     const gone = async () => (await worker.send(owner, path)).status;
     await expect.poll(gone, { timeout: 10_000 }).toBe(404); // by its own alarm
