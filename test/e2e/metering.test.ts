@@ -1,4 +1,7 @@
-/** Exact metering: many at once over five keys, clients that leave, and every request counted as the LLM saw it. */
+/**
+ * Exact metering: 500 requests over five keys, clients that leave, a Worker that is killed with requests in flight, and
+ * every request counted as the LLM saw it: settled, or once and flagged where nobody was left to settle it.
+ */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -20,14 +23,21 @@ import type { KeyWish } from "../../src/worker/auth/keyRecord.ts";
 import { kvKeyStore } from "../../src/worker/auth/keyStore.ts";
 import { ask, recordings } from "./recordings.ts";
 
-const REQUESTS = 200;
+const WAVES = 5;
+const WAVE = 100;
 const KEYS = 5;
+/** Requests in flight when the Worker is killed, and the waves after which it is. */
+const KILLED = 4;
+const KILLS = [1, 3];
+/** The ledger gives up a request for dead after the LLM's deadline and a minute. */
+const DEADLINE_MS = 5_000;
 
 let folder: string;
 let replay: Replay;
 let worker: Worker;
 let keys: string[];
 let reader: string;
+const logs: string[] = [];
 
 beforeAll(async () => {
   folder = temporaryFolder();
@@ -44,8 +54,24 @@ beforeAll(async () => {
   keys = await Promise.all(Array.from({ length: KEYS }, () => create(["answer"])));
   reader = await create(["usage"]);
   await close();
-  worker = await startWorker(folder, { LLM_BASE_URL: replay.url, LLM_MODEL: "replay" });
+  await begin();
 });
+
+/** Starts the Worker, or starts it anew, and waits until it scores. */
+async function begin(): Promise<void> {
+  const deadline = { LLM_DEADLINE_MS: String(DEADLINE_MS) };
+  worker = await startWorker(folder, {
+    LLM_BASE_URL: replay.url,
+    LLM_MODEL: "replay",
+    ...deadline,
+  });
+  logs.push(worker.log);
+  for (let tries = 0; tries < 300; tries += 1) {
+    if ((await fetch(`${worker.url}/readyz`)).ok) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error("the Worker has no adapter");
+}
 
 afterAll(() => endStack(folder));
 
@@ -88,51 +114,77 @@ async function send(key: string, body: object, leaveMs: number | null): Promise<
   }
 }
 
-/** The Worker's own records of its requests. */
+/** The Workers' own records of their requests. */
 function logged() {
-  return readFileSync(worker.log, "utf8")
-    .split("\n")
+  return logs
+    .flatMap((log) => readFileSync(log, "utf8").split("\n"))
     .filter((line) => line.startsWith('{"event":"request"'))
     .map((line) => JSON.parse(line))
     .filter(({ route }) => route === "/v1/answer");
 }
 
-describe("the ledger", () => {
-  it("counts each of many requests once, whether its client stayed or left", async () => {
-    const ready = async () => (await fetch(`${worker.url}/readyz`)).status;
-    await expect.poll(ready, { timeout: 30_000 }).toBe(200);
-    const questions = recordings("yesno");
-    const sent = Array.from({ length: REQUESTS }, (_, at) => {
-      const question = questions[at % questions.length];
-      if (question === undefined) throw new Error("no recording");
-      const leaveMs = at % 3 === 0 ? 5 + ((at * 37) % 900) : null;
-      return send(keys[at % KEYS] ?? "", { ...ask(question), k: 1 }, leaveMs);
-    });
-    const statuses = await Promise.all(sent);
-    const stayed = statuses.filter((_, at) => at % 3 !== 0);
-    expect(new Set(stayed)).toEqual(new Set([200]));
-    expect(statuses.filter((status) => status === null).length).toBeGreaterThan(0);
+/** A wave of requests, a third of whose clients leave; whether all others were answered. */
+async function wave(first: number): Promise<{ left: number }> {
+  const questions = recordings("yesno");
+  const leaveMs = (at: number) => (at % 3 === 0 ? 5 + ((at * 37) % 900) : null);
+  const sent = Array.from({ length: WAVE }, (_, n) => first + n).map((at) => {
+    const question = questions[at % questions.length];
+    if (question === undefined) throw new Error("no recording");
+    return send(keys[at % KEYS] ?? "", { ...ask(question), k: 1 }, leaveMs(at));
+  });
+  const statuses = await Promise.all(sent);
+  const stayed = statuses.filter((_, n) => leaveMs(first + n) === null);
+  expect(new Set(stayed)).toEqual(new Set([200]));
+  await expect.poll(async () => (await replay.stats()).inFlight, { timeout: 60_000 }).toBe(0);
+  return { left: statuses.filter((status) => status === null).length };
+}
 
-    await expect.poll(async () => (await replay.stats()).inFlight, { timeout: 60_000 }).toBe(0);
-    const asked = async () => (await replay.stats()).requests;
-    const counted = async () => sum(await usage(), (row) => row.requests);
-    await expect
-      .poll(async () => (await counted()) - ((await asked()) ?? 0), { timeout: 60_000 })
-      .toBe(0);
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
+/** Kills the Worker while the LLM has requests that it does not answer. */
+async function killWithRequestsInFlight(): Promise<void> {
+  await replay.fail("hang-before-headers", KILLED);
+  const [question] = recordings("yesno");
+  if (question === undefined) throw new Error("no recording");
+  const sent = Array.from({ length: KILLED }, (_, at) =>
+    send(keys[at % KEYS] ?? "", { ...ask(question), k: 1 }, 60_000),
+  );
+  await expect.poll(async () => (await replay.stats()).inFlight, { timeout: 10_000 }).toBe(KILLED);
+  worker.stop();
+  expect(await Promise.all(sent)).toEqual(Array(KILLED).fill(null));
+  await expect.poll(async () => (await replay.stats()).inFlight, { timeout: 10_000 }).toBe(0);
+  await begin();
+}
+
+describe("the ledger", () => {
+  it("counts each of 500 requests once, whether its client stayed or left, or the Worker died", async () => {
+    let left = 0;
+    for (let number = 0; number < WAVES; number += 1) {
+      left += (await wave(number * WAVE)).left;
+      if (KILLS.includes(number)) await killWithRequestsInFlight();
+    }
+    expect(left).toBeGreaterThan(0);
+
+    const asked = (await replay.stats()).requests ?? 0;
+    const counted = async (of: (row: UsageRow) => number) => sum(await usage(), of);
+    const orphans = KILLS.length * KILLED;
+    const estimated = () => counted((row) => row.estimated_requests);
+    await expect.poll(estimated, { timeout: 90_000, interval: 500 }).toBe(orphans);
+    // An alarm that came twice, or a settlement after it, would show by now.
+    await new Promise((resolve) => setTimeout(resolve, 6_000));
 
     const rows = await usage();
     expect(rows).toHaveLength(KEYS);
-    expect(await asked()).toBeGreaterThanOrEqual(stayed.length);
-    // Tries that did not get through to the LLM are counted there too.
-    expect(sum(rows, (row) => row.llm_requests)).toBeGreaterThanOrEqual((await asked()) ?? 0);
-    expect(sum(rows, (row) => row.requests)).toBe(await asked());
-    expect(sum(rows, (row) => row.estimated_requests)).toBe(0);
+    expect(asked).toBeGreaterThanOrEqual(WAVES * WAVE - left + orphans);
+    expect(sum(rows, (row) => row.estimated_requests)).toBe(orphans);
+    expect(sum(rows, (row) => row.requests)).toBe(asked);
+    expect((await replay.stats()).requests).toBe(asked);
+
+    // What the engine counted, of those that settled; the estimates of the others are flagged and known.
     const records = logged();
-    expect(sum(rows, (row) => row.candidates_scored)).toBe(
-      sum(records, ({ scored = 0 }) => scored),
-    );
+    const scored = sum(records, ({ scored = 0 }) => scored);
+    expect(sum(rows, (row) => row.candidates_scored) - orphans).toBe(scored);
     const tokens = sum(records, ({ completionTokens = 0 }) => completionTokens);
-    expect(sum(rows, (row) => row.completion_tokens)).toBe(tokens);
-  });
+    expect(sum(rows, (row) => row.completion_tokens) - orphans * 100).toBe(tokens);
+    // Tries that did not get through to the LLM are counted there too.
+    expect(sum(rows, (row) => row.llm_requests)).toBeGreaterThanOrEqual(asked);
+  }, 600_000);
 });
