@@ -37,7 +37,8 @@ let replay: Replay;
 let worker: Worker;
 let keys: string[];
 let reader: string;
-const logs: string[] = [];
+/** Lines that Workers wrote that have been killed: the next one may write to the same file. */
+const earlier: string[] = [];
 
 beforeAll(async () => {
   folder = temporaryFolder();
@@ -65,7 +66,6 @@ async function begin(): Promise<void> {
     LLM_MODEL: "replay",
     ...deadline,
   });
-  logs.push(worker.log);
   for (let tries = 0; tries < 300; tries += 1) {
     if ((await fetch(`${worker.url}/readyz`)).ok) return;
     await new Promise((resolve) => setTimeout(resolve, 100));
@@ -114,10 +114,11 @@ async function send(key: string, body: object, leaveMs: number | null): Promise<
   }
 }
 
+const linesOf = (log: string) => readFileSync(log, "utf8").split("\n");
+
 /** The Workers' own records of their requests. */
 function logged() {
-  return logs
-    .flatMap((log) => readFileSync(log, "utf8").split("\n"))
+  return [...earlier, ...linesOf(worker.log)]
     .filter((line) => line.startsWith('{"event":"request"'))
     .map((line) => JSON.parse(line))
     .filter(({ route }) => route === "/v1/answer");
@@ -148,6 +149,7 @@ async function killWithRequestsInFlight(): Promise<void> {
     send(keys[at % KEYS] ?? "", { ...ask(question), k: 1 }, 60_000),
   );
   await expect.poll(async () => (await replay.stats()).inFlight, { timeout: 10_000 }).toBe(KILLED);
+  earlier.push(...linesOf(worker.log));
   worker.stop();
   expect(await Promise.all(sent)).toEqual(Array(KILLED).fill(null));
   await expect.poll(async () => (await replay.stats()).inFlight, { timeout: 10_000 }).toBe(0);
