@@ -16,6 +16,7 @@ import { type Engine, EngineError, type EngineFailureReason } from "./engine.ts"
 import type { Manifest, SelfTestVector } from "./manifest.ts";
 import { pause } from "./pause.ts";
 import type { Ranker } from "./ranker.ts";
+import type { RemoteFailure } from "./remote/failure.ts";
 import { fail, ok, type Result } from "./result.ts";
 import { encodeCandidate, encodeQuestion } from "./template.ts";
 import { readTokenizer, type TextTokenizer, type TokenizerFailure } from "./tokenizer.ts";
@@ -24,13 +25,21 @@ export type LoadFailure =
   | TokenizerFailure
   | { readonly kind: "engine_failed"; readonly reason: EngineFailureReason }
   /** Vector number `vector` (from 0) gave another logit than the manifest says. */
-  | { readonly kind: "self_test_failed"; readonly vector: number };
+  | { readonly kind: "self_test_failed"; readonly vector: number }
+  /** The remote engine that the manifest names could not be asked. */
+  | RemoteFailure;
 
 /**
  * Starts an engine on a bundle, whose needed roles were kept when it was verified, or left to the engine where it
  * reads them itself. Rejects with `EngineError`, or `BundleFileError` for a file that is not the manifest's.
  */
 export type StartEngine = (bundle: Verified<Bundle>) => Promise<Engine>;
+
+/** Tokenizer and engine of one bundle, which gave the manifest's logits. */
+export interface ProvenEncoder {
+  readonly tokenizer: TextTokenizer;
+  readonly engine: Engine;
+}
 
 /**
  * Loads a ranker. The bundle needs roles `tokenizer` and whatever `start` reads; its bytes are not
@@ -41,6 +50,18 @@ export async function loadRanker(
   start: StartEngine,
   admission: Partial<AdmissionOptions> = {},
 ): Promise<Result<Ranker, LoadFailure | BundleFailure>> {
+  const encoder = await loadEncoder(bundle, start);
+  if (!encoder.ok) return encoder;
+  const { tokenizer, engine } = encoder.value;
+  const options = { ...admissionDefaults, ...admission };
+  return ok(new BundleRanker(bundle.manifest, tokenizer, engine, options));
+}
+
+/** The same without a ranker around it. */
+export async function loadEncoder(
+  bundle: Verified<Bundle>,
+  start: StartEngine,
+): Promise<Result<ProvenEncoder, LoadFailure | BundleFailure>> {
   const { manifest } = bundle;
   const tokenizer = readTokenizer(contentOf(bundle, "tokenizer"), manifest.base.vocabulary);
   if (!tokenizer.ok) return tokenizer;
@@ -48,10 +69,7 @@ export async function loadRanker(
   try {
     engine = await start(bundle);
     const failed = await failedVector(manifest, tokenizer.value, engine);
-    if (failed === null) {
-      const options = { ...admissionDefaults, ...admission };
-      return ok(new BundleRanker(manifest, tokenizer.value, engine, options));
-    }
+    if (failed === null) return ok({ tokenizer: tokenizer.value, engine });
     await engine.close();
     return fail({ kind: "self_test_failed", vector: failed });
   } catch (error) {

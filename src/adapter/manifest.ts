@@ -3,6 +3,7 @@
  * schema, a missing field and a field too many are all refused, so that nothing is half understood.
  */
 import { z } from "zod";
+import { remoteEngine } from "./remote/remoteEngine.ts";
 import { fail, ok, type Result } from "./result.ts";
 import { featureNames } from "./select/selector.ts";
 
@@ -80,6 +81,7 @@ const manifestSchema = z.strictObject({
   version,
   createdAt: z.iso.datetime({ offset: true }),
   base,
+  engine: remoteEngine.optional(),
   attention: z.enum(["prefix", "cross"]),
   template: z.strictObject({ id: z.string().min(1), noAnswer: z.string() }),
   budget,
@@ -92,7 +94,7 @@ const manifestSchema = z.strictObject({
     score: z.string().min(1),
     present: z.string().min(1),
   }),
-  files: z.array(file).min(2).max(16),
+  files: z.array(file).max(16),
   calibration: z.strictObject({ kind: z.literal("platt"), a: finite, b: finite }).nullable(),
   selector: selector.nullable(),
   abstention: z.array(
@@ -188,7 +190,9 @@ function inconsistentField(manifest: Manifest): string | null {
   if (b.answerTokens + 3 > b.candidateTokens) return "budget.answerTokens";
   if (encoder.hidden % encoder.heads !== 0) return "base.heads";
   if (new Set(files.map((entry) => entry.path)).size !== files.length) return "files";
-  for (const role of ["onnx", "tokenizer"] as const) {
+  // To an engine elsewhere texts are sent.
+  const needed = manifest.engine === undefined ? (["onnx", "tokenizer"] as const) : [];
+  for (const role of needed) {
     if (files.filter((entry) => entry.role === role).length !== 1) return "files";
   }
   if (files.filter((entry) => entry.role === "simd").length > 1) return "files";
@@ -200,9 +204,14 @@ function inconsistentField(manifest: Manifest): string | null {
 }
 
 function unsupportedField(manifest: Manifest): string | null {
-  if (manifest.base.architecture !== "bert") return "base.architecture";
-  if (manifest.attention !== "prefix") return "attention";
-  if (manifest.template.id !== "medadapter-1") return "template.id";
+  const { engine: remote, attention, template } = manifest;
+  if (remote === undefined && manifest.base.architecture !== "bert") return "base.architecture";
+  // Prefix-shared attention is ours: only our own engines and our own server have it.
+  const pairsOnly = remote?.kind === "workers-ai";
+  if (attention !== "prefix" ? remote === undefined : pairsOnly) return "attention";
+  if (template.id !== (attention === "prefix" ? "medadapter-1" : "medadapter-pair-1")) {
+    return "template.id";
+  }
   if (manifest.selector?.features.some((feature) => !featureNames.has(feature))) {
     return "selector.features";
   }

@@ -25,6 +25,7 @@ const aborted: Result<never, ScoreFailure> = fail({ kind: "aborted" });
 
 export class QuestionUnderWay implements RankedQuestion {
   readonly prefixTokens: number;
+  readonly remote = false;
   readonly truncated: boolean;
   readonly ready: Promise<Result<void, ScoreFailure>>;
   readonly #parts: RankedQuestionParts;

@@ -5,6 +5,7 @@
 import type { Option, Question } from "../tasks/question.ts";
 import type { EngineFailureReason } from "./engine.ts";
 import type { Manifest } from "./manifest.ts";
+import type { RemoteFailure } from "./remote/failure.ts";
 import type { Result } from "./result.ts";
 import type { Score } from "./score.ts";
 
@@ -25,12 +26,18 @@ export type OpenFailure =
 export type ScoreFailure =
   /** The signal fired, or the session was closed, before the score was there. */
   | { readonly kind: "aborted" }
-  | { readonly kind: "engine_failed"; readonly reason: EngineFailureReason };
+  | { readonly kind: "engine_failed"; readonly reason: EngineFailureReason }
+  | RemoteFailure;
 
 /** A question under way: admitted or in the queue, then encoded, then scoring. */
 export interface RankedQuestion {
-  /** Tokens of the prefix. */
+  /** Tokens of the prefix; 0 where an engine elsewhere reads it. */
   readonly prefixTokens: number;
+  /**
+   * Its scores are waited for and cost no CPU: asked for as soon as candidates are there, they come sooner. Those of
+   * an engine in here compute, and would hold up what is still being read.
+   */
+  readonly remote: boolean;
   /** The context was cut. */
   readonly truncated: boolean;
   /** Resolves when the question is encoded (or cannot be). Scores wait for it by themselves. */

@@ -11,6 +11,7 @@ import {
   pointerSignatureFailure,
 } from "../adapter/pointer.ts";
 import type { Ranker } from "../adapter/ranker.ts";
+import { isRemoteFailure } from "../adapter/remote/failure.ts";
 import { fail, type Result } from "../adapter/result.ts";
 import type { PublicKeys } from "../adapter/signature.ts";
 import type { AdapterFault, BundleFault } from "./adapterFault.ts";
@@ -120,8 +121,8 @@ export class AdapterHost {
       const pointer = await this.#read(object.bytes);
       if (pointer.ok) await this.#follow(pointer.value.version, pointer.value.serial, waitUntil);
       else this.#refusal = this.#told(pointer.failure);
-      // Only now: where the store failed half-way it is asked again; what was refused is not.
-      this.#etag = object.etag;
+      // Only now: where the store or a remote engine failed half-way it is asked again; what was refused is not.
+      if (this.#transient === null) this.#etag = object.etag;
     } catch {
       this.#transient = this.#told({ kind: "store_unavailable" });
     }
@@ -147,7 +148,9 @@ export class AdapterHost {
     if (this.#serving?.version !== version) {
       const loaded = await load(store.open(adapter, version), { adapter, version });
       if (!loaded.ok) {
-        this.#refusal = this.#told({ ...loaded.failure, version });
+        const fault = this.#told({ ...loaded.failure, version });
+        if (isRemoteFailure(loaded.failure)) this.#transient = fault;
+        else this.#refusal = fault;
         return;
       }
       const old = this.#serving;

@@ -1,13 +1,16 @@
 /**
  * Which engine runs a bundle: the first of those built in that can. Our own reads `encoder.bin`; a bundle without
  * that file, or a runtime without relaxed SIMD, is left to the next. A bundle that an engine has run and found wrong
- * (self-test) is refused, not tried elsewhere.
+ * (self-test) is refused, not tried elsewhere. A bundle whose manifest names an engine elsewhere runs on that alone.
  */
-import { type BundleFiles, verifyBundle } from "../adapter/bundle.ts";
+import { type BundleFiles, verifiedManifest, verifyBundle } from "../adapter/bundle.ts";
 import { loadRanker, type StartEngine } from "../adapter/load.ts";
 import type { FileRole } from "../adapter/manifest.ts";
 import type { Ranker } from "../adapter/ranker.ts";
-import type { Result } from "../adapter/result.ts";
+import { loadRemoteRanker } from "../adapter/remote/loadRemote.ts";
+import type { RemoteEngine } from "../adapter/remote/remoteEngine.ts";
+import type { TextScorer } from "../adapter/remote/textScorer.ts";
+import { fail, type Result } from "../adapter/result.ts";
 import type { PublicKeys } from "../adapter/signature.ts";
 import type { BundleFault } from "./adapterFault.ts";
 import type { LoadRanker } from "./adapterHost.ts";
@@ -22,18 +25,27 @@ export interface EngineKind {
   readonly start: StartEngine;
 }
 
+/** The engine elsewhere that a manifest names; null where this deployment has not set it up. */
+export type FindRemote = (engine: RemoteEngine) => TextScorer | null;
+
 type Loaded = Result<Ranker, BundleFault>;
 type Expected = Parameters<LoadRanker>[1];
 
 export class EngineChoice {
   readonly #engines: readonly [EngineKind, ...EngineKind[]];
   readonly #signedBy: PublicKeys | null;
+  readonly #findRemote: FindRemote;
   #running: string;
 
   /** @param engines in the order of preference */
-  constructor(engines: readonly [EngineKind, ...EngineKind[]], signedBy: PublicKeys | null) {
+  constructor(
+    engines: readonly [EngineKind, ...EngineKind[]],
+    signedBy: PublicKeys | null,
+    findRemote: FindRemote = () => null,
+  ) {
     this.#engines = engines;
     this.#signedBy = signedBy;
+    this.#findRemote = findRemote;
     this.#running = engines[0].name;
   }
 
@@ -44,12 +56,31 @@ export class EngineChoice {
 
   /** Loads a bundle on the first engine that can run it; the failure is that of the last one tried. */
   async load(files: BundleFiles, expect: Expected): Promise<Loaded> {
+    const manifest = await verifiedManifest(files, { expect, signedBy: this.#signedBy });
+    if (!manifest.ok) return manifest;
+    if (manifest.value.engine !== undefined) {
+      return this.#loadElsewhere(manifest.value.engine, files, expect);
+    }
     const [preferred, ...others] = this.#engines;
     let loaded = await this.#loadOn(preferred, files, expect);
     for (const engine of others) {
       if (loaded.ok || !cannotRun(loaded.failure)) break;
       loaded = await this.#loadOn(engine, files, expect);
     }
+    return loaded;
+  }
+
+  async #loadElsewhere(
+    engine: RemoteEngine,
+    files: BundleFiles,
+    expect: Expected,
+  ): Promise<Loaded> {
+    const bundle = await verifyBundle(files, { expect, keep: [], signedBy: this.#signedBy });
+    if (!bundle.ok) return bundle;
+    const scorer = this.#findRemote(engine);
+    if (scorer === null) return fail({ kind: "remote_unconfigured" });
+    const loaded = await loadRemoteRanker(bundle.value.manifest, scorer);
+    if (loaded.ok) this.#running = engine.kind;
     return loaded;
   }
 

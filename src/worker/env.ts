@@ -8,9 +8,10 @@ import { parseUrgentRules, standardRules, type UrgentRules } from "../tasks/urge
 import { type AccessBindings, type AccessConfig, readAccess } from "./auth/accessConfig.ts";
 import type { BatchNamespace } from "./batches/durableBatches.ts";
 import type { LedgerNamespace } from "./ledger/durableLedger.ts";
+import { type RemoteBindings, type RemoteConfig, readRemote } from "./remoteConfig.ts";
 
 /** Bindings of wrangler.toml. Variables are strings; secrets come from `wrangler secret put` or .dev.vars. */
-export interface Bindings extends AccessBindings {
+export interface Bindings extends AccessBindings, RemoteBindings {
   readonly ADAPTERS: R2Bucket;
   readonly LEDGER: LedgerNamespace;
   readonly LEDGER_JURISDICTION?: string;
@@ -35,14 +36,14 @@ export interface Bindings extends AccessBindings {
 }
 
 /** The Worker's configuration, checked. */
-export interface Config {
+export interface Config extends RemoteConfig {
   /** Name of the adapter that ranks, as in R2's `channels/<name>/stable.json`. */
   readonly adapter: string;
   /** Pointers and manifests must be signed by one of them; null: signatures are not looked at. */
   readonly adapterKeys: PublicKeys | null;
   /** Age in milliseconds from which the pointer in R2 is looked at again. */
   readonly pointerIntervalMs: number;
-  /** OpenAI-compatible endpoint, without a trailing slash. Never chosen by a caller. */
+  /** OpenAI-compatible endpoint, without a trailing slash. Never chosen by a caller; "" where Workers AI writes. */
   readonly llmBaseUrl: string;
   readonly llmApiKey: string | null;
   /** Models that callers may name; the first is the default. */
@@ -96,12 +97,14 @@ export function readConfig(env: Bindings): ConfigResult {
   if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(adapter)) {
     faults.push("ADAPTER must be a name of lower-case letters, digits and hyphens");
   }
-  const llmBaseUrl = readUrl(env.LLM_BASE_URL, faults);
+  const remote = readRemote(env, faults);
+  const asksEndpoint = remote.llmProvider === "openai";
   const config: Config = {
+    ...remote,
     adapter,
     adapterKeys: readPublicKeys(env.ADAPTER_PUBLIC_KEY, faults),
     pointerIntervalMs: readNumber(env, "POINTER_INTERVAL_SECONDS", 30, 0, 86_400, faults) * 1000,
-    llmBaseUrl,
+    llmBaseUrl: asksEndpoint ? readUrl(env.LLM_BASE_URL, faults) : "",
     llmApiKey: env.LLM_API_KEY || null,
     models: [firstModel, ...otherModels],
     llmDeadlineMs: readNumber(env, "LLM_DEADLINE_MS", 120_000, 100, 600_000, faults),

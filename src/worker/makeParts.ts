@@ -1,6 +1,4 @@
-/** Wires the parts: the LLM's endpoint, R2, the engine. What runs the encoder is the entry's choice. */
-import { openAIGenerator } from "../llm/openai/generator.ts";
-import { ProviderMemory } from "../llm/openai/providerMemory.ts";
+/** Wires the parts: the LLM, R2, the engine. What runs the encoder is the entry's choice, or the bundle's. */
 import { AdapterHost } from "./adapterHost.ts";
 import { r2BundleStore } from "./adapterStore.ts";
 import { Jwks } from "./auth/jwks.ts";
@@ -10,8 +8,10 @@ import { durableBatches } from "./batches/durableBatches.ts";
 import { EngineChoice, type EngineKind } from "./engineChoice.ts";
 import type { Bindings, Config } from "./env.ts";
 import { durableLedger } from "./ledger/durableLedger.ts";
+import { llmGenerator } from "./llmGenerator.ts";
 import { writeLog } from "./log.ts";
 import type { MakeParts, Parts } from "./parts.ts";
+import { remoteScorer } from "./remoteScorer.ts";
 
 /** What keeps content for callers, where there is a secret to encrypt it with. */
 function contentParts(env: Bindings, config: Config): Pick<Parts, "batchesOf" | "content"> {
@@ -27,7 +27,7 @@ function contentParts(env: Bindings, config: Config): Pick<Parts, "batchesOf" | 
 export function partsWith(...engines: readonly [EngineKind, ...EngineKind[]]): MakeParts {
   return (env, config) => {
     const signedBy = config.adapterKeys;
-    const choice = new EngineChoice(engines, signedBy);
+    const choice = new EngineChoice(engines, signedBy, (engine) => remoteScorer(engine, config));
     const keyStore = env.KEYS === undefined ? null : kvKeyStore(env.KEYS);
     const { tokens, openOnLocalhost } = config.access;
     return {
@@ -44,14 +44,7 @@ export function partsWith(...engines: readonly [EngineKind, ...EngineKind[]]): M
       ledgerOf: (tenant) => durableLedger(env.LEDGER, tenant, config.ledgerJurisdiction),
       ...contentParts(env, config),
       engine: () => choice.running,
-      generator: openAIGenerator({
-        baseUrl: config.llmBaseUrl,
-        apiKey: config.llmApiKey,
-        model: config.models[0],
-        memory: new ProviderMemory(),
-        // Cloudflare's AI Gateway would keep every prompt in its log; other endpoints do not mind.
-        headers: { "cf-aig-collect-log": "false" },
-      }),
+      generator: llmGenerator(config),
       adapters: new AdapterHost({
         store: r2BundleStore(env.ADAPTERS),
         adapter: config.adapter,

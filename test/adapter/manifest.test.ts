@@ -65,6 +65,7 @@ describe("a manifest", () => {
     ["files.0.sha256", "a short hash", (m) => Object.assign(m.files[0] ?? {}, { sha256: "ab" })],
     ["files.0.bytes", "a size below one", (m) => Object.assign(m.files[0] ?? {}, { bytes: 0 })],
     ["files", "the same file twice", (m) => setPath(m, "tokenizer.json")],
+    ["files", "no files", (m) => set(m, { files: [] })],
     ["files", "no model", (m) => Object.assign(m.files[0] ?? {}, { role: "card" })],
     ["files.0.role", "an unknown role", (m) => Object.assign(m.files[0] ?? {}, { role: "exe" })],
     ["budget.maxTokens", "budgets over the whole", (m) => set(m.budget, { candidateTokens: 129 })],
@@ -94,6 +95,47 @@ describe("a manifest", () => {
     expect(parse((json) => change(json as unknown as typeof sampleManifest))).toEqual(
       unsupported(field),
     );
+  });
+});
+
+describe("a manifest that names an engine elsewhere", () => {
+  const http = { kind: "http" };
+  const bge = { kind: "workers-ai", model: "@cf/baai/bge-reranker-base", scores: "logits" };
+  const crossed = { attention: "cross", template: { id: "medadapter-pair-1", noAnswer: "none" } };
+
+  test.each<[string, object]>([
+    ["our own server", { engine: http, files: [] }],
+    ["a model by its name", { engine: { ...http, model: "big" }, files: [] }],
+    ["a cross-encoder", { engine: http, files: [], ...crossed }],
+    ["Workers AI", { engine: bge, files: [], ...crossed }],
+  ])("needs no files: %s", (_, fields) => {
+    const whole = parse((json) => Object.assign(json, fields));
+    expect(whole).toEqual({ ok: true, value: { ...sampleManifest, ...fields } });
+  });
+
+  test("may be of any architecture", () => {
+    const base = { ...sampleManifest.base, architecture: "longformer" };
+    const fields = { engine: http, files: [], base, ...crossed };
+    expect(parse((json) => Object.assign(json, fields)).ok).toBe(true);
+  });
+
+  test.each<[string, unknown]>([
+    ["engine.kind", { kind: "ssh" }],
+    ["engine", { ...http, url: "https://elsewhere.example/rerank" }],
+    ["engine.model", { ...http, model: "" }],
+    ["engine.model", { ...bge, model: "https://elsewhere.example" }],
+    ["engine.scores", { kind: "workers-ai", model: bge.model }],
+    ["engine", null],
+  ])("is malformed at %s: %j", (field, engine) => {
+    expect(parse((json) => Object.assign(json, { engine, files: [] }))).toEqual(malformed(field));
+  });
+
+  test.each<[string, object]>([
+    ["attention", { engine: bge }],
+    ["template.id", { engine: http, attention: "cross" }],
+    ["template.id", { engine: http, template: crossed.template }],
+  ])("describes what no engine has, at %s", (field, fields) => {
+    expect(parse((json) => Object.assign(json, fields))).toEqual(unsupported(field));
   });
 });
 

@@ -1,4 +1,7 @@
-/** What would be uploaded: both entries bundle without an account, and the light one holds no ONNX Runtime. */
+/**
+ * What would be uploaded: both entries bundle without an account, the light one holds no ONNX Runtime, and only the
+ * environment `workers-ai` asks for a remote binding.
+ */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,14 +12,25 @@ import { root } from "../../scripts/lib/localStack.ts";
 const out = mkdtempSync(join(tmpdir(), "medadapter-deploy-"));
 afterAll(() => rmSync(out, { recursive: true, force: true }));
 
+/** `wrangler deploy --dry-run`: what it prints, among it the bindings. */
+function dryRun(folder: string, ...args: readonly string[]): string {
+  return execFileSync("wrangler", ["deploy", ...args, "--dry-run", "--outdir", folder], {
+    cwd: root,
+    stdio: "pipe",
+    encoding: "utf8",
+    env: { ...process.env, WRANGLER_SEND_METRICS: "false", CI: "1", NO_COLOR: "1" },
+  });
+}
+
+/** Names of the bindings and variables that it lists. */
+function bindings(printed: string): string[] {
+  return [...printed.matchAll(/^env\.(\w+)/gmu)].map(([, name = ""]) => name).sort();
+}
+
 /** Bytes of the modules that `wrangler deploy` would upload, by name without hash. */
 function upload(entry: string): Map<string, number> {
   const folder = join(out, entry.replaceAll("/", "-"));
-  execFileSync("wrangler", ["deploy", entry, "--dry-run", "--outdir", folder], {
-    cwd: root,
-    stdio: "pipe",
-    env: { ...process.env, WRANGLER_SEND_METRICS: "false", CI: "1" },
-  });
+  dryRun(folder, entry);
   const modules = readdirSync(folder).filter((name) => /\.(js|wasm)$/u.test(name));
   return new Map(
     modules.map((name) => [
@@ -42,5 +56,13 @@ describe("wrangler deploy --dry-run", () => {
     const modules = upload("src/worker/light.ts");
     expect([...modules.keys()].filter((name) => name.endsWith(".wasm"))).toEqual(["encoder.wasm"]);
     expect(total(modules)).toBeLessThan(3 * 2 ** 20);
+  });
+
+  it("binds Workers AI in the environment of that name alone, with all that the default has", () => {
+    const usual = bindings(dryRun(join(out, "default"), "--env", ""));
+    const withAi = bindings(dryRun(join(out, "workers-ai"), "--env", "workers-ai"));
+    expect(usual).toEqual(expect.arrayContaining(["ADAPTERS", "BRAKE", "KEYS", "LEDGER"]));
+    expect(usual).not.toContain("AI");
+    expect(withAi).toEqual([...usual, "AI", "LLM_PROVIDER"].sort());
   });
 });

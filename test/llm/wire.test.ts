@@ -2,8 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { inParallel } from "../../src/llm/openai/parallel.ts";
 import { ProviderMemory } from "../../src/llm/openai/providerMemory.ts";
-import { retryAfterSeconds } from "../../src/llm/openai/retryAfter.ts";
 import { EventTooLarge, type Passed, sseGuard } from "../../src/llm/openai/sseGuard.ts";
+import { retryAfterSeconds } from "../../src/net/retryAfter.ts";
 
 /** Pipes text through the guard in pieces of `size` bytes. */
 async function through(text: string, size: number, maxEventBytes: number): Promise<Passed> {

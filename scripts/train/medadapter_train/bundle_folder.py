@@ -18,6 +18,8 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
 _FILE = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,127}")
 _REQUIRED_ROLES = frozenset({"onnx", "tokenizer", "card"})
+# Engines outside of the Worker: src/adapter/manifest.ts knows their fields.
+_REMOTE_ENGINES = frozenset({"http", "workers-ai"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,10 @@ def check_version(version: str) -> str:
 
 
 def read_manifest(data: bytes) -> tuple[str, str, tuple[BundleFile, ...]]:
-    """Name, version and files of a manifest. Raises `PublishError` bad_manifest."""
+    """Name, version and files of a manifest. Raises `PublishError` bad_manifest.
+
+    One that names an engine elsewhere (`engine`) needs no files: texts are sent there.
+    """
     try:
         raw = json.loads(data)
     except ValueError:
@@ -69,11 +74,21 @@ def read_manifest(data: bytes) -> tuple[str, str, tuple[BundleFile, ...]]:
     paths = {file.path for file in files}
     if len(paths) != len(files) or paths & {MANIFEST, MANIFEST_SIGNATURE}:
         raise PublishError("bad_manifest", "a file is listed twice, or is the manifest itself")
-    missing = sorted(_REQUIRED_ROLES - {file.role for file in files})
+    needed = frozenset() if _is_remote(raw) else _REQUIRED_ROLES
+    missing = sorted(needed - {file.role for file in files})
     if missing:
         raise PublishError("bad_manifest", f"no file has the role {missing[0]}")
     name = check_name(str(raw.get("name")))
     return name, check_version(str(raw.get("version"))), files
+
+
+def _is_remote(raw: dict[str, Any]) -> bool:
+    if "engine" not in raw:
+        return False
+    engine = raw["engine"]
+    if not isinstance(engine, dict) or engine.get("kind") not in _REMOTE_ENGINES:
+        raise PublishError("bad_manifest", "engine is none that the Worker knows")
+    return True
 
 
 def _file(entry: Any, index: int) -> BundleFile:

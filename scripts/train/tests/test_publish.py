@@ -92,6 +92,20 @@ def test_a_manifest_cannot_name_files_outside_the_bundle(tmp_path: Path) -> None
     assert caught.value.kind == "bad_manifest"
 
 
+def test_a_bundle_for_an_engine_elsewhere_needs_no_files(store: Store, tmp_path: Path) -> None:
+    manifest = {"schema": 1, "name": "big", "version": "1.0.0", "files": []}
+    path = tmp_path / "manifest.json"
+    path.write_text(json.dumps({**manifest, "engine": {"kind": "http"}}))
+    done = publish(store, open_bundle(tmp_path))
+    assert (done.uploaded, done.new) == (0, True)
+    assert store.get("adapters/big/1.0.0/manifest.json") is not None
+    for engine in ({"kind": "ssh"}, "http", None, {}):
+        path.write_text(json.dumps({**manifest, "engine": engine}))
+        with pytest.raises(PublishError) as caught:
+            open_bundle(tmp_path)
+        assert caught.value.kind == "bad_manifest"
+
+
 def test_a_killed_upload_leaves_nothing_visible_and_the_next_run_finishes(
     store: Store, endpoint: str, tmp_path: Path
 ) -> None:

@@ -1,7 +1,7 @@
 /** Turns what the SDK throws into the port's named failures. No text of it is kept. */
 import { APIConnectionError, APIConnectionTimeoutError, APIError } from "openai";
+import { retryAfterSeconds } from "../../net/retryAfter.ts";
 import type { GenerateFailure } from "../generator.ts";
-import { retryAfterSeconds } from "./retryAfter.ts";
 import { EventTooLarge } from "./sseGuard.ts";
 
 /** Why a call failed as a whole. */

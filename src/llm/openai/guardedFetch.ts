@@ -4,7 +4,8 @@
  * configured), event streams and error bodies are bounded, and a wait that the deadline does not
  * allow is not begun.
  */
-import { retryAfterSeconds } from "./retryAfter.ts";
+import { readUpTo } from "../../net/readUpTo.ts";
+import { retryAfterSeconds } from "../../net/retryAfter.ts";
 import type { Scope } from "./scope.ts";
 import { type Passed, sseGuard } from "./sseGuard.ts";
 
@@ -42,24 +43,7 @@ export function guardedFetch(base: Fetch, watch: Watch, scope: Scope): Fetch {
     if (waitMs > Math.min(MAX_RETRY_WAIT_MS, scope.remainingMs())) {
       headers.set("x-should-retry", "false");
     }
-    watch.errorBody = await readUpTo(response.body, MAX_ERROR_BYTES);
+    watch.errorBody = (await readUpTo(response.body, MAX_ERROR_BYTES)).text;
     return new Response(watch.errorBody, { status, statusText, headers });
   };
-}
-
-/** The beginning of a body as text; the rest is not read. */
-async function readUpTo(
-  body: ReadableStream<Uint8Array> | null,
-  maxBytes: number,
-): Promise<string> {
-  if (body === null) return "";
-  const decoder = new TextDecoder();
-  let text = "";
-  let bytes = 0;
-  for await (const chunk of body) {
-    text += decoder.decode(chunk, { stream: true });
-    bytes += chunk.length;
-    if (bytes >= maxBytes) break;
-  }
-  return text.slice(0, maxBytes);
 }

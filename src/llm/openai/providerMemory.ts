@@ -24,9 +24,15 @@ const MAX_PROVIDERS = 256;
 
 export class ProviderMemory {
   readonly #traits = new Map<string, ProviderTraits>();
+  readonly #unknown: ProviderTraits;
+
+  /** @param known what holds for every model from the start */
+  constructor(known: Partial<ProviderTraits> = {}) {
+    this.#unknown = { ...UNKNOWN, ...known };
+  }
 
   traits(baseUrl: string, model: string): ProviderTraits {
-    return this.#traits.get(`${baseUrl} ${model}`) ?? UNKNOWN;
+    return this.#traits.get(`${baseUrl} ${model}`) ?? this.#unknown;
   }
 
   learn(baseUrl: string, model: string, learnt: Partial<ProviderTraits>): void {

@@ -3,8 +3,15 @@
  * one is chosen. The question's prefix is encoded while the LLM writes. Routes consume the events: a plain answer takes
  * the last one, a stream shows them all.
  */
-import type { GenerateEvent, GenerateFailure, Generator, TokenUsage } from "../../llm/generator.ts";
+import type {
+  Candidate,
+  GenerateEvent,
+  GenerateFailure,
+  Generator,
+  TokenUsage,
+} from "../../llm/generator.ts";
 import { parseAnswer } from "../../tasks/parse.ts";
+import type { Option } from "../../tasks/question.ts";
 import type { AdapterHost, WaitUntil } from "../adapterHost.ts";
 import type { Meter } from "../ledger/meter.ts";
 import { Problem } from "../problems.ts";
@@ -82,7 +89,10 @@ async function* run(
     const deadlineMs = Math.max(1, parts.deadlineMs - spentMs);
     const { messages, model, sampling } = ask;
     const request = { ...sampling, ...wave, messages, model, signal, deadlineMs };
-    return arrivals(generator.generate(request));
+    return arrivals(generator.generate(request), (event) => {
+      if (event.kind !== "candidate" || event.candidate.state === "empty") return;
+      scoring.begin(parsedOption(ask, event.candidate), event.candidate.text);
+    });
   };
   try {
     await parts.admitted;
@@ -125,21 +135,25 @@ async function rank(
   scoring: Scoring,
   { startedAt, atMs }: { readonly startedAt: number; readonly atMs: number },
 ): Promise<RankedCandidate> {
-  const { options } = ask.question;
   const empty = candidate.state === "empty";
-  const label = empty ? null : parseAnswer(ask.task, options, candidate.text).label;
-  const option = options.find((one) => one.label === label) ?? null;
+  const option = empty ? null : parsedOption(ask, candidate);
   await letNetworkIn();
   const score = empty ? null : await scoring.score(option, candidate.text);
   return {
     ...candidate,
-    answer: label,
+    answer: option?.label ?? null,
     logit: score?.logit ?? null,
     probability: score?.probability ?? null,
     truncated: score?.truncated ?? false,
     arrivedMs: atMs - startedAt,
     scoredMs: score === null ? null : performance.now() - startedAt,
   };
+}
+
+/** The option that a candidate's text comes to; null: none could be read. */
+function parsedOption({ task, question: { options } }: Ask, { text }: Candidate): Option | null {
+  const { label } = parseAnswer(task, options, text);
+  return options.find((option) => option.label === label) ?? null;
 }
 
 /**

@@ -9,9 +9,11 @@ export interface Arrival<Value> {
 /**
  * Values of `source` in order, with their times. Reading starts at once and never waits for the consumer, so that the
  * LLM's time is not measured as longer when scoring is slower. To end early, end the source.
+ * @param onArrival told of each value when it comes, before the consumer gets it
  */
 export function arrivals<Value>(
   source: AsyncIterable<Value>,
+  onArrival: (value: Value) => void = () => {},
 ): AsyncGenerator<Arrival<Value>, void> {
   const waiting: Arrival<Value>[] = [];
   let wake = () => {};
@@ -19,6 +21,7 @@ export function arrivals<Value>(
   const reading = (async () => {
     for await (const value of source) {
       waiting.push({ value, atMs: performance.now() });
+      onArrival(value);
       wake();
     }
   })();

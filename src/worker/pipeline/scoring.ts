@@ -137,8 +137,17 @@ export class Scoring {
     if (result.failure.kind === "aborted") {
       throw new Problem(this.#signal.aborted ? "client_closed" : "overloaded");
     }
-    this.#degraded = "engine_failed";
+    this.#degraded = result.failure.kind;
     return null;
+  }
+
+  /**
+   * Begins to score a candidate that will be asked for later, where an engine elsewhere scores: round trips then
+   * overlap. Nothing happens where the engine is in here, or not open yet.
+   */
+  begin(answer: Option | null, text: string): void {
+    if (this.#session?.remote && this.#degraded === null)
+      void this.#session.score({ answer, text });
   }
 
   /** Gives the place back. To be called at the end, whatever happened. */
@@ -163,7 +172,7 @@ export class Scoring {
     this.#ranker = ranker;
     this.#session = opened.value;
     void opened.value.ready.then((ready) => {
-      if (!ready.ok) return;
+      if (!ready.ok || opened.value.remote) return;
       this.#prefixMs = performance.now() - this.#startedAt;
       this.#prefixTokens = opened.value.prefixTokens;
     });

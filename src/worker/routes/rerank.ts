@@ -113,9 +113,14 @@ async function scoreAll(
   options: readonly Option[],
   texts: readonly Omit<ScoredText, "score">[],
 ): Promise<ScoredText[]> {
+  const asked = texts.map((one) => ({
+    ...one,
+    option: options.find(({ label }) => label === one.answer) ?? null,
+  }));
+  await scoring.opened();
+  for (const { option, text } of asked) scoring.begin(option, text);
   const scored: ScoredText[] = [];
-  for (const one of texts) {
-    const option = options.find(({ label }) => label === one.answer) ?? null;
+  for (const { option, ...one } of asked) {
     const score = await scoring.score(option, one.text);
     if (score === null) throw new Problem("adapter_unavailable");
     scored.push({ ...one, score });

@@ -98,6 +98,7 @@ describe("a question that comes while the adapter is being loaded", () => {
   it("is put to the LLM at once, a first wave, and admitted when the adapter has opened it", async () => {
     const session: RankedQuestion = {
       prefixTokens: 1,
+      remote: false,
       truncated: false,
       ready: Promise.resolve(ok(undefined)),
       score: () => Promise.resolve(fail({ kind: "aborted" })),

@@ -1,0 +1,97 @@
+/**
+ * Cloudflare's Workers AI binding, as little of it as is used here, and its answers as plain HTTP responses. What core
+ * code sees of it is this interface, so that it needs no Cloudflare types; `env.AI` fits it.
+ */
+import { aiErrorCode, aiErrorStatus, isQuota } from "./aiErrors.ts";
+import { readUpTo } from "./readUpTo.ts";
+
+/** An AI Gateway in front of the models. It would keep every prompt in its log, and may answer from its cache. */
+export interface AiGatewayOptions {
+  readonly id: string;
+  readonly collectLog: false;
+  /** K equal prompts are to give K candidates, not one of them K times. */
+  readonly skipCache: true;
+}
+
+export interface AiRunOptions {
+  /** The model's HTTP response as it is, whatever its status. */
+  readonly returnRawResponse: true;
+  readonly signal: AbortSignal;
+  readonly gateway?: AiGatewayOptions;
+}
+
+export interface AiBinding {
+  run(
+    model: string,
+    inputs: Readonly<Record<string, unknown>>,
+    options: AiRunOptions,
+  ): Promise<unknown>;
+}
+
+/** The options of calls through the gateway of that name; none: straight to the models. */
+export function aiGateway(id: string | null): AiGatewayOptions | null {
+  return id === null ? null : { id, collectLog: false, skipCache: true };
+}
+
+const MAX_ERROR_BYTES = 16 * 1024;
+
+/**
+ * Runs a model. A refusal becomes a response without a body: its status by Cloudflare's table of error codes, and
+ * `x-should-retry: false` where the day's allocation is used up, which no retry mends.
+ * Rejects when the signal fires, also where the binding goes on, and when the binding cannot be reached.
+ */
+export async function runModel(
+  ai: AiBinding,
+  model: string,
+  inputs: Readonly<Record<string, unknown>>,
+  signal: AbortSignal,
+  gateway: AiGatewayOptions | null,
+): Promise<Response> {
+  const options: AiRunOptions = {
+    returnRawResponse: true,
+    signal,
+    ...(gateway === null ? {} : { gateway }),
+  };
+  const left = Promise.withResolvers<never>();
+  const leave = () => left.reject(new DOMException("aborted", "AbortError"));
+  signal.addEventListener("abort", leave, { once: true });
+  if (signal.aborted) leave();
+  try {
+    const answer = await Promise.race([left.promise, ai.run(model, inputs, options)]);
+    const response = endingWith(signal, asResponse(answer));
+    if (response.ok) return response;
+    const { text } = await readUpTo(response.body, MAX_ERROR_BYTES);
+    return refusal(aiErrorCode(text), response.status);
+  } catch (error) {
+    // Without `returnRawResponse` (older runtimes) a refusal is thrown: "3040: No more data centers ...".
+    const code = error instanceof Error && !signal.aborted ? aiErrorCode(error.message) : null;
+    if (code === null) throw error;
+    return refusal(code, null);
+  } finally {
+    signal.removeEventListener("abort", leave);
+  }
+}
+
+function refusal(code: number | null, status: number | null): Response {
+  const quota = code !== null && isQuota(code);
+  const headers = quota ? { "x-should-retry": "false" } : {};
+  const fitting = (code === null ? null : aiErrorStatus(code)) ?? status ?? 502;
+  return new Response(null, { status: fitting, headers });
+}
+
+/** The body ends with the signal, whether the binding heeds it or not. */
+function endingWith(signal: AbortSignal, response: Response): Response {
+  const body = response.body?.pipeThrough(new TransformStream<Uint8Array, Uint8Array>(), {
+    signal,
+  });
+  return body === undefined ? response : new Response(body, response);
+}
+
+/** Some models answer with the value itself, whatever was asked for. */
+function asResponse(answer: unknown): Response {
+  if (answer instanceof Response) return answer;
+  if (answer instanceof ReadableStream) {
+    return new Response(answer, { headers: { "content-type": "text/event-stream" } });
+  }
+  return Response.json(answer);
+}
