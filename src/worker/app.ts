@@ -56,6 +56,7 @@ import { getModels, modelsRoute } from "./routes/models.ts";
 import { postRerank, rerankRoute } from "./routes/rerank.ts";
 import { getUsage, usageRoute } from "./routes/usage.ts";
 import { schemaProblem } from "./schemas/faults.ts";
+import { serverTiming } from "./serverTiming.ts";
 import { configured, type PartsOf, setup } from "./setup.ts";
 
 const MAX_BODY_BYTES = 1024 * 1024;
@@ -68,7 +69,7 @@ export function createApp(partsOf: PartsOf) {
     },
   });
 
-  app.use(requestId(), requestLog(), setup(partsOf), crossOrigin());
+  app.use(requestId(), requestLog(), setup(partsOf), crossOrigin(), serverTiming());
   app.use(
     methodNotAllowed({
       app,
@@ -115,7 +116,7 @@ export function createApp(partsOf: PartsOf) {
 
   app.use("/v1/feedback/export", needs("feedback:export"));
   app.openapi(exportFeedbackRoute, exportFeedback);
-  app.on(["POST", "DELETE"], "/v1/feedback/*", needs("answer")); // `/v1/feedback` too
+  app.use("/v1/feedback/*", except("/v1/feedback/export", needs("answer"))); // `/v1/feedback` too
   app.openapi(feedbackRoute, postFeedback);
   app.openapi(deleteFeedbackRoute, deleteFeedback);
 

@@ -16,6 +16,7 @@ export interface Bindings extends AccessBindings, RemoteBindings {
   readonly LEDGER: LedgerNamespace;
   readonly LEDGER_JURISDICTION?: string;
   readonly BRAKE?: RateLimit;
+  readonly METRICS?: AnalyticsEngineDataset;
   readonly CONTENT?: R2Bucket;
   readonly BATCHES?: BatchNamespace;
   readonly BATCH_DAYS?: string;

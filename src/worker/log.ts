@@ -5,6 +5,7 @@
 import { createMiddleware } from "hono/factory";
 import type { GenerateFailure } from "../llm/generator.ts";
 import type { AdapterFault } from "./adapterFault.ts";
+import type { AdapterId } from "./ledger/estimate.ts";
 import type { AppEnv } from "./parts.ts";
 import type { ProblemKind } from "./problems.ts";
 import { Problem } from "./problems.ts";
@@ -38,12 +39,16 @@ export interface LogFigures {
   completionTokens?: number;
   llmMs?: number;
   afterLlmMs?: number;
+  prefixMs?: number;
+  scoringMs?: number;
+  /** The adapter that scored. */
+  adapter?: AdapterId;
 }
 
 /** A line of code, without the message that an exception carries. */
 type CodeFrame = string & { readonly brand: "CodeFrame" };
 
-type LogRecord =
+export type LogRecord =
   | (LogFigures & {
       readonly event: "request";
       readonly id: RequestId;
@@ -90,8 +95,10 @@ export function requestLog() {
     const began = Date.now();
     c.set("figures", {});
     await next();
+    const made = c.get("setup");
+    const observe = made?.ok ? made.parts.observe : writeLog;
     const write = (problem: ProblemKind | null) =>
-      writeLog({
+      observe({
         event: "request",
         id: c.get("requestId"),
         route: routeOf(c.req.path),

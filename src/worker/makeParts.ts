@@ -9,8 +9,9 @@ import { EngineChoice, type EngineKind } from "./engineChoice.ts";
 import type { Bindings, Config } from "./env.ts";
 import { durableLedger } from "./ledger/durableLedger.ts";
 import { llmGenerator } from "./llmGenerator.ts";
-import { writeLog } from "./log.ts";
+import { observeWith } from "./metrics.ts";
 import type { MakeParts, Parts } from "./parts.ts";
+import { platformSpans } from "./platformSpans.ts";
 import { remoteScorer } from "./remoteScorer.ts";
 
 /** What keeps content for callers, where there is a secret to encrypt it with. */
@@ -28,6 +29,7 @@ export function partsWith(...engines: readonly [EngineKind, ...EngineKind[]]): M
   return (env, config) => {
     const signedBy = config.adapterKeys;
     const choice = new EngineChoice(engines, signedBy, (engine) => remoteScorer(engine, config));
+    const observe = observeWith(env.METRICS);
     const keyStore = env.KEYS === undefined ? null : kvKeyStore(env.KEYS);
     const { tokens, openOnLocalhost } = config.access;
     return {
@@ -43,6 +45,8 @@ export function partsWith(...engines: readonly [EngineKind, ...EngineKind[]]): M
       },
       ledgerOf: (tenant) => durableLedger(env.LEDGER, tenant, config.ledgerJurisdiction),
       ...contentParts(env, config),
+      observe,
+      startSpan: platformSpans,
       engine: () => choice.running,
       generator: llmGenerator(config),
       adapters: new AdapterHost({
@@ -52,7 +56,7 @@ export function partsWith(...engines: readonly [EngineKind, ...EngineKind[]]): M
         intervalMs: config.pointerIntervalMs,
         signedBy,
         load: (files, expect) => choice.load(files, expect),
-        onChange: (fault) => writeLog({ event: "adapter", fault: fault?.kind ?? null }),
+        onChange: (fault) => observe({ event: "adapter", fault: fault?.kind ?? null }),
       }),
     };
   };

@@ -9,8 +9,10 @@ import type { Bindings, Config } from "./env.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 import type { Meter } from "./ledger/meter.ts";
 import type { LogFigures } from "./log.ts";
+import type { Observe } from "./metrics.ts";
 import type { ProblemKind } from "./problems.ts";
 import type { RequestId } from "./requestId.ts";
+import type { StartSpan } from "./spans.ts";
 
 export interface Parts {
   readonly config: Config;
@@ -24,6 +26,9 @@ export interface Parts {
   readonly batchesOf: ((tenant: string) => BatchBook) | null;
   /** Where content that callers asked to be kept lies, and the secret that encrypts it; null: nothing can be kept. */
   readonly content: { readonly bucket: R2Bucket; readonly secret: string } | null;
+  /** Logs and counts what happens. */
+  readonly observe: Observe;
+  readonly startSpan: StartSpan;
   /** Name of the engine that runs the adapter, for `/readyz`. */
   readonly engine: () => string;
 }

@@ -13,12 +13,19 @@ let service: Service;
 let key: string;
 
 beforeAll(async () => {
-  const vars = { OPEN_ON_LOCALHOST: "false", ADMIN_TOKEN: adminToken };
+  const vars = {
+    OPEN_ON_LOCALHOST: "false",
+    ADMIN_TOKEN: adminToken,
+    CONTENT_SECRET: "a content secret of 32 characters",
+  };
   service = await startService(vars, 1_000_000);
   const response = await fetch(`${service.url}/v1/admin/keys`, {
     method: "POST",
     headers: { "content-type": "application/json", authorization: `Bearer ${adminToken}` },
-    body: JSON.stringify({ tenant: "t", scopes: ["answer", "rerank", "usage"] }),
+    body: JSON.stringify({
+      tenant: "t",
+      scopes: ["answer", "rerank", "usage", "batch", "feedback:export"],
+    }),
   });
   expect(response.status).toBe(201);
   ({ key } = (await response.json()) as { key: string });
@@ -34,7 +41,12 @@ async function complaints(token: string, paths: string): Promise<string> {
     ...["--checks", "all", "--max-examples", "10", "--seed", "1"],
     ...["--include-path-regex", paths, "-H", `Authorization: Bearer ${token}`],
   ];
-  const env = { ...process.env, NO_COLOR: "1" };
+  const env = {
+    ...process.env,
+    NO_COLOR: "1",
+    PYTHONPATH: import.meta.dirname,
+    SCHEMATHESIS_HOOKS: "schemathesis_hooks",
+  };
   const options = { cwd: service.folder, env, maxBuffer: 2 ** 26 };
   try {
     await promisify(execFile)(join(venv, "schemathesis"), args, options);

@@ -7,6 +7,7 @@ import type { AppEnv } from "../parts.ts";
 
 const EXPOSED = [
   "x-request-id",
+  "server-timing",
   "retry-after",
   "idempotent-replayed",
   "x-ratelimit-limit-requests",

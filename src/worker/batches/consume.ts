@@ -8,7 +8,7 @@ import { z } from "zod";
 import type { WaitUntil } from "../adapterHost.ts";
 import type { Caller } from "../auth/caller.ts";
 import { holdMs } from "../ledger/metering.ts";
-import { type LogFigures, writeLog } from "../log.ts";
+import type { LogFigures } from "../log.ts";
 import type { Parts, PartsResult } from "../parts.ts";
 import { Problem, type ProblemKind, problemBody } from "../problems.ts";
 import { newRequestId, type RequestId } from "../requestId.ts";
@@ -111,7 +111,7 @@ async function handleLine(message: LineMessage, context: Context): Promise<Handl
       : { customId: null, ok: false, problem: refused ?? new Problem("batch_lost") };
   const problem = result.ok ? null : result.problem;
   const ms = Date.now() - began;
-  writeLog({
+  parts.observe({
     event: "line",
     id: requestId,
     status: problem?.status ?? 200,

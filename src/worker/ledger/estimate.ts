@@ -28,7 +28,9 @@ export function estimateOf({ candidates, promptChars }: Forecast, adapters: Adap
   };
 }
 
-/** An adapter's version as usage names it. */
-export function adapterId({ name, version }: { name: string; version: string }): string {
-  return `${name}@${version}`;
+/** An adapter's version as usage, logs and metrics name it: its publisher's words, no caller's. */
+export type AdapterId = string & { readonly brand: "AdapterId" };
+
+export function adapterId({ name, version }: { name: string; version: string }): AdapterId {
+  return `${name}@${version}` as AdapterId;
 }

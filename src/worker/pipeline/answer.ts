@@ -15,6 +15,7 @@ import type { Option } from "../../tasks/question.ts";
 import type { AdapterHost, WaitUntil } from "../adapterHost.ts";
 import type { Meter } from "../ledger/meter.ts";
 import { Problem } from "../problems.ts";
+import { type StartSpan, spanned } from "../spans.ts";
 import { arrivals } from "./arrivals.ts";
 import type { Ask } from "./ask.ts";
 import { llmProblem } from "./llmProblem.ts";
@@ -49,6 +50,7 @@ export interface AnswerParts {
   readonly meter: Meter;
   /** Resolves when the ledger lets the request through; until then the LLM is not asked. */
   readonly admitted: Promise<void>;
+  readonly startSpan: StartSpan;
 }
 
 /**
@@ -89,7 +91,8 @@ async function* run(
     const deadlineMs = Math.max(1, parts.deadlineMs - spentMs);
     const { messages, model, sampling } = ask;
     const request = { ...sampling, ...wave, messages, model, signal, deadlineMs };
-    return arrivals(generator.generate(request), (event) => {
+    const events = spanned("generate", generator.generate(request), parts.startSpan);
+    return arrivals(events, (event) => {
       if (event.kind !== "candidate" || event.candidate.state === "empty") return;
       scoring.begin(parsedOption(ask, event.candidate), event.candidate.text);
     });
@@ -122,7 +125,9 @@ async function* run(
     const failed = countBy(failures.map(({ reason }) => reason));
     const { asked, stopped: kStopped } = waves;
     const rest = { failed, asked, kStopped, usage, startedAt, llmEndedAt };
+    const span = parts.startSpan("select");
     const outcome = conclude(ask, candidates, scoring, rest);
+    span.end({ candidates: candidates.length, abstained: outcome.chosen === null });
     yield { kind: "final", outcome };
   } finally {
     finish();

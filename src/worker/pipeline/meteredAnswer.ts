@@ -24,13 +24,23 @@ export function meteredAnswer(
   ask: Ask,
   { requestId, caller, meter, signal, waitUntil }: AnswerFor,
 ): AsyncGenerator<AnswerEvent, void> {
-  const { generator, adapters, config } = parts;
+  const { generator, adapters, config, startSpan } = parts;
   const { tenant } = caller;
   const deadlineMs = config.llmDeadlineMs;
   const promptChars = ask.messages.reduce((sum, { content }) => sum + content.length, 0);
   const estimate = estimateOf({ candidates: ask.k, promptChars }, adapters);
   const work = (admitted: Promise<void>) =>
-    answer(ask, { generator, adapters, tenant, deadlineMs, signal, waitUntil, meter, admitted });
+    answer(ask, {
+      generator,
+      adapters,
+      tenant,
+      deadlineMs,
+      signal,
+      waitUntil,
+      meter,
+      admitted,
+      startSpan,
+    });
   const events = meter.events(estimate, work, ({ kind }) => kind === "final");
   return ask.store ? keeping(events, { parts, requestId, caller }) : events;
 }

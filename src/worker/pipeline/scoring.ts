@@ -10,6 +10,7 @@ import type { Option, Question } from "../../tasks/question.ts";
 import type { DegradedReason } from "../adapterFault.ts";
 import type { AdapterHost, WaitUntil } from "../adapterHost.ts";
 import { fieldProblem, Problem } from "../problems.ts";
+import type { StartSpan } from "../spans.ts";
 import { within } from "../within.ts";
 
 /** How long candidates wait for an adapter that is being loaded, after the first of them came. */
@@ -42,12 +43,14 @@ export interface ScoringContext {
   /** Ends waiting and scoring. */
   readonly signal: AbortSignal;
   readonly waitUntil: WaitUntil;
+  readonly startSpan: StartSpan;
 }
 
 export class Scoring {
   readonly #ask: ScoringAsk;
   readonly #tenant: string;
   readonly #signal: AbortSignal;
+  readonly #startSpan: StartSpan;
   readonly #startedAt = performance.now();
   #opening: Promise<void>;
   #ranker: Ranker | null = null;
@@ -68,6 +71,7 @@ export class Scoring {
     this.#ask = ask;
     this.#tenant = context.tenant;
     this.#signal = context.signal;
+    this.#startSpan = context.startSpan;
     const looking = adapters.look(context.waitUntil);
     const ranker = adapters.peek();
     if (ranker !== null) {
@@ -128,7 +132,9 @@ export class Scoring {
     if (this.#session === null || this.#degraded !== null) return null;
     const ready = await this.#session.ready;
     const began = performance.now();
+    const span = this.#startSpan("score");
     const result = ready.ok ? await this.#session.score({ answer, text }) : ready;
+    span.end(result.ok ? { tokens: result.value.tokens } : { failed: true });
     this.#scoringMs += performance.now() - began;
     if (result.ok) {
       this.#scores.add(result.value);
@@ -171,7 +177,9 @@ export class Scoring {
     }
     this.#ranker = ranker;
     this.#session = opened.value;
+    const span = this.#startSpan("prefix");
     void opened.value.ready.then((ready) => {
+      span.end({ tokens: opened.value.prefixTokens, failed: !ready.ok });
       if (!ready.ok || opened.value.remote) return;
       this.#prefixMs = performance.now() - this.#startedAt;
       this.#prefixTokens = opened.value.prefixTokens;

@@ -1,5 +1,6 @@
 /** An outcome on the wire: what `/v1/answer` sends and chat completions carry under `medadapter`. */
 import type { Care } from "../care.ts";
+import { adapterId } from "../ledger/estimate.ts";
 import type { LogFigures } from "../log.ts";
 import type { Outcome, RankedCandidate } from "../pipeline/outcome.ts";
 import type { AnswerBody } from "../schemas/answer.ts";
@@ -85,4 +86,7 @@ export function logOutcome(figures: LogFigures, outcome: Outcome): void {
   figures.completionTokens = outcome.usage.completionTokens;
   figures.llmMs = tenths(outcome.timing.llmMs);
   figures.afterLlmMs = tenths(outcome.timing.afterLlmMs);
+  figures.scoringMs = tenths(outcome.figures.scoringMs);
+  if (outcome.figures.prefixMs !== null) figures.prefixMs = tenths(outcome.figures.prefixMs);
+  if (outcome.adapter !== null) figures.adapter = adapterId(outcome.adapter);
 }

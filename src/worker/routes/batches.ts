@@ -31,7 +31,8 @@ export const createBatchRoute = createRoute({
   request: {
     body: {
       required: true,
-      content: { [JSONL]: { schema: z.string().openapi({ example: '{"question": "..."}\n' }) } },
+      // Text of no JSON type: a schema of one would describe what cannot be sent.
+      content: { [JSONL]: { schema: z.unknown().openapi({ example: '{"question": "..."}\n' }) } },
     },
   },
   responses: {

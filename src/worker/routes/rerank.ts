@@ -4,7 +4,8 @@ import type { Context } from "hono";
 import type { Score } from "../../adapter/score.ts";
 import { parseAnswer } from "../../tasks/parse.ts";
 import type { Option } from "../../tasks/question.ts";
-import { estimateOf } from "../ledger/estimate.ts";
+import { adapterId, estimateOf } from "../ledger/estimate.ts";
+import type { LogFigures } from "../log.ts";
 import type { AppEnv } from "../parts.ts";
 import { checkAdapter, readTaskAndQuestion } from "../pipeline/ask.ts";
 import { Scoring } from "../pipeline/scoring.ts";
@@ -70,7 +71,9 @@ export const postRerank: RouteHandler<typeof rerankRoute, AppEnv> = async (c) =>
   const { scored, scoring } = await c.get("meter").run(estimate, async (admitted) => {
     const ask = { question, questionField: "query" };
     const { tenant } = c.get("caller");
-    const scoring = new Scoring(adapters, ask, { tenant, signal: c.get("signal"), waitUntil });
+    const { startSpan } = c.get("parts");
+    const signal = c.get("signal");
+    const scoring = new Scoring(adapters, ask, { tenant, signal, waitUntil, startSpan });
     c.get("meter").watch(scoring);
     try {
       await admitted;
@@ -80,7 +83,7 @@ export const postRerank: RouteHandler<typeof rerankRoute, AppEnv> = async (c) =>
     }
   });
   const ranked = scored.sort((a, b) => b.score.logit - a.score.logit || a.index - b.index);
-  c.get("figures").scored = ranked.length;
+  Object.assign(c.get("figures"), figuresOf(scoring));
   return "texts" in body
     ? c.json(teiBody(body, ranked), 200)
     : c.json(cohereBody(c, body, ranked, scoring, task.id), 200);
@@ -126,6 +129,16 @@ async function scoreAll(
     scored.push({ ...one, score });
   }
   return scored;
+}
+
+function figuresOf({ adapter, figures }: Scoring): LogFigures {
+  const tenths = (ms: number) => Math.round(ms * 10) / 10;
+  return {
+    scored: figures.scored,
+    scoringMs: tenths(figures.scoringMs),
+    ...(figures.prefixMs === null ? {} : { prefixMs: tenths(figures.prefixMs) }),
+    ...(adapter === null ? {} : { adapter: adapterId(adapter) }),
+  };
 }
 
 function teiBody(body: TeiBody, ranked: readonly ScoredText[]) {

@@ -9,6 +9,7 @@ import { AdapterHost } from "../../../src/worker/adapterHost.ts";
 import { Meter } from "../../../src/worker/ledger/meter.ts";
 import { answer } from "../../../src/worker/pipeline/answer.ts";
 import type { Ask } from "../../../src/worker/pipeline/ask.ts";
+import { noSpans } from "../../../src/worker/spans.ts";
 import { sampleManifest } from "../../adapter/sampleManifest.ts";
 
 const pointer = { schema: 1, adapter: "mini", version: "1.0.0", serial: 1, share: 1 };
@@ -87,6 +88,7 @@ function cold(opened: Result<RankedQuestion, { kind: "question_too_long"; tokens
     signal: new AbortController().signal,
     waitUntil,
     meter,
+    startSpan: noSpans,
     admitted: Promise.resolve(),
   });
   return { events, asked, stopped: () => stopped, load: () => loading.resolve() };
