@@ -24,6 +24,8 @@ export interface Replay {
 
 export interface Worker {
   readonly url: string;
+  /** Port of its inspector. */
+  readonly inspector: number;
   readonly log: string;
   stop(): void;
 }
@@ -113,13 +115,14 @@ export async function startWorker(
   const port = await freePort(18_920);
   const args = ["dev", "--port", String(port), "--ip", "127.0.0.1"];
   args.push("--persist-to", join(folder, "state"), "--show-interactive-dev-session=false");
-  args.push("--inspector-port", String(await freePort(18_960)));
+  const inspector = await freePort(18_960);
+  args.push("--inspector-port", String(inspector));
   for (const [name, value] of Object.entries(vars)) args.push("--var", `${name}:${value}`);
   const log = join(folder, `worker-${port}.log`);
   const started = startProcess("wrangler", args, { cwd: folder, env: environment, log });
   const url = `http://127.0.0.1:${port}`;
   await untilAnswers("the Worker", `${url}/healthz`, started);
-  return { url, log, stop: () => void started.child.kill("SIGTERM") };
+  return { url, inspector, log, stop: () => void started.child.kill("SIGTERM") };
 }
 
 /** Ends every process of this file and removes its folder. */
