@@ -1,4 +1,4 @@
-"""Commands around the object store: publish, promote, rollback, list, keygen."""
+"""Commands around the object store: publish, promote, end, rollback, list, keygen."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+
+from medadapter_train.bounds import Bounds
+from medadapter_train.service_errors import PublishError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -33,12 +36,14 @@ PublicKey = Annotated[
 Channel = Annotated[str, typer.Option(help="stable, canary, shadow")]
 
 console = Console(soft_wrap=True)
+_BOUNDS = Bounds()
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
     app.command()(publish)
     app.command()(promote)
+    app.command()(end)
     app.command()(rollback)
     app.command("list")(list_command)
     app.command()(keygen)
@@ -56,7 +61,7 @@ def publish(
 ) -> None:
     """Upload a bundle: files first, manifest last; nothing is visible until it is whole."""
     from medadapter_train.bundle_folder import open_bundle
-    from medadapter_train.pointer import promote as move
+    from medadapter_train.channels import promote as move
     from medadapter_train.publish import publish as upload
 
     opened = open_bundle(bundle)
@@ -70,27 +75,74 @@ def publish(
 
 def promote(
     adapter: Annotated[str, typer.Argument()],
-    version: Annotated[str, typer.Argument()],
+    version: Annotated[str, typer.Argument(help="a version, or with --from none")] = "",
     channel: Channel = "stable",
-    share: Annotated[float, typer.Option(help="part of the traffic, over 0 to 1")] = 1.0,
+    source: Annotated[
+        str, typer.Option("--from", help="the version of this channel (canary), which then ends")
+    ] = "",
+    share: Annotated[
+        float | None,
+        typer.Option(
+            help="part of the traffic (canary: 0.05), of the answers compared (shadow: 0.1)"
+        ),
+    ] = None,
+    sticky: Annotated[
+        str, typer.Option(help="canary: what decides who is of the share: request, tenant")
+    ] = "request",
+    min_requests: Annotated[
+        int, typer.Option(help="canary: requests behind a rate before it is judged")
+    ] = _BOUNDS.min_requests,
+    max_failure_rate: Annotated[
+        float, typer.Option(help="canary: requests that it could not score")
+    ] = _BOUNDS.max_failure_rate,
+    max_abstention_difference: Annotated[
+        float, typer.Option(help="canary: between the shares of answers withheld by it and stable")
+    ] = _BOUNDS.max_abstention_difference,
+    min_agreement: Annotated[
+        float, typer.Option(help="canary: same choices, of the answers that stable scored too")
+    ] = _BOUNDS.min_agreement,
+    compare_share: Annotated[
+        float, typer.Option(help="canary: part of its answers that stable scores too")
+    ] = _BOUNDS.compare_share,
     endpoint: Endpoint = "",
     bucket: Bucket = "",
     key: Key = None,
     public_key: PublicKey = "",
 ) -> None:
     """Point a channel at a published version."""
-    from medadapter_train.pointer import promote as move
+    from medadapter_train.channels import end as finish
+    from medadapter_train.channels import promote as move
 
+    store, signer = _store(endpoint, bucket), _signer(key)
+    rates = (max_failure_rate, max_abstention_difference, min_agreement, compare_share)
     pointer = move(
-        _store(endpoint, bucket),
+        store,
         adapter,
-        version,
+        _version(store, adapter, version, source, channel),
         channel,
         share=share,
-        signer=_signer(key),
+        sticky=sticky,
+        bounds=Bounds(min_requests, *rates),
+        signer=signer,
         public=_public(public_key),
     )
     _show(channel, pointer)
+    if source:
+        # Cut short before this, the channel names what stable serves: the Worker takes it for none.
+        _show(source, finish(store, adapter, source, signer=signer))
+
+
+def end(
+    adapter: Annotated[str, typer.Argument()],
+    channel: Annotated[str, typer.Option(help="canary, shadow")],
+    endpoint: Endpoint = "",
+    bucket: Bucket = "",
+    key: Key = None,
+) -> None:
+    """End a canary or a shadow: its pointer names no version any more."""
+    from medadapter_train.channels import end as finish
+
+    _show(channel, finish(_store(endpoint, bucket), adapter, channel, signer=_signer(key)))
 
 
 def rollback(
@@ -103,7 +155,7 @@ def rollback(
     public_key: PublicKey = "",
 ) -> None:
     """Point a channel at an older version; the serial grows all the same."""
-    from medadapter_train.pointer import rollback as move_back
+    from medadapter_train.channels import rollback as move_back
 
     pointer = move_back(
         _store(endpoint, bucket),
@@ -122,7 +174,7 @@ def list_command(
     bucket: Bucket = "",
 ) -> None:
     """Show versions and channels."""
-    from medadapter_train.pointer import list_adapters
+    from medadapter_train.listing import list_adapters
 
     table = Table("adapter", "version", "state", "channels")
     for listing in list_adapters(_store(endpoint, bucket), adapter or None):
@@ -148,7 +200,22 @@ def keygen(
 
 
 def _show(channel: str, pointer: Pointer) -> None:
-    console.print(f"{pointer.adapter} {channel} -> {pointer.version}, serial {pointer.serial}")
+    version = pointer.version or "none"
+    console.print(f"{pointer.adapter} {channel} -> {version}, serial {pointer.serial}")
+
+
+def _version(store: Store, adapter: str, version: str, source: str, channel: str) -> str:
+    """The version named, or that of the channel `source`."""
+    from medadapter_train.pointer import read_pointer
+
+    if bool(version) == bool(source) or source == channel:
+        raise PublishError("bad_version", "name a version, or with --from another channel")
+    if version:
+        return version
+    pointer = read_pointer(store, adapter, source)
+    if pointer is None or pointer.version is None:
+        raise PublishError("version_missing", f"{source} names no version")
+    return pointer.version
 
 
 def _store(endpoint: str, bucket: str) -> Store:
