@@ -97,20 +97,10 @@ export async function verifyBundle(
   files: BundleFiles,
   options: VerifyOptions,
 ): Promise<Result<Verified<Bundle>, BundleFailure>> {
-  const manifestBytes = await files.read("manifest.json");
-  if (manifestBytes === null) return fail({ kind: "manifest_missing" });
-  const { expect, keep, leave = [], signedBy } = options;
-  const unsigned = signedBy && (await manifestSignatureFault(files, manifestBytes, signedBy));
-  if (unsigned) return fail({ kind: unsigned, path: MANIFEST_SIGNATURE });
-  const parsed = parseManifest(manifestBytes);
-  if (!parsed.ok) return parsed;
-  const manifest = parsed.value;
-  if (expect !== undefined && manifest.name !== expect.adapter) {
-    return fail({ kind: "identity_mismatch", field: "name" });
-  }
-  if (expect !== undefined && manifest.version !== expect.version) {
-    return fail({ kind: "identity_mismatch", field: "version" });
-  }
+  const { keep, leave = [] } = options;
+  const read = await verifyManifest(files, options);
+  if (!read.ok) return read;
+  const manifest = read.value;
   const contents = new Map<FileRole, Uint8Array<ArrayBuffer>>();
   for (const entry of manifest.files) {
     if (leave.includes(entry.role)) continue;
@@ -127,6 +117,27 @@ export async function verifyBundle(
   if (missing !== undefined) return fail({ kind: "role_missing", role: missing });
   const bundle: Bundle = { manifest, contents, files };
   return ok(bundle as Verified<Bundle>);
+}
+
+/** The manifest alone, if it is signed as it must be and of its place. Rejects only when the store does. */
+export async function verifyManifest(
+  files: BundleFiles,
+  { expect, signedBy }: Pick<VerifyOptions, "expect" | "signedBy">,
+): Promise<Result<Manifest, BundleFailure>> {
+  const bytes = await files.read("manifest.json");
+  if (bytes === null) return fail({ kind: "manifest_missing" });
+  const unsigned = signedBy && (await manifestSignatureFault(files, bytes, signedBy));
+  if (unsigned) return fail({ kind: unsigned, path: MANIFEST_SIGNATURE });
+  const parsed = parseManifest(bytes);
+  if (!parsed.ok) return parsed;
+  const { name, version } = parsed.value;
+  if (expect !== undefined && name !== expect.adapter) {
+    return fail({ kind: "identity_mismatch", field: "name" });
+  }
+  if (expect !== undefined && version !== expect.version) {
+    return fail({ kind: "identity_mismatch", field: "version" });
+  }
+  return parsed;
 }
 
 /** A file's bytes, if they are those that the manifest names. */

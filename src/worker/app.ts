@@ -11,6 +11,7 @@ import { bearerScheme, openApiDocument } from "./openApiDocument.ts";
 import type { AppEnv, MakeParts } from "./parts.ts";
 import { Problem, problemResponse } from "./problems.ts";
 import { requestId } from "./requestId.ts";
+import { adaptersRoute, getAdapters } from "./routes/adapters.ts";
 import {
   adminOnly,
   createKeyRoute,
@@ -74,6 +75,7 @@ export function createApp(makeParts: MakeParts) {
   app.openapi(chatRoute, postChat);
   app.openapi(rerankRoute, postRerank);
   app.openapi(modelsRoute, getModels);
+  app.openapi(adaptersRoute, getAdapters);
   app.openapi(usageRoute, getUsage);
   app.openapi(healthRoute, getHealth);
   app.openapi(readyRoute, getReady);

@@ -8,6 +8,7 @@ import { createApp } from "./app.ts";
 import { partsWith } from "./makeParts.ts";
 
 export { LedgerObject } from "./ledger/ledgerObject.ts";
+export { GuardObject } from "./rollout/guardObject.ts";
 
 export default createApp(
   partsWith(

@@ -7,6 +7,7 @@ import { createApp } from "./app.ts";
 import { partsWith } from "./makeParts.ts";
 
 export { LedgerObject } from "./ledger/ledgerObject.ts";
+export { GuardObject } from "./rollout/guardObject.ts";
 
 export default createApp(
   partsWith({ name: "simd", roles: ["simd"], streams: true, start: startSimd }),

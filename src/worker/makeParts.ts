@@ -1,8 +1,6 @@
 /** Wires the parts: the LLM's endpoint, R2, the engine. What runs the encoder is the entry's choice. */
 import { openAIGenerator } from "../llm/openai/generator.ts";
 import { ProviderMemory } from "../llm/openai/providerMemory.ts";
-import { AdapterHost } from "./adapterHost.ts";
-import { r2BundleStore } from "./adapterStore.ts";
 import { Jwks } from "./auth/jwks.ts";
 import { KeyCache } from "./auth/keyCache.ts";
 import { kvKeyStore } from "./auth/keyStore.ts";
@@ -10,12 +8,24 @@ import { EngineChoice, type EngineKind } from "./engineChoice.ts";
 import { durableLedger } from "./ledger/durableLedger.ts";
 import { writeLog } from "./log.ts";
 import type { MakeParts } from "./parts.ts";
+import { durableGuard } from "./rollout/durableGuard.ts";
+import { makeRollout } from "./rollout/makeRollout.ts";
 
 /** Parts whose adapter runs on the first of `engines` that can run it. */
 export function partsWith(...engines: readonly [EngineKind, ...EngineKind[]]): MakeParts {
   return (env, config) => {
     const signedBy = config.adapterKeys;
     const choice = new EngineChoice(engines, signedBy);
+    if (signedBy === null) writeLog({ event: "warning", warning: "adapters_unsigned" });
+    const rollout = makeRollout({
+      bucket: env.ADAPTERS,
+      guard: durableGuard(env.GUARD, config.adapter),
+      adapter: config.adapter,
+      intervalMs: config.pointerIntervalMs,
+      signedBy,
+      heapBytes: config.adapterHeapBytes,
+      load: (files, expect) => choice.load(files, expect),
+    });
     const keyStore = env.KEYS === undefined ? null : kvKeyStore(env.KEYS);
     const { tokens, openOnLocalhost } = config.access;
     return {
@@ -39,15 +49,8 @@ export function partsWith(...engines: readonly [EngineKind, ...EngineKind[]]): M
         // Cloudflare's AI Gateway would keep every prompt in its log; other endpoints do not mind.
         headers: { "cf-aig-collect-log": "false" },
       }),
-      adapters: new AdapterHost({
-        store: r2BundleStore(env.ADAPTERS),
-        adapter: config.adapter,
-        channel: "stable",
-        intervalMs: config.pointerIntervalMs,
-        signedBy,
-        load: (files, expect) => choice.load(files, expect),
-        onChange: (fault) => writeLog({ event: "adapter", fault: fault?.kind ?? null }),
-      }),
+      adapters: rollout.parts.stable,
+      rollout,
     };
   };
 }

@@ -4,6 +4,7 @@ import { createApp } from "../../src/worker/app.ts";
 import { partsWith } from "../../src/worker/makeParts.ts";
 
 export { LedgerObject } from "../../src/worker/ledger/ledgerObject.ts";
+export { GuardObject } from "../../src/worker/rollout/guardObject.ts";
 
 const start = () => Promise.reject(new EngineError("trap"));
 

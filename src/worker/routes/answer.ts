@@ -5,12 +5,11 @@ import { accepts } from "hono/accepts";
 import { renderPrompt } from "../../tasks/prompt.ts";
 import type { Caller } from "../auth/caller.ts";
 import { careFor, urgentFirst } from "../care.ts";
-import type { Config } from "../env.ts";
-import type { AppEnv } from "../parts.ts";
+import type { AppEnv, Parts } from "../parts.ts";
 import {
   type Ask,
-  checkAdapter,
   readAbstain,
+  readAdapter,
   readK,
   readModel,
   readTaskAndQuestion,
@@ -47,7 +46,7 @@ const fields = { task: "task", options: "options", context: "context" };
 export const postAnswer: RouteHandler<typeof answerRoute, AppEnv> = async (c) => {
   const body = c.req.valid("json");
   const care = careFor(c, body.question);
-  const ask = readAsk(body, c.get("parts").config, c.get("caller"));
+  const ask = await readAsk(body, c.get("parts"), c.get("caller"));
   const id = c.get("requestId");
   const whole = (outcome: Outcome) => ({
     id,
@@ -76,22 +75,23 @@ function wantsStream(c: Context<AppEnv>): boolean {
   return accepts(c, config) === EVENT_STREAM;
 }
 
-function readAsk(
+async function readAsk(
   body: ReturnType<typeof AnswerRequest.parse>,
-  config: Config,
+  parts: Pick<Parts, "config" | "rollout">,
   caller: Caller,
-): Ask {
-  checkAdapter(body.adapter, "adapter", config, caller);
+): Promise<Ask> {
+  const pin = await readAdapter(body.adapter, "adapter", parts, caller);
   const { task, question } = readTaskAndQuestion(body.task, toQuestion(body), fields);
   return {
     task,
     question,
     questionField: "question",
     messages: renderPrompt(task, question),
-    model: readModel(body.model, config),
+    model: readModel(body.model, parts.config),
     ...readK(body, 1, "max_k"),
     strategy: body.strategy ?? null,
     abstain: readAbstain(body.abstain),
+    pin,
     sampling: {
       maxTokens: body.max_tokens,
       ...(body.temperature == null ? {} : { temperature: body.temperature }),

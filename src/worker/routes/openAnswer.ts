@@ -4,6 +4,7 @@ import { estimateOf } from "../ledger/estimate.ts";
 import type { AppEnv } from "../parts.ts";
 import { type AnswerEvent, answer } from "../pipeline/answer.ts";
 import type { Ask } from "../pipeline/ask.ts";
+import type { Outcome } from "../pipeline/outcome.ts";
 import { logOutcome } from "./answerBody.ts";
 
 /**
@@ -15,13 +16,14 @@ export function openAnswer(
   ask: Ask,
   signal: AbortSignal,
 ): AsyncGenerator<AnswerEvent, void> {
-  const { generator, adapters, config } = c.get("parts");
+  const { generator, rollout, config } = c.get("parts");
   const waitUntil = (work: Promise<unknown>) => c.executionCtx.waitUntil(work);
   const deadlineMs = config.llmDeadlineMs;
   const meter = c.get("meter");
   const promptChars = ask.messages.reduce((sum, { content }) => sum + content.length, 0);
-  const estimate = estimateOf({ candidates: ask.k, promptChars }, adapters);
   const { tenant } = c.get("caller");
+  const adapters = rollout.source({ tenant, requestId: c.get("requestId") }, ask.pin);
+  const estimate = estimateOf({ candidates: ask.k, promptChars }, adapters);
   const work = (admitted: Promise<void>) =>
     answer(ask, { generator, adapters, tenant, deadlineMs, signal, waitUntil, meter, admitted });
   return logged(
@@ -30,12 +32,27 @@ export function openAnswer(
   );
 }
 
+/** Notes the outcome when it has been read, in the log and in the counts. */
 async function* logged(
   c: Context<AppEnv>,
   events: AsyncIterable<AnswerEvent>,
 ): AsyncGenerator<AnswerEvent, void> {
-  for await (const event of events) {
-    if (event.kind === "final") logOutcome(c.get("figures"), event.outcome);
-    yield event;
+  let outcome: Outcome | null = null;
+  try {
+    for await (const event of events) {
+      if (event.kind === "final") {
+        outcome = event.outcome;
+        logOutcome(c.get("figures"), outcome);
+      }
+      yield event;
+    }
+  } finally {
+    // Its place at the adapter has been given back by now.
+    if (outcome?.adapter) {
+      const { channel: servedBy, version } = outcome.adapter;
+      const ended = { requestId: c.get("requestId"), servedBy, version };
+      const waitUntil = (work: Promise<unknown>) => c.executionCtx.waitUntil(work);
+      c.get("parts").rollout.answered(ended, outcome, waitUntil);
+    }
   }
 }
