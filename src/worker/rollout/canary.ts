@@ -83,10 +83,12 @@ export class Canary {
     const { pointer } = this.channel;
     if (pointer === null) return;
     if (this.stop === null) {
-      const asked = this.#guard.verdict(pointer.serial).catch(() => undefined);
-      const late = pause(GUARD_WAIT_MS).then(() => undefined);
-      const verdict = await Promise.race([asked, late]);
-      if (verdict !== undefined) this.heard(pointer, verdict);
+      const asked = this.#guard.verdict(pointer.serial).then(
+        (verdict) => this.heard(pointer, verdict),
+        () => {},
+      );
+      waitUntil(asked);
+      await Promise.race([asked, pause(GUARD_WAIT_MS)]);
     }
     // One that was stopped stays so.
     if (this.stop !== null) waitUntil(this.channel.unload());

@@ -6,7 +6,7 @@
 import type { BundleFiles, BundleStore } from "../../adapter/bundle.ts";
 import { heapEstimate } from "../../adapter/heapEstimate.ts";
 import { parseManifest } from "../../adapter/manifest.ts";
-import { pause, until } from "../../adapter/pause.ts";
+import { pause } from "../../adapter/pause.ts";
 import type { Ranker } from "../../adapter/ranker.ts";
 import { fail, ok, type Result } from "../../adapter/result.ts";
 import type { BundleFault } from "../adapterFault.ts";
@@ -49,7 +49,6 @@ const WEAKER: Readonly<Record<Holder, readonly Holder[]>> = {
 const STALE_LOAD_MS = 60_000;
 const LOOK_MS = 10;
 const LEAVE_WAIT_MS = 200;
-const never = new AbortController().signal;
 
 export class RankerShelf {
   readonly #options: RankerShelfOptions;
@@ -77,15 +76,12 @@ export class RankerShelf {
 
   /** Holds a version for somebody, loading it if need be. Rejects only when the store does. */
   async take(version: string, holder: Holder): Promise<Result<Ranker, TakeFault>> {
-    do {
-      await until(() => this.#places.has(version) || !this.#loading(), never, LOOK_MS);
-      const held = this.#places.get(version);
-      if (held !== undefined) {
-        held.holders.add(holder);
-        return ok(held.ranker);
-      }
-      // Of several who waited one goes on, the others wait for it.
-    } while (this.#loading());
+    while (!this.#places.has(version) && this.#loading()) await pause(LOOK_MS);
+    const held = this.#places.get(version);
+    if (held !== undefined) {
+      held.holders.add(holder);
+      return ok(held.ranker);
+    }
     const since = Date.now();
     this.#loadingSince = since;
     try {

@@ -1,5 +1,6 @@
 /** What `canary` and `shadow` have in common: a pointer, and a version that is loaded when it is first needed. */
 import type { BundleStore } from "../../adapter/bundle.ts";
+import { pause } from "../../adapter/pause.ts";
 import type { Pointer } from "../../adapter/pointer.ts";
 import type { Ranker } from "../../adapter/ranker.ts";
 import type { PublicKeys } from "../../adapter/signature.ts";
@@ -22,6 +23,9 @@ export interface TrialChannelOptions {
 
 /** Where there was no room for a version, there may be later. */
 const CROWDED_MS = 5_000;
+/** A load whose request was killed never ends. */
+const STALE_LOAD_MS = 60_000;
+const LOOK_MS = 10;
 
 /** A pointer that names a version. */
 export type TrialPointer = Pointer & { readonly version: string };
@@ -33,6 +37,7 @@ export class TrialChannel {
   /** There was no room for it; until when that is not tried again. */
   #crowded: { readonly fault: AdapterFault; readonly until: number } | null = null;
   #told: string | null = null;
+  #loadingSince: number | null = null;
 
   constructor(options: TrialChannelOptions) {
     this.#options = options;
@@ -79,12 +84,26 @@ export class TrialChannel {
 
   /** The ranker, loaded if need be; null where that cannot be done, or not now. Never rejects. */
   async load(): Promise<Ranker | null> {
+    const stale = () => Date.now() - (this.#loadingSince ?? 0) > STALE_LOAD_MS;
+    // One who waited for another finds what that one found.
+    while (this.#loadingSince !== null && !stale()) await pause(LOOK_MS);
+    const since = Date.now();
+    this.#loadingSince = since;
+    try {
+      return await this.#load();
+    } catch {
+      return null;
+    } finally {
+      if (this.#loadingSince === since) this.#loadingSince = null;
+    }
+  }
+
+  async #load(): Promise<Ranker | null> {
     const { pointer } = this;
     if (pointer === null || this.blocked) return null;
     const { shelf, channel, onChange } = this.#options;
     const { version } = pointer;
-    const taken = await shelf.take(version, channel).catch(() => null);
-    if (taken === null) return null;
+    const taken = await shelf.take(version, channel);
     if (this.pointer?.version !== version) {
       // The pointer moved on while this was loading.
       await shelf.drop(version, channel);
