@@ -37,6 +37,7 @@ export function temporaryFolder(): string {
   for (const part of [
     "src",
     "scripts/build-pages.mjs",
+    "scripts/lib/warnUnsigned.mjs",
     "examples/recorded",
     "wrangler.toml",
     "package.json",

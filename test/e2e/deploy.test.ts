@@ -9,21 +9,20 @@ import { root } from "../../scripts/lib/localStack.ts";
 const out = mkdtempSync(join(tmpdir(), "medadapter-deploy-"));
 afterAll(() => rmSync(out, { recursive: true, force: true }));
 
-/** Bytes of the modules that `wrangler deploy` would upload, by name without hash. */
-function upload(entry: string): Map<string, number> {
+/** What `wrangler deploy` says, and the bytes of the modules that it would upload, by name without hash. */
+function upload(entry: string): { output: string; modules: Map<string, number> } {
   const folder = join(out, entry.replaceAll("/", "-"));
-  execFileSync("wrangler", ["deploy", entry, "--dry-run", "--outdir", folder], {
+  const output = execFileSync("wrangler", ["deploy", entry, "--dry-run", "--outdir", folder], {
     cwd: root,
     stdio: "pipe",
+    encoding: "utf8",
     env: { ...process.env, WRANGLER_SEND_METRICS: "false", CI: "1" },
   });
-  const modules = readdirSync(folder).filter((name) => /\.(js|wasm)$/u.test(name));
-  return new Map(
-    modules.map((name) => [
-      name.replace(/^[0-9a-f]{20,}-/u, ""),
-      statSync(join(folder, name)).size,
-    ]),
+  const names = readdirSync(folder).filter((name) => /\.(js|wasm)$/u.test(name));
+  const modules = names.map(
+    (name) => [name.replace(/^[0-9a-f]{20,}-/u, ""), statSync(join(folder, name)).size] as const,
   );
+  return { output, modules: new Map(modules) };
 }
 
 const total = (modules: ReadonlyMap<string, number>) =>
@@ -31,15 +30,16 @@ const total = (modules: ReadonlyMap<string, number>) =>
 
 describe("wrangler deploy --dry-run", () => {
   it("bundles the Worker, ONNX Runtime and our engine", () => {
-    const modules = upload("src/worker/index.ts");
+    const { modules, output } = upload("src/worker/index.ts");
     expect(modules.has("ort-wasm-simd-threaded.wasm")).toBe(true);
     expect(modules.get("encoder.wasm")).toBeLessThan(100_000);
     // Cloudflare takes 64 MiB.
     expect(total(modules)).toBeLessThan(32 * 2 ** 20);
+    expect(output).toContain("WARNING: wrangler.toml names no ADAPTER_PUBLIC_KEY.");
   });
 
   it("bundles the light Worker without ONNX Runtime", () => {
-    const modules = upload("src/worker/light.ts");
+    const { modules } = upload("src/worker/light.ts");
     expect([...modules.keys()].filter((name) => name.endsWith(".wasm"))).toEqual(["encoder.wasm"]);
     expect(total(modules)).toBeLessThan(3 * 2 ** 20);
   });

@@ -317,6 +317,12 @@ describe("a bad canary", () => {
     await canary("1.1.0", "--share", "1", ...LENIENT);
     await untilChannel("canary", { state: "serving", version: "1.1.0", stopped: null });
     expect(by(await askMany(5), "canary")).toHaveLength(5);
+    const texts = { query: "Does exercise lower blood pressure?", documents: ["It does."] };
+    expect((await post(`${worker.url}/v1/rerank`, texts)).status).toBe(200);
+    // Texts to score are a request too, but no answer.
+    await expect
+      .poll(() => countsOf("canary"), { timeout: 10_000 })
+      .toMatchObject({ requests: 6, answers: 5, failures: 0 });
   });
 });
 

@@ -69,7 +69,7 @@ export class RankerShelf {
     return place.ranker;
   }
 
-  /** Estimated bytes of all that is held, what is leaving included. */
+  /** Bytes of all that is held, with every place taken; what is leaving included. */
   get heldBytes(): number {
     return [...this.#places.values(), ...this.#leaving].reduce((sum, { bytes }) => sum + bytes, 0);
   }
@@ -111,8 +111,10 @@ export class RankerShelf {
     const loaded = await load(files, { adapter, version });
     if (!loaded.ok) return loaded;
     const ranker = loaded.value;
+    // More than was thought where it runs on the engine that was not preferred.
+    const held = Math.max(bytes, ranker.load().heapBytes);
     const holders = new Set([holder]);
-    this.#places.set(version, { version, ranker, bytes, holders, usedAt: Date.now() });
+    this.#places.set(version, { version, ranker, bytes: held, holders, usedAt: Date.now() });
     return loaded;
   }
 
