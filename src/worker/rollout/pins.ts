@@ -2,6 +2,7 @@
  * Versions that callers ask for by name: any that is kept in R2, signed where there is a key. To withdraw one, delete it.
  */
 import { type BundleStore, verifyManifest } from "../../adapter/bundle.ts";
+import { pause } from "../../adapter/pause.ts";
 import type { Ranker } from "../../adapter/ranker.ts";
 import type { PublicKeys } from "../../adapter/signature.ts";
 import type { AdapterFault } from "../adapterFault.ts";
@@ -17,6 +18,9 @@ export interface PinsOptions {
   readonly onFault: (fault: AdapterFault) => void;
 }
 
+/** How long a request waits, behind the LLM, until those moved aside for its version have ended. */
+const ROOM_WAIT_MS = 15_000;
+const LOOK_MS = 100;
 /** A refused version is not tried again for so long. */
 const REFUSED_MS = 60_000;
 /** Of how many versions an isolate remembers why they were refused. */
@@ -58,8 +62,13 @@ export class Pins {
     const { shelf, onFault } = this.#options;
     const known = this.#refused.get(version);
     if (known !== undefined && Date.now() - known.at < REFUSED_MS) return known.fault;
+    const began = Date.now();
     try {
-      const taken = await shelf.take(version, "pinned");
+      let taken = await shelf.take(version, "pinned");
+      while (!taken.ok && taken.failure.kind === "no_room" && Date.now() - began < ROOM_WAIT_MS) {
+        await pause(LOOK_MS);
+        taken = await shelf.take(version, "pinned");
+      }
       if (taken.ok) return null;
       const fault = { ...taken.failure, version };
       onFault(fault);

@@ -49,6 +49,8 @@ const WEAKER: Readonly<Record<Holder, readonly Holder[]>> = {
 const STALE_LOAD_MS = 60_000;
 const LOOK_MS = 10;
 const LEAVE_WAIT_MS = 200;
+/** A version that callers pinned so lately is not moved aside for a trial: the two would take turns in loading. */
+const PINNED_MS = 30_000;
 
 export class RankerShelf {
   readonly #options: RankerShelfOptions;
@@ -118,27 +120,33 @@ export class RankerShelf {
     return loaded;
   }
 
-  /** Moves others aside until there is room; false, and nobody is moved, where that would not do. */
+  /**
+   * Moves others aside until there is room; false where that would not do, and nobody is moved. For a pinned version also
+   * false, for now, while those moved aside still have requests under way: only stable waits for them here.
+   */
   async #makeRoom(bytes: number, holder: Holder): Promise<boolean> {
     const { heapBytes } = this.#options;
     if (this.heldBytes + bytes > heapBytes) await this.#letLeave(holder);
     const movable = this.#movableFor(holder);
     const most = movable.reduce((sum, place) => sum + place.bytes, 0);
     if (holder !== "stable" && this.heldBytes - most + bytes > heapBytes) return false;
+    let free = heapBytes - this.heldBytes;
     for (const place of movable) {
-      if (this.heldBytes + bytes <= heapBytes) break;
-      await this.#retire(place);
+      if (free >= bytes) break;
+      free += place.bytes;
+      const gone = this.#retire(place);
+      if (holder === "stable" || isIdle(place.ranker)) await gone;
     }
-    return true;
+    return holder === "stable" || this.heldBytes + bytes <= heapBytes;
   }
 
-  /** Those that `holder` may move aside, the least needed first; for all but `stable` only those without requests. */
+  /** Those that `holder` may move aside, the least needed first. */
   #movableFor(holder: Holder): Place[] {
     const order = WEAKER[holder];
     const rank = ({ holders }: Place) => Math.max(...[...holders].map((one) => order.indexOf(one)));
     return [...this.#places.values()]
       .filter(({ holders }) => [...holders].every((one) => order.includes(one)))
-      .filter(({ ranker }) => holder === "stable" || isIdle(ranker))
+      .filter((place) => holder === "stable" || holder === "pinned" || isUnused(place))
       .sort((a, b) => rank(a) - rank(b) || a.usedAt - b.usedAt);
   }
 
@@ -154,6 +162,11 @@ export class RankerShelf {
     await place.ranker.retire();
     this.#leaving.delete(place);
   }
+}
+
+/** No request is under way, and none that pins it is likely to come. */
+function isUnused({ ranker, holders, usedAt }: Place): boolean {
+  return isIdle(ranker) && !(holders.has("pinned") && Date.now() - usedAt < PINNED_MS);
 }
 
 function isIdle(ranker: Ranker): boolean {

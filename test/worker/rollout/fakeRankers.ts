@@ -52,5 +52,5 @@ export function fakeShelf(heapBytes: number, versions: readonly string[]) {
     if (found === undefined) throw new Error(`${version} was not loaded`);
     return found;
   };
-  return { shelf, loaded, ranker, load };
+  return { store, shelf, loaded, ranker };
 }

@@ -1,5 +1,5 @@
 /** Who is held in an isolate's heap, and who has to go for whom. */
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { heapEstimate } from "../../../src/adapter/heapEstimate.ts";
 import { sampleManifest } from "../../adapter/sampleManifest.ts";
 import { fakeShelf } from "./fakeRankers.ts";
@@ -10,6 +10,10 @@ const ONE = 40_000_000;
 const versions = ["1.0.0", "1.1.0", "1.2.0", "1.3.0", "bad-1"];
 const taken = { ok: true };
 const noRoom = { ok: false, failure: { kind: "no_room" } };
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 describe("the estimate of a bundle's heap", () => {
   const file = (role: "simd" | "onnx", bytes: number) =>
@@ -66,13 +70,27 @@ describe("an isolate with room for two", () => {
     expect(shelf.peek("1.0.0")).not.toBeNull();
   });
 
-  it("does not take a place where requests are under way, except for stable", async () => {
+  it("drains the canary for a pinned version, and lets it back only when nobody pins any more", async () => {
     const { shelf, ranker } = fakeShelf(TWO, versions);
     await shelf.take("1.0.0", "stable");
     await shelf.take("1.1.0", "canary");
     ranker("1.1.0").busy = 1;
     expect(await shelf.take("1.2.0", "pinned")).toEqual(noRoom);
-    expect(shelf.peek("1.1.0")).not.toBeNull();
+    expect(shelf.peek("1.1.0")).toBeNull();
+    expect(ranker("1.1.0").retired).toBe(false);
+    ranker("1.1.0").busy = 0;
+    expect(await shelf.take("1.2.0", "pinned")).toMatchObject(taken);
+    expect(await shelf.take("1.1.0", "canary")).toEqual(noRoom);
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 31_000 });
+    expect(await shelf.take("1.1.0", "canary")).toMatchObject(taken);
+    expect(shelf.peek("1.2.0")).toBeNull();
+  });
+
+  it("drains a busy canary for stable", async () => {
+    const { shelf, ranker } = fakeShelf(TWO, versions);
+    await shelf.take("1.0.0", "stable");
+    await shelf.take("1.1.0", "canary");
+    ranker("1.1.0").busy = 1;
     const swapping = shelf.take("1.2.0", "stable");
     await expect.poll(() => shelf.peek("1.1.0")).toBeNull();
     expect(ranker("1.1.0").retired).toBe(false);
