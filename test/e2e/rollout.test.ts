@@ -297,8 +297,8 @@ describe("a bad canary", () => {
     expect(stopped).toMatchObject({ state: "stopped", stopped: { reason: "agreement" } });
     const counts = await countsOf("canary");
     expect(Number(counts?.compared)).toBeGreaterThanOrEqual(10);
-    // Half of what was sent until then, and by no means all that could have been.
-    expect(sent).toBeLessThan(400);
+    // Ten were to stand behind the rate; the rest came while counts were gathered and told.
+    expect(counts?.requests).toBeLessThan(60);
     expect(by(await askMany(30), "canary")).toHaveLength(0);
     const ready = await (await fetch(`${worker.url}/readyz`)).json();
     expect(ready).toMatchObject({

@@ -22,9 +22,13 @@ export class ChannelSource implements RankerSource {
   }
 
   async look(waitUntil: WaitUntil): Promise<void> {
-    await Promise.all([this.#stable.look(waitUntil), this.#canary.channel.watch.look(waitUntil)]);
-    if (!this.#isCanarys() || this.#canary.channel.peek() !== null) return;
-    const loading = this.#canary.channel.load();
+    const { channel } = this.#canary;
+    const looking = Promise.all([this.#stable.look(waitUntil), channel.watch.look(waitUntil)]);
+    // Whoever has a ranker waits for no look, least of all for one that another request began.
+    if (this.peek() !== null) return;
+    await looking;
+    if (!this.#isCanarys() || channel.peek() !== null) return;
+    const loading = channel.load();
     waitUntil(loading);
     await loading;
   }

@@ -8,7 +8,7 @@ export const SERVED_BY = ["stable", "canary", "pinned"] as const;
 export type ServedBy = (typeof SERVED_BY)[number];
 
 export interface RankerSource {
-  /** Begins whatever has to be looked at or loaded; ends with it. Never rejects. */
+  /** Begins whatever has to be looked at or loaded; ends with it where `peek` has nothing yet. Never rejects. */
   look(waitUntil: WaitUntil): Promise<void>;
   /** The ranker to use at once; null: it is known only when `look` has ended. */
   peek(): Ranker | null;

@@ -79,8 +79,10 @@ function isolate({
   const request = async (requestId = "req_1", tenant = "local") => {
     const source = new ChannelSource(stable, canary, { tenant, requestId });
     await source.look(waitUntil);
-    const version = source.settled()?.manifest.version ?? null;
+    // The looks that went on beside it, and what they began.
     await Promise.all(waiting);
+    await Promise.all(waiting);
+    const version = source.settled()?.manifest.version ?? null;
     return `${source.servedBy} ${version}`;
   };
   return { stable, canary, shadow, guard, request, faults, loaded, ranker, shelf, waitUntil };
@@ -264,9 +266,9 @@ describe("a look that is long ago", () => {
     await new Promise((resolve) => setTimeout(resolve, 1_300));
     // Older than the interval: still used, while the look that this request begins goes on.
     const beside = source();
-    const looking = beside.look(waitUntil);
+    await beside.look(waitUntil);
     expect(beside.peek()?.manifest.version).toBe("1.0.0");
-    await looking;
+    await stable.look(waitUntil);
     expect(beside.peek()?.manifest.version).toBe("1.1.0");
     await put("stable", body(3, { version: "1.0.0" }));
     await new Promise((resolve) => setTimeout(resolve, 3_100));
