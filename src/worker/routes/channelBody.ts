@@ -23,9 +23,9 @@ export const ChannelState = z
       description: "Part of the traffic; of `shadow`, of the answers that it scores as well.",
     }),
     sticky: z.enum(["tenant", "request"]).nullable(),
-    state: z.enum(["serving", "loading", "stopped", "refused"]).openapi({
+    state: z.enum(["serving", "loading", "stopped", "refused", "superseded"]).openapi({
       description:
-        "In the isolate that was asked. `loading`: not loaded yet. `stopped`: by the guard. `refused`: its version cannot serve.",
+        "In the isolate that was asked. `loading`: not loaded yet. `stopped`: by the guard. `refused`: its version cannot serve. `superseded`: stable serves its version, so there is nothing to try.",
     }),
     stopped: z
       .object({ reason: z.enum(STOP_REASONS), at: z.iso.datetime() })
@@ -56,10 +56,17 @@ export function channelBodies({ parts }: Rollout): ChannelBody[] {
   const { stop } = canary;
   const stopped = stop && { reason: stop.reason, at: new Date(stop.at).toISOString() };
   const tried = trialBody("canary", canary.channel, canary.serves);
-  return [
-    stable,
+  const trials = [
     ...tried.map((body) => (stopped ? { ...body, state: "stopped" as const, stopped } : body)),
     ...trialBody("shadow", shadow, true),
+  ];
+  return [
+    stable,
+    ...trials.map((body) =>
+      version !== null && body.version === version
+        ? { ...body, state: "superseded" as const }
+        : body,
+    ),
   ];
 }
 
