@@ -6,6 +6,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } f
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { unsignedWarning } from "./lib/warnUnsigned.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const pages = join(root, "src", "pages");
@@ -33,6 +34,9 @@ function exampleOf({ id, task, question, options, context, candidates }, withTex
     ...(withTexts ? { texts: candidates.slice(0, 8).map(({ text }) => text) } : {}),
   };
 }
+
+const warning = unsignedWarning(process.env.WRANGLER_COMMAND, join(root, "wrangler.toml"));
+if (warning !== null) console.warn(warning);
 
 rmSync(out, { recursive: true, force: true });
 mkdirSync(join(out, "docs"), { recursive: true });

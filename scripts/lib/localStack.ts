@@ -39,6 +39,7 @@ export function temporaryFolder(): string {
   for (const part of [
     "src",
     "scripts/build-pages.mjs",
+    "scripts/lib/warnUnsigned.mjs",
     "examples/recorded",
     "wrangler.toml",
     "package.json",

@@ -98,7 +98,7 @@ export async function verifyBundle(
   options: VerifyOptions,
 ): Promise<Result<Verified<Bundle>, BundleFailure>> {
   const { keep, leave = [] } = options;
-  const read = await verifiedManifest(files, options);
+  const read = await verifyManifest(files, options);
   if (!read.ok) return read;
   const manifest = read.value;
   const contents = new Map<FileRole, Uint8Array<ArrayBuffer>>();
@@ -119,25 +119,25 @@ export async function verifyBundle(
   return ok(bundle as Verified<Bundle>);
 }
 
-/** The manifest alone: signed where it must be, understood, and of the bundle that was asked for. */
-export async function verifiedManifest(
+/** The manifest alone, if it is signed as it must be and of its place. Rejects only when the store does. */
+export async function verifyManifest(
   files: BundleFiles,
   { expect, signedBy }: Pick<VerifyOptions, "expect" | "signedBy">,
 ): Promise<Result<Manifest, BundleFailure>> {
-  const manifestBytes = await files.read("manifest.json");
-  if (manifestBytes === null) return fail({ kind: "manifest_missing" });
-  const unsigned = signedBy && (await manifestSignatureFault(files, manifestBytes, signedBy));
+  const bytes = await files.read("manifest.json");
+  if (bytes === null) return fail({ kind: "manifest_missing" });
+  const unsigned = signedBy && (await manifestSignatureFault(files, bytes, signedBy));
   if (unsigned) return fail({ kind: unsigned, path: MANIFEST_SIGNATURE });
-  const parsed = parseManifest(manifestBytes);
+  const parsed = parseManifest(bytes);
   if (!parsed.ok) return parsed;
-  const manifest = parsed.value;
-  if (expect !== undefined && manifest.name !== expect.adapter) {
+  const { name, version } = parsed.value;
+  if (expect !== undefined && name !== expect.adapter) {
     return fail({ kind: "identity_mismatch", field: "name" });
   }
-  if (expect !== undefined && manifest.version !== expect.version) {
+  if (expect !== undefined && version !== expect.version) {
     return fail({ kind: "identity_mismatch", field: "version" });
   }
-  return ok(manifest);
+  return parsed;
 }
 
 /** A file's bytes, if they are those that the manifest names. */

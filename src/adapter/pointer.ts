@@ -1,4 +1,7 @@
-/** The one mutable object of a channel: which version of an adapter it serves. */
+/**
+ * The one mutable object of a channel: which version of an adapter it serves, to how much of the traffic, and for a
+ * canary within which bounds.
+ */
 import { z } from "zod";
 import { fail, ok, type Result } from "./result.ts";
 import {
@@ -8,14 +11,41 @@ import {
   signatureSchema,
 } from "./signature.ts";
 
+export const CHANNELS = ["stable", "canary", "shadow"] as const;
+export type Channel = (typeof CHANNELS)[number];
+
+const share = z.number().min(0).max(1);
+
+/** What a canary must keep to. A rate is judged once `minRequests` stand behind it, on both sides of a difference. */
+const boundsSchema = z.strictObject({
+  minRequests: z.int().min(1).max(1_000_000),
+  /** Of the canary's requests, those that it could not score. */
+  maxFailureRate: share,
+  /** Between the shares of answers withheld by the canary and by stable, in either direction. */
+  maxAbstentionDifference: share,
+  /** Of the answers that both chose, those that were the same. */
+  minAgreement: share,
+  /** Part of the canary's answers that stable scores as well. */
+  compareShare: share,
+});
+
+export type Bounds = Readonly<z.infer<typeof boundsSchema>>;
+
 const pointerSchema = z.strictObject({
   schema: z.literal(1),
   adapter: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/),
-  version: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/),
+  /** Null: the channel has ended. `stable` never does. */
+  version: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)
+    .nullable(),
   /** Only ever grows: a lower one than was seen before is an old pointer played back. */
   serial: z.int().nonnegative(),
-  /** Share of traffic that this channel takes, 0..1. */
-  share: z.number().min(0).max(1),
+  /** Share of traffic that this channel takes; of `shadow`, of answers that it scores as well; of `stable`, no meaning. */
+  share,
+  /** What decides whether a request is of the share: its tenant, always the same way, or the request alone. */
+  sticky: z.enum(["tenant", "request"]).optional(),
+  bounds: boundsSchema.optional(),
   updatedAt: z.iso.datetime({ offset: true }),
   /** There where publishing has a key. */
   signature: signatureSchema.optional(),
@@ -30,8 +60,12 @@ export type PointerFailure =
   | { readonly kind: "pointer_adapter_mismatch" }
   | { readonly kind: SignatureFault; readonly field: "signature" };
 
-/** Reads a pointer from its bytes (UTF-8 JSON); it must name `adapter`. */
-export function parsePointer(bytes: Uint8Array, adapter: string): Result<Pointer, PointerFailure> {
+/** Reads a pointer from its bytes (UTF-8 JSON); it must name `adapter` and have what its channel needs. */
+export function parsePointer(
+  bytes: Uint8Array,
+  adapter: string,
+  channel: Channel,
+): Result<Pointer, PointerFailure> {
   let json: unknown;
   try {
     json = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes));
@@ -51,13 +85,22 @@ export function parsePointer(bytes: Uint8Array, adapter: string): Result<Pointer
     return fail({ kind: "pointer_malformed", field });
   }
   if (parsed.data.adapter !== adapter) return fail({ kind: "pointer_adapter_mismatch" });
-  return ok(parsed.data);
+  const field = missingField(parsed.data, channel);
+  return field === null ? ok(parsed.data) : fail({ kind: "pointer_malformed", field });
+}
+
+/** A canary without bounds could not be stopped: it is none. */
+function missingField({ version, sticky, bounds }: Pointer, channel: Channel): string | null {
+  if (version === null) return channel === "stable" ? "version" : null;
+  if (channel !== "canary") return null;
+  if (sticky === undefined) return "sticky";
+  return bounds === undefined ? "bounds" : null;
 }
 
 /** The failure of a pointer that none of the keys signed for this very channel, or null. */
 export async function pointerSignatureFailure(
   pointer: Pointer,
-  channel: string,
+  channel: Channel,
   keys: PublicKeys,
 ): Promise<PointerFailure | null> {
   const { signature, ...body } = pointer;

@@ -36,8 +36,13 @@ export type Signed =
   | {
       readonly kind: "pointer";
       readonly channel: string;
-      readonly pointer: Readonly<Record<string, string | number>> & { readonly adapter: string };
+      readonly pointer: FlatOrNested & { readonly adapter: string };
     };
+
+/** What a pointer holds: no lists, and numbers that JavaScript and Python write the same. */
+interface FlatOrNested {
+  readonly [member: string]: string | number | null | undefined | FlatOrNested;
+}
 
 /** The exact bytes that a signature covers. Each kind of object begins with a line of its own. */
 export function signedMessage(signed: Signed): Uint8Array<ArrayBuffer> {
@@ -49,8 +54,8 @@ export function signedMessage(signed: Signed): Uint8Array<ArrayBuffer> {
     return message;
   }
   const { channel, pointer } = signed;
-  // RFC 8785, for flat objects of ASCII keys: sorted by code unit, numbers as JavaScript writes them.
-  const canonical = JSON.stringify(Object.fromEntries(Object.entries(pointer).sort(byKey)));
+  // RFC 8785, for objects of ASCII keys: sorted by code unit, numbers as JavaScript writes them.
+  const canonical = JSON.stringify(sorted(pointer));
   const text = `medadapter-pointer-v1\n${pointer.adapter}/${channel}\n${canonical}`;
   return new Uint8Array(new TextEncoder().encode(text));
 }
@@ -85,6 +90,16 @@ async function verifies(
     // Bytes that are no point of the curve.
     return false;
   }
+}
+
+function sorted(object: FlatOrNested): FlatOrNested {
+  const members = Object.entries(object).sort(byKey);
+  return Object.fromEntries(
+    members.map(([key, value]) => [
+      key,
+      typeof value === "object" && value !== null ? sorted(value) : value,
+    ]),
+  );
 }
 
 function byKey([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {

@@ -13,6 +13,8 @@ export type AdapterFault =
   /** Its serial is lower than one seen before. */
   | { readonly kind: "pointer_older" }
   | PointerFailure
+  /** Too little heap beside what is held already. */
+  | { readonly kind: "no_room"; readonly version: string }
   | (BundleFault & { readonly version: string });
 
 /** Why an answer had to do without scores. */

@@ -1,38 +1,26 @@
 /**
- * The adapter that an isolate serves: found by its pointer in R2, loaded beside the requests, swapped in when its
- * self-test passes. The one mutable state of the Worker. A request never waits for a look at the pointer; only the
- * very first ones find nothing loaded, and their LLM writes meanwhile. What is refused leaves the old one serving.
+ * The adapter that an isolate serves by default: the version that the pointer of `stable` names, loaded beside the
+ * requests, swapped in when its self-test passes. What is refused leaves the old one serving.
  */
-import type { BundleFiles, BundleStore } from "../adapter/bundle.ts";
-import {
-  type Pointer,
-  type PointerFailure,
-  parsePointer,
-  pointerSignatureFailure,
-} from "../adapter/pointer.ts";
+import type { BundleStore } from "../adapter/bundle.ts";
+import type { Pointer } from "../adapter/pointer.ts";
 import type { Ranker } from "../adapter/ranker.ts";
-import { isRemoteFailure } from "../adapter/remote/failure.ts";
-import { fail, type Result } from "../adapter/result.ts";
 import type { PublicKeys } from "../adapter/signature.ts";
-import type { AdapterFault, BundleFault } from "./adapterFault.ts";
+import type { AdapterFault } from "./adapterFault.ts";
+import { PointerWatch, type WaitUntil } from "./rollout/pointerWatch.ts";
+import type { RankerShelf } from "./rollout/rankerShelf.ts";
+import type { RankerSource } from "./rollout/rankerSource.ts";
 
-/** Reads, checks, starts and self-tests a bundle. */
-export type LoadRanker = (
-  files: BundleFiles,
-  expect: { readonly adapter: string; readonly version: string },
-) => Promise<Result<Ranker, BundleFault>>;
-
-/** `ctx.waitUntil`: keeps work alive after the response, and after a client that left. */
-export type WaitUntil = (work: Promise<unknown>) => void;
+export type { WaitUntil } from "./rollout/pointerWatch.ts";
+export type { LoadRanker } from "./rollout/rankerShelf.ts";
 
 export interface AdapterHostOptions {
   readonly store: BundleStore;
+  readonly shelf: RankerShelf;
   readonly adapter: string;
-  readonly channel: string;
   readonly intervalMs: number;
   /** A pointer must be signed by one of them; null: signatures are not looked at. */
   readonly signedBy: PublicKeys | null;
-  readonly load: LoadRanker;
   /** Told of every fault, and of every version that begins to serve (null). */
   readonly onChange: (fault: AdapterFault | null) => void;
 }
@@ -40,7 +28,7 @@ export interface AdapterHostOptions {
 /** What `/readyz` says. */
 export interface AdapterStatus {
   readonly name: string;
-  readonly channel: string;
+  readonly channel: "stable";
   readonly ranker: Ranker | null;
   readonly version: string | null;
   readonly serial: number | null;
@@ -48,125 +36,76 @@ export interface AdapterStatus {
   readonly fault: AdapterFault | null;
 }
 
-/** A look whose request was killed never ends; after this time another may begin. */
-const STALE_LOOK_MS = 60_000;
-
-export class AdapterHost {
+export class AdapterHost implements RankerSource {
+  readonly servedBy = "stable";
   readonly #options: AdapterHostOptions;
-  #serving: { readonly ranker: Ranker; readonly version: string } | null = null;
-  /** Of the pointer that serves. */
-  #serial: number | null = null;
-  /** No pointer with a lower serial is followed any more: the highest that served, or that was signed. */
-  #floor = -1;
-  #etag: string | null = null;
-  /** Of the pointer with `#etag`: stays until the pointer changes. */
-  #refusal: AdapterFault | null = null;
-  /** Of the last look alone. */
-  #transient: AdapterFault | null = null;
-  #lookedAt: number | null = null;
-  #look: { readonly done: Promise<void>; readonly since: number } | null = null;
+  readonly #watch: PointerWatch;
+  #version: string | null = null;
 
   constructor(options: AdapterHostOptions) {
     this.#options = options;
+    const { store, adapter, intervalMs, signedBy, onChange } = options;
+    this.#watch = new PointerWatch({
+      store,
+      adapter,
+      channel: "stable",
+      intervalMs,
+      signedBy,
+      follow: (pointer, waitUntil) => this.#follow(pointer, waitUntil),
+      onFault: onChange,
+    });
   }
 
   get name(): string {
     return this.#options.adapter;
   }
 
+  /** The version that serves, or is coming back after one that had to go for a newer was refused. */
+  get version(): string | null {
+    return this.#version;
+  }
+
+  /** So old that a request has to wait for the next look. */
+  get stale(): boolean {
+    return this.#watch.stale;
+  }
+
   /** The ranker that serves now, or null. */
   peek(): Ranker | null {
-    return this.#serving?.ranker ?? null;
+    return this.#version === null ? null : this.#options.shelf.peek(this.#version);
+  }
+
+  settled(): Ranker | null {
+    return this.peek();
   }
 
   status(): AdapterStatus {
-    const { adapter: name, channel } = this.#options;
-    const version = this.#serving?.version ?? null;
-    const serial = version === null ? null : this.#serial;
-    const fault = this.#transient ?? this.#refusal;
-    return { name, channel, ranker: this.peek(), version, serial, fault };
+    const { fault, pointer } = this.#watch;
+    const version = this.#version;
+    const serial = version === null ? null : (pointer?.serial ?? null);
+    const { name } = this;
+    return { name, channel: "stable", ranker: this.peek(), version, serial, fault };
   }
 
-  /**
-   * To be called by every request: looks at the pointer again where the last look is older than the interval.
-   * @returns a promise that ends with the look under way; only those who find nothing loaded need to wait for it
-   */
+  /** See `PointerWatch.look`: ends when a newer version serves, or is refused. */
   look(waitUntil: WaitUntil): Promise<void> {
-    const now = Date.now();
-    if (this.#look !== null && now - this.#look.since < STALE_LOOK_MS) return this.#look.done;
-    if (this.#lookedAt !== null && now - this.#lookedAt < this.#options.intervalMs) {
-      return Promise.resolve();
-    }
-    const done = this.#refresh(waitUntil).then(() => {
-      this.#lookedAt = Date.now();
-      // A look taken for lost may end after all, while another is under way.
-      if (this.#look?.done === done) this.#look = null;
-    });
-    this.#look = { done, since: now };
-    // Others wait for this promise too, so it must outlive the request that began it.
-    waitUntil(done);
-    return done;
+    return this.#watch.look(waitUntil);
   }
 
-  async #refresh(waitUntil: WaitUntil): Promise<void> {
-    try {
-      const { store, adapter, channel } = this.#options;
-      const object = await store.pointer(adapter, channel, this.#etag);
-      this.#transient = null;
-      if (object.kind === "unchanged") return;
-      if (object.kind === "absent") {
-        this.#transient = this.#told({ kind: "pointer_absent" });
-        return;
-      }
-      const pointer = await this.#read(object.bytes);
-      if (pointer.ok) await this.#follow(pointer.value.version, pointer.value.serial, waitUntil);
-      else this.#refusal = this.#told(pointer.failure);
-      // Only now: where the store or a remote engine failed half-way it is asked again; what was refused is not.
-      if (this.#transient === null) this.#etag = object.etag;
-    } catch {
-      this.#transient = this.#told({ kind: "store_unavailable" });
+  async #follow(pointer: Pointer | null, waitUntil: WaitUntil): Promise<AdapterFault | null> {
+    const { shelf, onChange } = this.#options;
+    const version = pointer?.version ?? null;
+    const old = this.#version;
+    if (version === null || version === old) return null;
+    const taken = await shelf.take(version, "stable");
+    if (!taken.ok) {
+      // It had to go for one that is no good.
+      if (old !== null && shelf.peek(old) === null) await shelf.take(old, "stable");
+      return { ...taken.failure, version };
     }
-  }
-
-  /** The pointer, if it is whole and signed as it must be. */
-  async #read(bytes: Uint8Array): Promise<Result<Pointer, PointerFailure>> {
-    const { adapter, channel, signedBy } = this.#options;
-    const pointer = parsePointer(bytes, adapter);
-    if (!pointer.ok || signedBy === null) return pointer;
-    const failure = await pointerSignatureFailure(pointer.value, channel, signedBy);
-    return failure === null ? pointer : fail(failure);
-  }
-
-  async #follow(version: string, serial: number, waitUntil: WaitUntil): Promise<void> {
-    if (serial < this.#floor) {
-      this.#refusal = this.#told({ kind: "pointer_older" });
-      return;
-    }
-    const { store, adapter, load, signedBy } = this.#options;
-    // A signed serial counts even where its bundle is refused; anyone who can write can make up another.
-    if (signedBy !== null) this.#floor = serial;
-    if (this.#serving?.version !== version) {
-      const loaded = await load(store.open(adapter, version), { adapter, version });
-      if (!loaded.ok) {
-        const fault = this.#told({ ...loaded.failure, version });
-        if (isRemoteFailure(loaded.failure)) this.#transient = fault;
-        else this.#refusal = fault;
-        return;
-      }
-      const old = this.#serving;
-      this.#serving = { ranker: loaded.value, version };
-      this.#options.onChange(null);
-      if (old !== null) waitUntil(old.ranker.retire());
-    }
-    this.#serial = serial;
-    this.#floor = serial;
-    this.#refusal = null;
-  }
-
-  /** Reports a fault once, not at every look. */
-  #told(fault: AdapterFault): AdapterFault {
-    const known = this.#transient?.kind === fault.kind || this.#refusal?.kind === fault.kind;
-    if (!known) this.#options.onChange(fault);
-    return fault;
+    this.#version = version;
+    onChange(null);
+    if (old !== null) waitUntil(shelf.drop(old, "stable"));
+    return null;
   }
 }

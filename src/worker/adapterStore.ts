@@ -35,6 +35,18 @@ export function r2BundleStore(bucket: R2Bucket): BundleStore {
   };
 }
 
+/** Names of an adapter's versions, whole or not; at most `most` (R2 gives 1,000 at a time). */
+export async function listVersions(
+  bucket: R2Bucket,
+  adapter: string,
+  most: number,
+): Promise<{ names: string[]; more: boolean }> {
+  const prefix = `adapters/${adapter}/`;
+  const listed = await bucket.list({ prefix, delimiter: "/", limit: most });
+  const names = listed.delimitedPrefixes.map((folder) => folder.slice(prefix.length, -1));
+  return { names, more: listed.truncated };
+}
+
 /** R2 answers a failed condition with the object but no body. */
 function hasBody(object: R2ObjectBody | R2Object): object is R2ObjectBody {
   return "body" in object;

@@ -12,6 +12,7 @@ import { bearerScheme, openApiDocument } from "./openApiDocument.ts";
 import type { AppEnv } from "./parts.ts";
 import { Problem, problemResponse } from "./problems.ts";
 import { requestId } from "./requestId.ts";
+import { adaptersRoute, getAdapters } from "./routes/adapters.ts";
 import {
   adminOnly,
   createKeyRoute,
@@ -121,6 +122,7 @@ export function createApp(partsOf: PartsOf) {
   app.openapi(deleteFeedbackRoute, deleteFeedback);
 
   app.openapi(modelsRoute, getModels);
+  app.openapi(adaptersRoute, getAdapters);
   app.openapi(usageRoute, getUsage);
   app.openapi(healthRoute, getHealth);
   app.openapi(readyRoute, getReady);

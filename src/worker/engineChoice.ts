@@ -3,7 +3,7 @@
  * that file, or a runtime without relaxed SIMD, is left to the next. A bundle that an engine has run and found wrong
  * (self-test) is refused, not tried elsewhere. A bundle whose manifest names an engine elsewhere runs on that alone.
  */
-import { type BundleFiles, verifiedManifest, verifyBundle } from "../adapter/bundle.ts";
+import { type BundleFiles, verifyBundle, verifyManifest } from "../adapter/bundle.ts";
 import { loadRanker, type StartEngine } from "../adapter/load.ts";
 import type { FileRole } from "../adapter/manifest.ts";
 import type { Ranker } from "../adapter/ranker.ts";
@@ -56,7 +56,7 @@ export class EngineChoice {
 
   /** Loads a bundle on the first engine that can run it; the failure is that of the last one tried. */
   async load(files: BundleFiles, expect: Expected): Promise<Loaded> {
-    const manifest = await verifiedManifest(files, { expect, signedBy: this.#signedBy });
+    const manifest = await verifyManifest(files, { expect, signedBy: this.#signedBy });
     if (!manifest.ok) return manifest;
     if (manifest.value.engine !== undefined) {
       return this.#loadElsewhere(manifest.value.engine, files, expect);

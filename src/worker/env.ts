@@ -9,11 +9,13 @@ import { type AccessBindings, type AccessConfig, readAccess } from "./auth/acces
 import type { BatchNamespace } from "./batches/durableBatches.ts";
 import type { LedgerNamespace } from "./ledger/durableLedger.ts";
 import { type RemoteBindings, type RemoteConfig, readRemote } from "./remoteConfig.ts";
+import type { GuardNamespace } from "./rollout/durableGuard.ts";
 
 /** Bindings of wrangler.toml. Variables are strings; secrets come from `wrangler secret put` or .dev.vars. */
 export interface Bindings extends AccessBindings, RemoteBindings {
   readonly ADAPTERS: R2Bucket;
   readonly LEDGER: LedgerNamespace;
+  readonly GUARD: GuardNamespace;
   readonly LEDGER_JURISDICTION?: string;
   readonly BRAKE?: RateLimit;
   readonly METRICS?: AnalyticsEngineDataset;
@@ -25,6 +27,7 @@ export interface Bindings extends AccessBindings, RemoteBindings {
   readonly CONTENT_SECRET?: string;
   readonly ADAPTER?: string;
   readonly ADAPTER_PUBLIC_KEY?: string;
+  readonly ADAPTER_HEAP_MB?: string;
   readonly POINTER_INTERVAL_SECONDS?: string;
   readonly LLM_BASE_URL?: string;
   readonly LLM_API_KEY?: string;
@@ -42,6 +45,8 @@ export interface Config extends RemoteConfig {
   readonly adapter: string;
   /** Pointers and manifests must be signed by one of them; null: signatures are not looked at. */
   readonly adapterKeys: PublicKeys | null;
+  /** Bytes that all adapters in an isolate may hold together; one alone may hold more. */
+  readonly adapterHeapBytes: number;
   /** Age in milliseconds from which the pointer in R2 is looked at again. */
   readonly pointerIntervalMs: number;
   /** OpenAI-compatible endpoint, without a trailing slash. Never chosen by a caller; "" where Workers AI writes. */
@@ -104,6 +109,7 @@ export function readConfig(env: Bindings): ConfigResult {
     ...remote,
     adapter,
     adapterKeys: readPublicKeys(env.ADAPTER_PUBLIC_KEY, faults),
+    adapterHeapBytes: readNumber(env, "ADAPTER_HEAP_MB", 80, 1, 120, faults) * 1_000_000,
     pointerIntervalMs: readNumber(env, "POINTER_INTERVAL_SECONDS", 30, 0, 86_400, faults) * 1000,
     llmBaseUrl: asksEndpoint ? readUrl(env.LLM_BASE_URL, faults) : "",
     llmApiKey: env.LLM_API_KEY || null,
@@ -174,6 +180,7 @@ function readUrl(value: string | undefined, faults: string[]): string {
 function readNumber(
   env: Bindings,
   name:
+    | "ADAPTER_HEAP_MB"
     | "POINTER_INTERVAL_SECONDS"
     | "LLM_DEADLINE_MS"
     | "BATCH_DAYS"

@@ -9,6 +9,7 @@ import { createWorker } from "./worker.ts";
 
 export { BatchObject } from "./batches/batchObject.ts";
 export { LedgerObject } from "./ledger/ledgerObject.ts";
+export { GuardObject } from "./rollout/guardObject.ts";
 
 export default createWorker(
   partsWith(

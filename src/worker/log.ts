@@ -10,12 +10,15 @@ import type { AppEnv } from "./parts.ts";
 import type { ProblemKind } from "./problems.ts";
 import { Problem } from "./problems.ts";
 import type { RequestId } from "./requestId.ts";
+import type { StopReason } from "./rollout/guard.ts";
+import type { Holder } from "./rollout/rankerShelf.ts";
 
 const ROUTES = [
   "/v1/answer",
   "/v1/chat/completions",
   "/v1/rerank",
   "/v1/models",
+  "/v1/adapters",
   "/v1/usage",
   "/v1/batches",
   "/v1/files",
@@ -64,7 +67,15 @@ export type LogRecord =
       readonly ms: number;
       readonly problem?: ProblemKind;
     })
-  | { readonly event: "adapter"; readonly fault: AdapterFault["kind"] | null }
+  | {
+      readonly event: "adapter";
+      readonly channel: Holder;
+      /** Null: a version began to serve. */
+      readonly fault: AdapterFault["kind"] | null;
+    }
+  | { readonly event: "canary_stopped"; readonly reason: StopReason }
+  /** Whatever lies in R2 is served: no public key is configured. */
+  | { readonly event: "warning"; readonly warning: "adapters_unsigned" }
   | { readonly event: "bug"; readonly id: RequestId; readonly frames: readonly CodeFrame[] };
 
 /** Writes one line. */

@@ -1,6 +1,4 @@
 /** Wires the parts: the LLM, R2, the engine. What runs the encoder is the entry's choice, or the bundle's. */
-import { AdapterHost } from "./adapterHost.ts";
-import { r2BundleStore } from "./adapterStore.ts";
 import { Jwks } from "./auth/jwks.ts";
 import { KeyCache } from "./auth/keyCache.ts";
 import { kvKeyStore } from "./auth/keyStore.ts";
@@ -13,6 +11,8 @@ import { observeWith } from "./metrics.ts";
 import type { MakeParts, Parts } from "./parts.ts";
 import { platformSpans } from "./platformSpans.ts";
 import { remoteScorer } from "./remoteScorer.ts";
+import { durableGuard } from "./rollout/durableGuard.ts";
+import { makeRollout } from "./rollout/makeRollout.ts";
 
 /** What keeps content for callers, where there is a secret to encrypt it with. */
 function contentParts(env: Bindings, config: Config): Pick<Parts, "batchesOf" | "content"> {
@@ -30,6 +30,17 @@ export function partsWith(...engines: readonly [EngineKind, ...EngineKind[]]): M
     const signedBy = config.adapterKeys;
     const choice = new EngineChoice(engines, signedBy, (engine) => remoteScorer(engine, config));
     const observe = observeWith(env.METRICS);
+    if (signedBy === null) observe({ event: "warning", warning: "adapters_unsigned" });
+    const rollout = makeRollout({
+      bucket: env.ADAPTERS,
+      guard: durableGuard(env.GUARD, config.adapter),
+      adapter: config.adapter,
+      intervalMs: config.pointerIntervalMs,
+      signedBy,
+      heapBytes: config.adapterHeapBytes,
+      observe,
+      load: (files, expect) => choice.load(files, expect),
+    });
     const keyStore = env.KEYS === undefined ? null : kvKeyStore(env.KEYS);
     const { tokens, openOnLocalhost } = config.access;
     return {
@@ -49,15 +60,8 @@ export function partsWith(...engines: readonly [EngineKind, ...EngineKind[]]): M
       startSpan: platformSpans,
       engine: () => choice.running,
       generator: llmGenerator(config),
-      adapters: new AdapterHost({
-        store: r2BundleStore(env.ADAPTERS),
-        adapter: config.adapter,
-        channel: "stable",
-        intervalMs: config.pointerIntervalMs,
-        signedBy,
-        load: (files, expect) => choice.load(files, expect),
-        onChange: (fault) => observe({ event: "adapter", fault: fault?.kind ?? null }),
-      }),
+      adapters: rollout.parts.stable,
+      rollout,
     };
   };
 }

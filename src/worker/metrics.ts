@@ -1,5 +1,5 @@
 /**
- * Metrics for Workers Analytics Engine: one data point a request, a batch's line or a change of adapter, made from the
+ * Metrics for Workers Analytics Engine: one data point a request, a batch's line, a change of adapter, made from the
  * very record that is logged. Columns are listed in docs/operations.md; add at their ends only, their places are their
  * names.
  */
@@ -43,10 +43,13 @@ export function pointOf(record: LogRecord): AnalyticsEngineDataPoint | null {
     case "adapter":
       return {
         indexes: ["adapter"],
-        blobs: [record.event, "", record.fault ?? "", ""],
-        doubles: [],
+        blobs: [record.event, "", record.fault ?? "", record.channel],
       };
+    case "canary_stopped":
+      return { indexes: ["adapter"], blobs: [record.event, "", record.reason, "canary"] };
+    case "warning":
+      return null;
     case "bug":
-      return { indexes: ["bug"], blobs: [record.event, "", "", ""], doubles: [] };
+      return { indexes: ["bug"], blobs: [record.event, "", "", ""] };
   }
 }

@@ -12,12 +12,16 @@ import type { LogFigures } from "./log.ts";
 import type { Observe } from "./metrics.ts";
 import type { ProblemKind } from "./problems.ts";
 import type { RequestId } from "./requestId.ts";
+import type { Rollout } from "./rollout/rollout.ts";
 import type { StartSpan } from "./spans.ts";
 
 export interface Parts {
   readonly config: Config;
   readonly generator: Generator;
+  /** The adapter's channel `stable`. */
   readonly adapters: AdapterHost;
+  /** All its channels, and the versions that callers pin. */
+  readonly rollout: Rollout;
   /** The ways in. */
   readonly doors: Doors;
   readonly keyStore: KeyStore | null;

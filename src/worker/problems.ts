@@ -34,7 +34,7 @@ const table = {
   unknown_adapter: {
     status: 404,
     type: "invalid_request_error",
-    message: "This adapter is not known: GET /v1/models lists the adapters.",
+    message: "This adapter, or this version of it, is not known: GET /v1/adapters lists them.",
   },
   question_too_long: bad(
     "Question and options are longer than the adapter can read. Only the context may be long: it is cut where needed.",

@@ -1,6 +1,6 @@
 /** The pointer of a channel is read strictly, and only for its own adapter. */
 import { describe, expect, test } from "vitest";
-import { parsePointer } from "../../src/adapter/pointer.ts";
+import { type Channel, parsePointer } from "../../src/adapter/pointer.ts";
 
 const pointer = {
   schema: 1,
@@ -12,7 +12,7 @@ const pointer = {
 };
 
 const parse = (json: unknown) =>
-  parsePointer(new TextEncoder().encode(JSON.stringify(json)), "mini");
+  parsePointer(new TextEncoder().encode(JSON.stringify(json)), "mini", "stable");
 
 const signature = { alg: "Ed25519", key: "56475aa75463474c", value: `${"A".repeat(86)}==` };
 
@@ -53,6 +53,41 @@ describe("a pointer", () => {
     expect(kind({ ...pointer, more: 1 })).toBe("pointer_malformed");
     expect(kind({ ...pointer, adapter: "maxi" })).toBe("pointer_adapter_mismatch");
     expect(kind(null)).toBe("pointer_malformed");
-    expect(parsePointer(Uint8Array.of(0xff), "mini")).toMatchObject({ ok: false });
+    expect(parsePointer(Uint8Array.of(0xff), "mini", "stable")).toMatchObject({ ok: false });
+  });
+});
+
+describe("a pointer of another channel", () => {
+  const bounds = {
+    minRequests: 200,
+    maxFailureRate: 0.02,
+    maxAbstentionDifference: 0.1,
+    minAgreement: 0.8,
+    compareShare: 0.25,
+  };
+  const canary = { ...pointer, share: 0.1, sticky: "tenant", bounds };
+  const read = (json: object, channel: Channel) =>
+    parsePointer(new TextEncoder().encode(JSON.stringify(json)), "mini", channel);
+
+  test("may have ended: stable never has", () => {
+    const ended = { ...pointer, version: null, share: 0 };
+    expect(read(ended, "canary")).toEqual({ ok: true, value: ended });
+    expect(read(ended, "shadow")).toEqual({ ok: true, value: ended });
+    const failure = { kind: "pointer_malformed", field: "version" };
+    expect(read(ended, "stable")).toEqual({ ok: false, failure });
+  });
+
+  test.each<[object, string]>([
+    [{ sticky: undefined }, "sticky"],
+    [{ sticky: "moon" }, "sticky"],
+    [{ bounds: undefined }, "bounds"],
+    [{ bounds: { ...bounds, minRequests: 0 } }, "bounds.minRequests"],
+    [{ bounds: { ...bounds, minAgreement: 1.1 } }, "bounds.minAgreement"],
+    [{ bounds: { ...bounds, compareShare: undefined } }, "bounds.compareShare"],
+    [{ bounds: { ...bounds, more: 1 } }, "bounds"],
+  ])("that is a canary's needs sticky and all bounds: not %j", (change, field) => {
+    expect(read(canary, "canary")).toEqual({ ok: true, value: canary });
+    const failure = { kind: "pointer_malformed", field };
+    expect(read({ ...canary, ...change }, "canary")).toEqual({ ok: false, failure });
   });
 });

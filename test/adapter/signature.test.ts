@@ -2,7 +2,12 @@
 import { describe, expect, test } from "vitest";
 import { verifyBundle } from "../../src/adapter/bundle.ts";
 import { memoryBundle } from "../../src/adapter/memoryBundleStore.ts";
-import { type Pointer, parsePointer, pointerSignatureFailure } from "../../src/adapter/pointer.ts";
+import {
+  type Channel,
+  type Pointer,
+  parsePointer,
+  pointerSignatureFailure,
+} from "../../src/adapter/pointer.ts";
 import {
   type PublicKeys,
   parsePublicKeys,
@@ -96,14 +101,20 @@ describe("a signed manifest", () => {
   });
 });
 
-describe.each(golden.pointers)("a signed pointer of $channel", (entry) => {
-  const { adapter, channel, message } = entry;
+describe.each(golden.pointers)("a signed pointer of $channel ($pointer.version)", (entry) => {
+  const { adapter, message } = entry;
+  const channel = entry.channel as Channel;
+  const elsewhere = channel === "shadow" ? "canary" : "shadow";
   const read = (change: object = {}): Pointer => {
-    const parsed = parsePointer(encode(JSON.stringify({ ...entry.pointer, ...change })), adapter);
+    const parsed = parsePointer(
+      encode(JSON.stringify({ ...entry.pointer, ...change })),
+      adapter,
+      channel,
+    );
     if (!parsed.ok) throw new Error("not a pointer");
     return parsed.value;
   };
-  const failure = (pointer: Pointer, at = channel) =>
+  const failure = (pointer: Pointer, at: Channel = channel) =>
     pointerSignatureFailure(pointer, at, keys(golden.publicKey));
 
   test("is verified, whatever the order of its members", async () => {
@@ -111,7 +122,7 @@ describe.each(golden.pointers)("a signed pointer of $channel", (entry) => {
     expect(decode(signedMessage({ kind: "pointer", channel, pointer }))).toBe(message);
     expect(await failure(read())).toBeNull();
     const reversed = Object.fromEntries(Object.entries(entry.pointer).reverse());
-    const parsed = parsePointer(encode(JSON.stringify(reversed)), adapter);
+    const parsed = parsePointer(encode(JSON.stringify(reversed)), adapter, channel);
     expect(parsed.ok && (await failure(parsed.value))).toBeNull();
   });
 
@@ -119,10 +130,21 @@ describe.each(golden.pointers)("a signed pointer of $channel", (entry) => {
     const { signature: _, ...unsigned } = read();
     expect(await failure(unsigned)).toEqual({ kind: "signature_missing", field: "signature" });
     const invalid = { kind: "signature_invalid", field: "signature" };
-    for (const change of [{ version: "9" }, { serial: 99 }, { share: 0.5 }]) {
+    // A canary that names a version needs more than a pointer that ended has.
+    const moved = entry.pointer.version === null ? [] : [{ version: "9" }];
+    for (const change of [...moved, { serial: 99 }, { share: 0.75 }]) {
       expect(await failure(read(change))).toEqual(invalid);
     }
     expect(await failure(read({ updatedAt: "2026-11-23T00:00:01Z" }))).toEqual(invalid);
-    expect(await failure(read(), "other")).toEqual(invalid);
+    expect(await failure(read(), elsewhere)).toEqual(invalid);
+  });
+
+  test("is refused where what it says of its share was changed", async () => {
+    const { bounds } = read();
+    const changes: object[] = [{ sticky: "request" }];
+    if (bounds !== undefined) changes.push({ bounds: { ...bounds, maxFailureRate: 1 } });
+    for (const change of changes) {
+      expect(await failure(read(change))).toMatchObject({ kind: "signature_invalid" });
+    }
   });
 });

@@ -304,7 +304,8 @@ describe("a good bundle", () => {
       expect(status).toBe(200);
       expect(body.degraded).toBe(false);
     }
-    expect((await answer()).body.adapter).toEqual({ name: "mini", version: "1.1.0" });
+    const served = { name: "mini", version: "1.1.0", channel: "stable" };
+    expect((await answer()).body.adapter).toEqual(served);
   });
 
   it("does not grow the heap with every version", async () => {

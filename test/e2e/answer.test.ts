@@ -250,6 +250,7 @@ describe("GET", () => {
       [
         "/healthz",
         "/readyz",
+        "/v1/adapters",
         "/v1/answer",
         "/v1/chat/completions",
         "/v1/admin/keys",

@@ -27,17 +27,15 @@ function bindings(printed: string): string[] {
   return [...printed.matchAll(/^env\.(\w+)/gmu)].map(([, name = ""]) => name).sort();
 }
 
-/** Bytes of the modules that `wrangler deploy` would upload, by name without hash. */
-function upload(entry: string): Map<string, number> {
+/** What `wrangler deploy` says, and the bytes of the modules that it would upload, by name without hash. */
+function upload(entry: string): { output: string; modules: Map<string, number> } {
   const folder = join(out, entry.replaceAll("/", "-"));
-  dryRun(folder, entry);
-  const modules = readdirSync(folder).filter((name) => /\.(js|wasm)$/u.test(name));
-  return new Map(
-    modules.map((name) => [
-      name.replace(/^[0-9a-f]{20,}-/u, ""),
-      statSync(join(folder, name)).size,
-    ]),
+  const output = dryRun(folder, entry);
+  const names = readdirSync(folder).filter((name) => /\.(js|wasm)$/u.test(name));
+  const modules = names.map(
+    (name) => [name.replace(/^[0-9a-f]{20,}-/u, ""), statSync(join(folder, name)).size] as const,
   );
+  return { output, modules: new Map(modules) };
 }
 
 const total = (modules: ReadonlyMap<string, number>) =>
@@ -45,15 +43,16 @@ const total = (modules: ReadonlyMap<string, number>) =>
 
 describe("wrangler deploy --dry-run", () => {
   it("bundles the Worker, ONNX Runtime and our engine", () => {
-    const modules = upload("src/worker/index.ts");
+    const { modules, output } = upload("src/worker/index.ts");
     expect(modules.has("ort-wasm-simd-threaded.wasm")).toBe(true);
     expect(modules.get("encoder.wasm")).toBeLessThan(100_000);
     // Cloudflare takes 64 MiB.
     expect(total(modules)).toBeLessThan(32 * 2 ** 20);
+    expect(output).toContain("WARNING: wrangler.toml names no ADAPTER_PUBLIC_KEY.");
   });
 
   it("bundles the light Worker without ONNX Runtime", () => {
-    const modules = upload("src/worker/light.ts");
+    const { modules } = upload("src/worker/light.ts");
     expect([...modules.keys()].filter((name) => name.endsWith(".wasm"))).toEqual(["encoder.wasm"]);
     expect(total(modules)).toBeLessThan(3 * 2 ** 20);
   });

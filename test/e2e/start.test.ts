@@ -53,6 +53,7 @@ describe("npm start", () => {
     expect(body.adapter).toEqual({
       name: "mini",
       version: expect.stringMatching(/^\d{4}\.\d+\.\d+$/),
+      channel: "stable",
     });
     expect(body.candidates).toHaveLength(8);
     expect(body.candidates.map((c: { rank: number }) => c.rank).sort()).toEqual([

@@ -7,6 +7,7 @@ import { type PublicKeys, parsePublicKeys, signedMessage } from "../../src/adapt
 import { AdapterHost } from "../../src/worker/adapterHost.ts";
 import { r2BundleStore } from "../../src/worker/adapterStore.ts";
 import type { Bindings } from "../../src/worker/env.ts";
+import { RankerShelf } from "../../src/worker/rollout/rankerShelf.ts";
 import golden from "../fixtures/signature.golden.json" with { type: "json" };
 
 const bucket = (env as unknown as Bindings).ADAPTERS;
@@ -39,6 +40,16 @@ function counted(
 ) {
   const counts = { pointers: 0, loads: 0, faults: [] as string[] };
   const waiting: Promise<unknown>[] = [];
+  const shelf = new RankerShelf({
+    store,
+    adapter: "mini",
+    heapBytes: 80_000_000,
+    load: async (files, expected) => {
+      counts.loads += 1;
+      const bundle = await verifyBundle(files, { expect: expected, keep: [], signedBy });
+      return bundle.ok ? fail({ kind: "engine_failed", reason: "trap" }) : bundle;
+    },
+  });
   const host = new AdapterHost({
     store: {
       ...store,
@@ -47,15 +58,10 @@ function counted(
         return store.pointer(...parts);
       },
     },
+    shelf,
     adapter: "mini",
-    channel: "stable",
     signedBy,
     intervalMs,
-    load: async (files, expected) => {
-      counts.loads += 1;
-      const bundle = await verifyBundle(files, { expect: expected, keep: [], signedBy });
-      return bundle.ok ? fail({ kind: "engine_failed", reason: "trap" }) : bundle;
-    },
     onChange: (fault) => counts.faults.push(fault?.kind ?? "serving"),
   });
   const look = () => host.look((work) => waiting.push(work));

@@ -5,6 +5,7 @@ import { createWorker } from "../../src/worker/worker.ts";
 
 export { BatchObject } from "../../src/worker/batches/batchObject.ts";
 export { LedgerObject } from "../../src/worker/ledger/ledgerObject.ts";
+export { GuardObject } from "../../src/worker/rollout/guardObject.ts";
 
 const start = () => Promise.reject(new EngineError("trap"));
 

@@ -55,7 +55,7 @@ describe("a data point", () => {
     await call("/readyz");
     await expect
       .poll(() => metrics.points.find(({ indexes }) => indexes?.[0] === "adapter")?.blobs)
-      .toEqual(["adapter", "", "pointer_absent", ""]);
+      .toEqual(["adapter", "", "pointer_absent", "stable"]);
   });
 
   it("fits what Analytics Engine takes: one index, 20 blobs, 20 doubles", () => {

@@ -1,45 +1,27 @@
-"""Commands around the object store: publish, promote, rollback, list, keygen."""
+"""Commands around the object store: publish, list, keygen. For channels: cli_channels.py."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-    from medadapter_train.object_store import Store
-    from medadapter_train.pointer import Pointer
-    from medadapter_train.signing import Signer
-
-#: Environment variables beside those of the store (`object_store.py`).
-KEY_VARIABLE = "MEDADAPTER_SIGNING_KEY_FILE"
-PUBLIC_KEY_VARIABLE = "MEDADAPTER_PUBLIC_KEY"
-
-Endpoint = Annotated[str, typer.Option(help="S3 endpoint URL (else MEDADAPTER_S3_ENDPOINT)")]
-Bucket = Annotated[str, typer.Option(help="bucket (else MEDADAPTER_S3_BUCKET)")]
-Key = Annotated[
-    Path | None, typer.Option(help=f"Ed25519 private key, PEM: sign with it (else {KEY_VARIABLE})")
-]
-PublicKey = Annotated[
-    str,
-    typer.Option(help=f"public key, base64: refuse what it did not sign ({PUBLIC_KEY_VARIABLE})"),
-]
-Channel = Annotated[str, typer.Option(help="stable, canary, shadow")]
-
-console = Console(soft_wrap=True)
+from medadapter_train.cli_store import (
+    Bucket,
+    Endpoint,
+    Key,
+    console,
+    show,
+    signer_of,
+    store_of,
+)
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
     app.command()(publish)
-    app.command()(promote)
-    app.command()(rollback)
     app.command("list")(list_command)
     app.command()(keygen)
 
@@ -56,64 +38,16 @@ def publish(
 ) -> None:
     """Upload a bundle: files first, manifest last; nothing is visible until it is whole."""
     from medadapter_train.bundle_folder import open_bundle
-    from medadapter_train.pointer import promote as move
+    from medadapter_train.channels import promote as move
     from medadapter_train.publish import publish as upload
 
     opened = open_bundle(bundle)
-    store, signer = _store(endpoint, bucket), _signer(key)
+    store, signer = store_of(endpoint, bucket), signer_of(key)
     done = upload(store, opened, signer, replace_partial=replace_partial, progress=console.print)
     state = "published" if done.new else "was published already"
     console.print(f"{done.prefix} {state} ({done.uploaded} uploaded, {done.kept} kept)")
     if channel:
-        _show(channel, move(store, opened.name, opened.version, channel, signer=signer))
-
-
-def promote(
-    adapter: Annotated[str, typer.Argument()],
-    version: Annotated[str, typer.Argument()],
-    channel: Channel = "stable",
-    share: Annotated[float, typer.Option(help="part of the traffic, over 0 to 1")] = 1.0,
-    endpoint: Endpoint = "",
-    bucket: Bucket = "",
-    key: Key = None,
-    public_key: PublicKey = "",
-) -> None:
-    """Point a channel at a published version."""
-    from medadapter_train.pointer import promote as move
-
-    pointer = move(
-        _store(endpoint, bucket),
-        adapter,
-        version,
-        channel,
-        share=share,
-        signer=_signer(key),
-        public=_public(public_key),
-    )
-    _show(channel, pointer)
-
-
-def rollback(
-    adapter: Annotated[str, typer.Argument()],
-    channel: Channel = "stable",
-    to: Annotated[str, typer.Option(help="version; default: the one served before")] = "",
-    endpoint: Endpoint = "",
-    bucket: Bucket = "",
-    key: Key = None,
-    public_key: PublicKey = "",
-) -> None:
-    """Point a channel at an older version; the serial grows all the same."""
-    from medadapter_train.pointer import rollback as move_back
-
-    pointer = move_back(
-        _store(endpoint, bucket),
-        adapter,
-        channel,
-        to=to or None,
-        signer=_signer(key),
-        public=_public(public_key),
-    )
-    _show(channel, pointer)
+        show(channel, move(store, opened.name, opened.version, channel, signer=signer))
 
 
 def list_command(
@@ -122,10 +56,10 @@ def list_command(
     bucket: Bucket = "",
 ) -> None:
     """Show versions and channels."""
-    from medadapter_train.pointer import list_adapters
+    from medadapter_train.listing import list_adapters
 
     table = Table("adapter", "version", "state", "channels")
-    for listing in list_adapters(_store(endpoint, bucket), adapter or None):
+    for listing in list_adapters(store_of(endpoint, bucket), adapter or None):
         for version in sorted((*listing.versions, *listing.partial)):
             state = "published" if version in listing.versions else "unfinished"
             channels = [
@@ -145,27 +79,3 @@ def keygen(
 
     # Not by rich: the key must come out unwrapped, for a shell to read.
     print(write_key_pair(private))
-
-
-def _show(channel: str, pointer: Pointer) -> None:
-    console.print(f"{pointer.adapter} {channel} -> {pointer.version}, serial {pointer.serial}")
-
-
-def _store(endpoint: str, bucket: str) -> Store:
-    from medadapter_train.object_store import Store
-
-    return Store.from_environment(endpoint or None, bucket or None)
-
-
-def _signer(key: Path | None) -> Signer | None:
-    from medadapter_train.signing import Signer
-
-    named = key or os.environ.get(KEY_VARIABLE)
-    return Signer.load(Path(named)) if named else None
-
-
-def _public(text: str) -> Ed25519PublicKey | None:
-    from medadapter_train.signing import parse_public
-
-    named = text or os.environ.get(PUBLIC_KEY_VARIABLE, "")
-    return parse_public(named) if named else None

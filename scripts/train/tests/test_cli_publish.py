@@ -20,7 +20,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def served(store: Store, channel: str = "stable") -> tuple[str, int, float] | None:
+def served(store: Store, channel: str = "stable") -> tuple[str | None, int, float] | None:
     """Version, serial and share that a channel names."""
     pointer = read_pointer(store, "mini", channel)
     return None if pointer is None else (pointer.version, pointer.serial, pointer.share)
@@ -40,7 +40,17 @@ def test_publish_promote_roll_back_and_list(
     assert run(monkeypatch, "publish", second, "--channel", "canary") == 0
     assert run(monkeypatch, "promote", "mini", "1.1.0", "--channel", "canary", "--share", 0.1) == 0
     assert served(store, "canary") == ("1.1.0", 2, 0.1)
-    assert run(monkeypatch, "promote", "mini", "1.1.0") == 0
+    assert run(monkeypatch, "promote", "mini", "--from", "canary") == 0
+    assert served(store) == ("1.1.0", 2, 1.0)
+    assert served(store, "canary") == (None, 3, 0.0)
+    assert run(monkeypatch, "promote", "mini", "--from", "canary") == 8
+    assert "error: version_missing" in capsys.readouterr().err
+    assert run(monkeypatch, "promote", "mini", "1.0.0", "--from", "canary") == 8
+    assert "error: bad_version" in capsys.readouterr().err
+    shadow = ("--channel", "shadow")
+    assert run(monkeypatch, "promote", "mini", "1.0.0", *shadow, "--share", 0.5) == 0
+    assert run(monkeypatch, "end", "mini", *shadow) == 0
+    assert served(store, "shadow") == (None, 2, 0.0)
     assert run(monkeypatch, "rollback", "mini") == 0
     assert served(store) == ("1.0.0", 3, 1.0)
     capsys.readouterr()

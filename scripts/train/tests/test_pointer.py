@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 from bundles import BUCKET, make_bundle, signer_at
 
+from medadapter_train.bounds import Bounds
 from medadapter_train.bundle_folder import open_bundle
+from medadapter_train.channels import end, promote, rollback
+from medadapter_train.listing import list_adapters
 from medadapter_train.object_store import Store
-from medadapter_train.pointer import list_adapters, promote, read_pointer, rollback
+from medadapter_train.pointer import read_pointer
 from medadapter_train.publish import publish
 from medadapter_train.service_errors import PublishError
 from medadapter_train.signing import manifest_message, parse_public, pointer_message, verify
@@ -38,20 +41,20 @@ def test_of_two_publishers_racing_for_a_channel_one_loses_with_a_clear_error(
 ) -> None:
     for version in ("1.0.0", "1.1.0"):
         publish(store, open_bundle(make_bundle(tmp_path / version, version)))
-    promote(store, "mini", "1.0.0")
+    promote(store, "mini", "1.0.0", "canary")
     rival = Store(endpoint, BUCKET)
     put = store.put
 
     def beaten(key: str, body: bytes, kind: str, **more: str) -> None:
         store.put = put  # type: ignore[method-assign]
-        promote(rival, "mini", "1.0.0", share=0.5)
+        promote(rival, "mini", "1.0.0", "canary", share=0.5)
         put(key, body, kind, **more)
 
     store.put = beaten  # type: ignore[method-assign, assignment]
     with pytest.raises(PublishError) as caught:
-        promote(store, "mini", "1.1.0")
+        promote(store, "mini", "1.1.0", "canary")
     assert caught.value.kind == "pointer_moved"
-    now = read_pointer(store, "mini", "stable")
+    now = read_pointer(store, "mini", "canary")
     assert now is not None
     assert (now.version, now.serial, now.share) == ("1.0.0", 2, 0.5)
 
@@ -62,7 +65,7 @@ def test_of_two_first_promotions_one_loses(store: Store, tmp_path: Path) -> None
     store.get = lambda key: None if key.startswith("channels/") else get(key)  # type: ignore[method-assign]
     promote(store, "mini", "1.0.0")
     with pytest.raises(PublishError) as caught:
-        promote(store, "mini", "1.0.0", share=0.1)
+        promote(store, "mini", "1.0.0")
     assert caught.value.kind == "pointer_moved"
 
 
@@ -101,3 +104,72 @@ def test_signed_by_another_key_is_refused(store: Store, tmp_path: Path) -> None:
     with pytest.raises(PublishError) as caught:
         promote(store, "mini", "1.0.0", signer=signer_at(tmp_path / "2.pem"))
     assert caught.value.kind == "bad_signature"
+
+
+def test_a_canary_carries_its_bounds_signed_and_keeps_them_when_rolled_back(
+    store: Store, tmp_path: Path
+) -> None:
+    signer = signer_at(tmp_path / "key.pem")
+    public = parse_public(base64.b64encode(signer.public).decode())
+    for version in ("1.0.0", "1.1.0"):
+        publish(store, open_bundle(make_bundle(tmp_path / version, version)), signer)
+    more = {"share": 0.25, "sticky": "tenant", "bounds": Bounds(50, 0, 0.2, 0.9, 1)}
+    for version in ("1.0.0", "1.1.0"):
+        promote(store, "mini", version, "canary", signer=signer, **more)  # type: ignore[arg-type]
+    back = rollback(store, "mini", "canary", signer=signer)
+    assert (back.version, back.serial, back.share) == ("1.0.0", 3, 0.25)
+    assert (back.sticky, back.bounds) == ("tenant", more["bounds"])
+    stored = store.get("channels/mini/canary.json")
+    assert stored is not None
+    raw = json.loads(stored.body)
+    assert raw["bounds"] == {
+        "minRequests": 50,
+        "maxFailureRate": 0,
+        "maxAbstentionDifference": 0.2,
+        "minAgreement": 0.9,
+        "compareShare": 1,
+    }
+    verify(public, pointer_message("mini", "canary", raw), raw["signature"])
+    for change in ({"sticky": "request"}, {"bounds": {**raw["bounds"], "maxFailureRate": 1}}):
+        with pytest.raises(PublishError) as caught:
+            changed = pointer_message("mini", "canary", {**raw, **change})
+            verify(public, changed, raw["signature"])
+        assert caught.value.kind == "bad_signature"
+
+
+def test_a_channel_that_ended_goes_on_with_its_serial(store: Store, tmp_path: Path) -> None:
+    publish(store, open_bundle(make_bundle(tmp_path)))
+    for channel in ("canary", "shadow"):
+        promote(store, "mini", "1.0.0", channel, share=0.5)
+        ended = end(store, "mini", channel)
+        assert (ended.version, ended.serial) == (None, 2)
+        assert read_pointer(store, "mini", channel) == ended
+        assert promote(store, "mini", "1.0.0", channel).serial == 3
+        store.delete(f"channels/mini/{channel}.json")
+        assert promote(store, "mini", "1.0.0", channel).serial == 4
+
+
+@pytest.mark.parametrize(
+    ("channel", "more", "kind"),
+    [
+        ("beta", {}, "bad_channel"),
+        ("stable", {"share": 0.5}, "bad_share"),
+        ("canary", {"share": 0}, "bad_share"),
+        ("canary", {"sticky": "moon"}, "bad_sticky"),
+        ("canary", {"bounds": Bounds(min_requests=0)}, "bad_bounds"),
+        ("canary", {"bounds": Bounds(max_failure_rate=1.5)}, "bad_bounds"),
+        ("canary", {"bounds": Bounds(min_agreement=1e-6)}, "bad_bounds"),
+    ],
+)
+def test_what_no_reader_would_take_is_not_written(
+    store: Store, tmp_path: Path, channel: str, more: dict[str, object], kind: str
+) -> None:
+    publish(store, open_bundle(make_bundle(tmp_path)))
+    with pytest.raises(PublishError) as caught:
+        promote(store, "mini", "1.0.0", channel, **more)  # type: ignore[arg-type]
+    assert caught.value.kind == kind
+    assert read_pointer(store, "mini", "canary") is None
+    for what in ("stable", "canary"):
+        with pytest.raises(PublishError) as caught:
+            end(store, "mini", what)
+        assert caught.value.kind == ("bad_channel" if what == "stable" else "nothing_to_end")

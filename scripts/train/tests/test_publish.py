@@ -14,9 +14,10 @@ import pytest
 from bundles import BUCKET, make_bundle, signer_at
 
 from medadapter_train.bundle_folder import open_bundle
+from medadapter_train.channels import promote
 from medadapter_train.feedback_source import feedback_files
+from medadapter_train.listing import list_adapters
 from medadapter_train.object_store import PreconditionFailed, Store
-from medadapter_train.pointer import list_adapters, promote
 from medadapter_train.publish import publish
 from medadapter_train.service_errors import PublishError
 

@@ -35,7 +35,10 @@ export function answerCard(answer: Answer): HTMLElement {
   parts.push(make("p", "", sure));
   const counted = votes.map(({ answer: label, count }) => `${label} ${count}`).join(", ");
   const facts = [`votes: ${counted === "" ? "none" : counted}`, `chosen by ${answer.strategy}`];
-  if (adapter !== null) facts.push(`adapter ${adapter.name}@${adapter.version}`);
+  if (adapter !== null) {
+    const how = adapter.channel === "stable" ? "" : ` (${adapter.channel})`;
+    facts.push(`adapter ${adapter.name}@${adapter.version}${how}`);
+  }
   if (answer.degraded) facts.push(`degraded: ${answer.degraded_reason}`);
   for (const { reason: name, count } of failed) facts.push(`${count} not there: ${name}`);
   parts.push(make("p", "quiet", facts.join(" · ")), make("p", "quiet", answer.notice));

@@ -26,7 +26,11 @@ export interface Answer {
   readonly degraded: boolean;
   readonly degraded_reason: string | null;
   readonly strategy: string;
-  readonly adapter: { readonly name: string; readonly version: string } | null;
+  readonly adapter: {
+    readonly name: string;
+    readonly version: string;
+    readonly channel: "stable" | "canary" | "pinned";
+  } | null;
   readonly candidates: readonly Candidate[];
   readonly votes: readonly { readonly answer: string; readonly count: number }[];
   readonly failed: readonly { readonly reason: string; readonly count: number }[];

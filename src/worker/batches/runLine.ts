@@ -74,7 +74,7 @@ async function answerBody(
   { parts, caller, requestId, waitUntil, figures }: LineContext,
 ): Promise<AnswerBody> {
   const { config } = parts;
-  const ask = readAnswerAsk(body, config, caller);
+  const ask = await readAnswerAsk(body, parts, caller);
   const meter = new Meter({
     ledger: parts.ledgerOf(caller.tenant),
     caller,

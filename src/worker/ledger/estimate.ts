@@ -1,5 +1,5 @@
 /** What a request is thought to cost, before it runs: counted, and flagged, only if it is never settled. */
-import type { AdapterHost } from "../adapterHost.ts";
+import type { RankerSource } from "../rollout/rankerSource.ts";
 import type { Usage } from "./ledger.ts";
 
 /** Rough figures: characters a token of English text, tokens of a question and of a candidate at the adapter. */
@@ -15,8 +15,11 @@ export interface Forecast {
 }
 
 /** @param adapters the adapter that serves now, if any, is thought to serve to the end */
-export function estimateOf({ candidates, promptChars }: Forecast, adapters: AdapterHost): Usage {
-  const manifest = adapters.peek()?.manifest;
+export function estimateOf(
+  { candidates, promptChars }: Forecast,
+  adapters: Pick<RankerSource, "settled">,
+): Usage {
+  const manifest = adapters.settled()?.manifest;
   return {
     adapter: manifest === undefined ? null : adapterId(manifest),
     requests: 1,

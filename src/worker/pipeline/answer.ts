@@ -12,9 +12,10 @@ import type {
 } from "../../llm/generator.ts";
 import { parseAnswer } from "../../tasks/parse.ts";
 import type { Option } from "../../tasks/question.ts";
-import type { AdapterHost, WaitUntil } from "../adapterHost.ts";
 import type { Meter } from "../ledger/meter.ts";
 import { Problem } from "../problems.ts";
+import type { WaitUntil } from "../rollout/pointerWatch.ts";
+import type { RankerSource } from "../rollout/rankerSource.ts";
 import { type StartSpan, spanned } from "../spans.ts";
 import { arrivals } from "./arrivals.ts";
 import type { Ask } from "./ask.ts";
@@ -40,7 +41,7 @@ export type AnswerEvent =
 
 export interface AnswerParts {
   readonly generator: Generator;
-  readonly adapters: AdapterHost;
+  readonly adapters: RankerSource;
   readonly tenant: string;
   readonly deadlineMs: number;
   /** Fires when the client leaves. */

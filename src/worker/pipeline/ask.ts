@@ -8,7 +8,8 @@ import type { TaskSpec } from "../../tasks/task.ts";
 import { mayUseAdapter } from "../auth/adapterAccess.ts";
 import type { Caller } from "../auth/caller.ts";
 import type { Config } from "../env.ts";
-import { fieldProblem, type Problem } from "../problems.ts";
+import type { Parts } from "../parts.ts";
+import { fieldProblem, Problem } from "../problems.ts";
 
 /** How the LLM is to write. */
 export interface Sampling {
@@ -37,6 +38,8 @@ export interface Ask {
   readonly abstain: Abstain | null;
   /** Question, candidates and scores are kept, for the outcome to be joined later. */
   readonly store: boolean;
+  /** The adapter's version that the caller wants; null: whichever its channels choose. */
+  readonly pin: string | null;
   readonly sampling: Sampling;
 }
 
@@ -83,6 +86,8 @@ export function readModel(model: string | null | undefined, config: Config): str
   throw fieldProblem("unknown_model", "model");
 }
 
+/** As in pointers and manifests. */
+const VERSION = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 /** Upper bound of `k: "auto"` where the caller names none. */
 const DEFAULT_MAX_K = 8;
 
@@ -102,16 +107,27 @@ export function readK(
   throw fieldProblem("invalid_request", maxKField, 'goes with k: "auto" only');
 }
 
-/** Throws `Problem` for an adapter that is not the configured one, or not for this caller: the same, at once. */
-export function checkAdapter(
+/**
+ * The version pinned by `name@version`, or null for a name alone. Throws `Problem` for an adapter that is not the
+ * configured one, or not for this caller, or a version that is not kept: all the same.
+ */
+export async function readAdapter(
   adapter: string | null | undefined,
   field: string,
-  config: Config,
+  { config, rollout }: Pick<Parts, "config" | "rollout">,
   caller: Caller,
-) {
-  const known = !adapter || adapter === config.adapter;
-  if (known && mayUseAdapter(caller, config.adapter, config.access.adapterTenants)) return;
-  throw fieldProblem("unknown_adapter", field);
+): Promise<string | null> {
+  const [name = "", ...versions] = (adapter || config.adapter).split("@");
+  const mine = mayUseAdapter(caller, config.adapter, config.access.adapterTenants);
+  if (name !== config.adapter || !mine) throw fieldProblem("unknown_adapter", field);
+  if (versions.length === 0) return null;
+  const version = versions.join("@");
+  // Without R2 nobody can tell: one that is loaded answers all the same.
+  const known =
+    VERSION.test(version) && (await rollout.parts.pins.knows(version).catch(() => null));
+  if (known === null) throw new Problem("adapter_unavailable");
+  if (!known) throw fieldProblem("unknown_adapter", field);
+  return version;
 }
 
 /** `store` from the wire. Throws `Problem` where nothing can be kept. */

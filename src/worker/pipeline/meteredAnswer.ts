@@ -1,13 +1,15 @@
 /** Starts the pipeline with its meter: the one way in for requests, whole or streamed, and for lines of batches. */
-import type { WaitUntil } from "../adapterHost.ts";
 import type { Caller } from "../auth/caller.ts";
 import { keeping } from "../feedback/keeping.ts";
 import { estimateOf } from "../ledger/estimate.ts";
 import type { Meter } from "../ledger/meter.ts";
 import type { Parts } from "../parts.ts";
 import type { RequestId } from "../requestId.ts";
+import type { WaitUntil } from "../rollout/pointerWatch.ts";
+import type { Rollout } from "../rollout/rollout.ts";
 import { type AnswerEvent, answer } from "./answer.ts";
 import type { Ask } from "./ask.ts";
+import type { Outcome } from "./outcome.ts";
 
 export interface AnswerFor {
   readonly requestId: RequestId;
@@ -24,8 +26,9 @@ export function meteredAnswer(
   ask: Ask,
   { requestId, caller, meter, signal, waitUntil }: AnswerFor,
 ): AsyncGenerator<AnswerEvent, void> {
-  const { generator, adapters, config, startSpan } = parts;
+  const { generator, rollout, config, startSpan } = parts;
   const { tenant } = caller;
+  const adapters = rollout.source({ tenant, requestId }, ask.pin);
   const deadlineMs = config.llmDeadlineMs;
   const promptChars = ask.messages.reduce((sum, { content }) => sum + content.length, 0);
   const estimate = estimateOf({ candidates: ask.k, promptChars }, adapters);
@@ -42,5 +45,27 @@ export function meteredAnswer(
       startSpan,
     });
   const events = meter.events(estimate, work, ({ kind }) => kind === "final");
-  return ask.store ? keeping(events, { parts, requestId, caller }) : events;
+  const counted = counting(events, rollout, { requestId, waitUntil });
+  return ask.store ? keeping(counted, { parts, requestId, caller }) : counted;
+}
+
+/** The same events; an outcome is counted for its channel when all is done. */
+async function* counting(
+  events: AsyncGenerator<AnswerEvent, void>,
+  rollout: Rollout,
+  { requestId, waitUntil }: Pick<AnswerFor, "requestId" | "waitUntil">,
+): AsyncGenerator<AnswerEvent, void> {
+  let outcome: Outcome | null = null;
+  try {
+    for await (const event of events) {
+      if (event.kind === "final") outcome = event.outcome;
+      yield event;
+    }
+  } finally {
+    // Its place at the adapter has been given back by now.
+    if (outcome?.adapter) {
+      const { channel: servedBy, version } = outcome.adapter;
+      rollout.answered({ requestId, servedBy, version }, outcome, waitUntil);
+    }
+  }
 }

@@ -4,7 +4,7 @@ import type { Selection, Strategy } from "../../adapter/select/types.ts";
 import type { Candidate, GenerateFailure, TokenUsage } from "../../llm/generator.ts";
 import type { DegradedReason } from "../adapterFault.ts";
 import type { Ask } from "./ask.ts";
-import type { Scoring, ScoringFigures } from "./scoring.ts";
+import type { Scoring, ScoringFigures, ServingAdapter } from "./scoring.ts";
 import type { KStop } from "./waves.ts";
 
 /** A candidate with its parsed answer and, where the adapter ran, its score. */
@@ -38,7 +38,7 @@ export interface Outcome {
   readonly asked: number;
   readonly kStopped: KStop | null;
   readonly degraded: DegradedReason | null;
-  readonly adapter: { readonly name: string; readonly version: string } | null;
+  readonly adapter: ServingAdapter | null;
   readonly truncated: boolean;
   readonly usage: TokenUsage;
   readonly figures: ScoringFigures;

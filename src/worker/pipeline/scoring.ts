@@ -8,13 +8,16 @@ import type { OpenFailure, RankedQuestion, Ranker } from "../../adapter/ranker.t
 import type { Score } from "../../adapter/score.ts";
 import type { Option, Question } from "../../tasks/question.ts";
 import type { DegradedReason } from "../adapterFault.ts";
-import type { AdapterHost, WaitUntil } from "../adapterHost.ts";
 import { fieldProblem, Problem } from "../problems.ts";
+import type { WaitUntil } from "../rollout/pointerWatch.ts";
+import type { RankerSource, ServedBy } from "../rollout/rankerSource.ts";
 import type { StartSpan } from "../spans.ts";
 import { within } from "../within.ts";
 
 /** How long candidates wait for an adapter that is being loaded, after the first of them came. */
 const LOAD_WAIT_MS = 20_000;
+/** How long they wait for a look at the pointer, where an adapter is there that may be out of date. */
+const LOOK_WAIT_MS = 5_000;
 /** How long a stream's headers wait for it, so that a refusal can still be a plain response. */
 const ADMISSION_WAIT_MS = 10_000;
 
@@ -27,6 +30,13 @@ export interface ScoringFigures {
   readonly prefixMs: number | null;
   /** Time spent waiting for scores, in sum. */
   readonly scoringMs: number;
+}
+
+/** The version that scored, and by what it came to. */
+export interface ServingAdapter {
+  readonly name: string;
+  readonly version: string;
+  readonly channel: ServedBy;
 }
 
 /** What is scored against. */
@@ -52,8 +62,10 @@ export class Scoring {
   readonly #signal: AbortSignal;
   readonly #startSpan: StartSpan;
   readonly #startedAt = performance.now();
+  readonly #source: RankerSource;
   #opening: Promise<void>;
   #ranker: Ranker | null = null;
+  #servedBy: ServedBy = "stable";
   #session: RankedQuestion | null = null;
   #refused: Problem | null = null;
   #degraded: DegradedReason | null = null;
@@ -67,19 +79,21 @@ export class Scoring {
   /**
    * Admits the question. Throws `Problem` where a loaded adapter refuses it.
    */
-  constructor(adapters: AdapterHost, ask: ScoringAsk, context: ScoringContext) {
+  constructor(source: RankerSource, ask: ScoringAsk, context: ScoringContext) {
+    this.#source = source;
     this.#ask = ask;
     this.#tenant = context.tenant;
     this.#signal = context.signal;
     this.#startSpan = context.startSpan;
-    const looking = adapters.look(context.waitUntil);
-    const ranker = adapters.peek();
+    const looking = source.look(context.waitUntil);
+    const ranker = source.peek();
     if (ranker !== null) {
-      this.#open(ranker);
+      this.#open(ranker, source.servedBy);
       if (this.#refused !== null) throw this.#refused;
       this.#opening = Promise.resolve();
     } else {
-      this.#opening = looking.then(() => this.#openLate(adapters));
+      const known = source.settled() === null ? looking : within(looking, LOOK_WAIT_MS);
+      this.#opening = known.then(() => this.#openLate());
     }
   }
 
@@ -93,9 +107,10 @@ export class Scoring {
   }
 
   /** The adapter that scored, or would have. */
-  get adapter(): { name: string; version: string } | null {
+  get adapter(): ServingAdapter | null {
     const manifest = this.#ranker?.manifest;
-    return manifest === undefined ? null : { name: manifest.name, version: manifest.version };
+    if (manifest === undefined) return null;
+    return { name: manifest.name, version: manifest.version, channel: this.#servedBy };
   }
 
   /** The context was cut. */
@@ -122,8 +137,9 @@ export class Scoring {
   async opened(): Promise<void> {
     // Who has waited once and found nothing does not wait again with the next candidate.
     if (this.#degraded === null) await within(this.#opening, LOAD_WAIT_MS);
+    // It took too long: then by what serves already, if anything does.
+    this.#openLate();
     if (this.#refused !== null) throw this.#refused;
-    if (this.#session === null) this.#degraded ??= "loading";
   }
 
   /** Scores one candidate; null where there is no adapter, or no more: `degraded` then says why. */
@@ -162,20 +178,22 @@ export class Scoring {
     this.#session?.close();
   }
 
-  #openLate(adapters: AdapterHost): void {
-    if (this.#closed || this.#degraded !== null) return;
-    const ranker = adapters.peek();
-    if (ranker !== null) this.#open(ranker);
-    else this.#degraded = adapters.status().fault?.kind ?? "loading";
+  #openLate(): void {
+    const decided = this.#session !== null || this.#refused !== null || this.#degraded !== null;
+    if (this.#closed || decided) return;
+    const ranker = this.#source.settled();
+    if (ranker !== null) this.#open(ranker, this.#source.servedBy);
+    else this.#degraded = this.#source.status().fault?.kind ?? "loading";
   }
 
-  #open(ranker: Ranker): void {
+  #open(ranker: Ranker, servedBy: ServedBy): void {
     const opened = ranker.open(this.#ask.question, this.#signal, this.#tenant);
     if (!opened.ok) {
       this.#refused = problemOf(opened.failure, this.#ask.questionField);
       return;
     }
     this.#ranker = ranker;
+    this.#servedBy = servedBy;
     this.#session = opened.value;
     const span = this.#startSpan("prefix");
     void opened.value.ready.then((ready) => {

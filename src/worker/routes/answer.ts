@@ -33,7 +33,7 @@ export const answerRoute = createRoute({
 export const postAnswer: RouteHandler<typeof answerRoute, AppEnv> = async (c) => {
   const body = c.req.valid("json");
   const care = careFor(c, body.question);
-  const ask = readAnswerAsk(body, c.get("parts").config, c.get("caller"));
+  const ask = await readAnswerAsk(body, c.get("parts"), c.get("caller"));
   const id = c.get("requestId");
   const whole = (outcome: Outcome) => wholeBody(id, outcome, care, body.include);
   if (wantsStream(c)) {

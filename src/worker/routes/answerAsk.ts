@@ -2,11 +2,11 @@
 import { renderPrompt } from "../../tasks/prompt.ts";
 import type { Caller } from "../auth/caller.ts";
 import { type Care, urgentFirst } from "../care.ts";
-import type { Config } from "../env.ts";
+import type { Parts } from "../parts.ts";
 import {
   type Ask,
-  checkAdapter,
   readAbstain,
+  readAdapter,
   readK,
   readModel,
   readStore,
@@ -20,12 +20,13 @@ import { answerParts, type Include } from "./answerBody.ts";
 const fields = { task: "task", options: "options", context: "context" };
 
 /** What to ask the pipeline. Throws `Problem` naming the field. */
-export function readAnswerAsk(
+export async function readAnswerAsk(
   body: ReturnType<typeof AnswerRequest.parse>,
-  config: Config,
+  parts: Pick<Parts, "config" | "rollout">,
   caller: Caller,
-): Ask {
-  checkAdapter(body.adapter, "adapter", config, caller);
+): Promise<Ask> {
+  const { config } = parts;
+  const pin = await readAdapter(body.adapter, "adapter", parts, caller);
   const { task, question } = readTaskAndQuestion(body.task, toQuestion(body), fields);
   return {
     task,
@@ -36,6 +37,7 @@ export function readAnswerAsk(
     ...readK(body, 1, "max_k"),
     strategy: body.strategy ?? null,
     abstain: readAbstain(body.abstain),
+    pin,
     store: readStore(body.store, config),
     sampling: {
       maxTokens: body.max_tokens,

@@ -34,7 +34,7 @@ export const postChat: RouteHandler<typeof chatRoute, AppEnv> = async (c) => {
   const body = c.req.valid("json");
   const { config } = c.get("parts");
   const care = careFor(c, lastText(body.messages));
-  const ask = readChat(body, config, c.get("caller"));
+  const ask = await readChat(body, c.get("parts"), c.get("caller"));
   const id = `chatcmpl-${c.get("requestId").slice("req_".length)}`;
   const n = body.n ?? 1;
   const details = (outcome: Outcome) => answerParts(outcome, care, INCLUDE);

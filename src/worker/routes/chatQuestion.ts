@@ -4,12 +4,12 @@ import { questionFromText } from "../../tasks/fromText.ts";
 import type { ChatMessage, Question } from "../../tasks/question.ts";
 import { taskById } from "../../tasks/registry.ts";
 import type { Caller } from "../auth/caller.ts";
-import type { Config } from "../env.ts";
+import type { Parts } from "../parts.ts";
 import {
   type Ask,
-  checkAdapter,
   promptAfter,
   readAbstain,
+  readAdapter,
   readK,
   readModel,
   readStore,
@@ -26,11 +26,15 @@ const fields = {
 };
 
 /** What to ask the pipeline. Throws `Problem` naming the field. */
-export function readChat(body: ChatBody, config: Config, caller: Caller): Ask {
+export async function readChat(
+  body: ChatBody,
+  parts: Pick<Parts, "config" | "rollout">,
+  caller: Caller,
+): Promise<Ask> {
   refuseUnsupported(body);
   const extras = body.medadapter ?? {};
-  const model = readModel(body.model, config);
-  checkAdapter(extras.adapter, "medadapter.adapter", config, caller);
+  const model = readModel(body.model, parts.config);
+  const pin = await readAdapter(extras.adapter, "medadapter.adapter", parts, caller);
   const n = body.n ?? 1;
   const wire = { k: extras.k ?? Math.max(DEFAULT_K, n), max_k: extras.max_k };
   const count = readK(wire, n, "medadapter.max_k");
@@ -54,7 +58,8 @@ export function readChat(body: ChatBody, config: Config, caller: Caller): Ask {
     ...count,
     strategy: extras.strategy ?? null,
     abstain: readAbstain(extras.abstain),
-    store: readStore(body.store, config),
+    store: readStore(body.store, parts.config),
+    pin,
     sampling: readSampling(body),
   };
 }

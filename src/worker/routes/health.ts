@@ -1,9 +1,9 @@
 /** Probes. `/healthz`: the isolate runs. `/readyz`: it can rank answers with an adapter, or why not. */
 import { createRoute, type RouteHandler, z } from "@hono/zod-openapi";
-import type { AdapterFault } from "../adapterFault.ts";
 import type { AdapterStatus } from "../adapterHost.ts";
 import type { AppEnv } from "../parts.ts";
 import { within } from "../within.ts";
+import { ChannelState, channelBodies, Fault, wireFault } from "./channelBody.ts";
 
 /** A probe waits for a bundle that is being loaded, but not for ever. */
 const LOOK_WAIT_MS = 15_000;
@@ -25,14 +25,6 @@ export const healthRoute = createRoute({
 export const getHealth: RouteHandler<typeof healthRoute, AppEnv> = (c) =>
   c.json({ status: "ok" as const }, 200);
 
-const Fault = z
-  .object({
-    reason: z.string(),
-    version: z.string().optional(),
-    detail: z.string().optional().openapi({ description: "The file or field at fault." }),
-  })
-  .openapi("AdapterFault");
-
 const Readiness = z
   .object({
     status: z.enum(["ready", "degraded", "misconfigured"]),
@@ -50,6 +42,9 @@ const Readiness = z
     fault: Fault.nullable().openapi({
       description:
         "What is wrong with the version that the pointer names, even if an older serves.",
+    }),
+    channels: z.array(ChannelState).openapi({
+      description: "Not of an adapter that is private to some tenants.",
     }),
     engine: z.string().nullable(),
     load: z.object({ held: z.int(), waiting: z.int(), heap_mb: z.number() }).nullable(),
@@ -74,21 +69,29 @@ export const readyRoute = createRoute({
 export const getReady: RouteHandler<typeof readyRoute, AppEnv> = async (c) => {
   const setup = c.get("setup");
   if (!setup.ok) {
-    const none = { reason: "misconfigured", adapter: null, fault: null, engine: null, load: null };
+    const none = {
+      reason: "misconfigured",
+      adapter: null,
+      fault: null,
+      channels: [],
+      engine: null,
+      load: null,
+    };
     return c.json(
       { status: "misconfigured" as const, ...none, configuration: [...setup.faults] },
       503,
     );
   }
-  const { adapters, engine, config } = setup.parts;
+  const { adapters, rollout, engine, config } = setup.parts;
   // Anyone may probe: of an adapter that is private to some tenants only the state is told.
   const open = !config.access.adapterTenants.has(config.adapter);
-  const looking = adapters.look((work) => c.executionCtx.waitUntil(work));
+  const looking = rollout.look((work) => c.executionCtx.waitUntil(work));
   await within(looking, LOOK_WAIT_MS);
   const status = adapters.status();
   const fault = wireFault(status.fault);
   const shown = open || fault === null ? fault : { reason: fault.reason };
-  const rest = { fault: shown, engine: engine(), configuration: [] };
+  const channels = open ? channelBodies(rollout) : [];
+  const rest = { fault: shown, channels, engine: engine(), configuration: [] };
   const serving = wireServing(status);
   if (serving === null) {
     const reason = status.fault?.kind ?? "loading";
@@ -113,15 +116,5 @@ function wireServing({ name, channel, ranker, version, serial }: AdapterStatus) 
   return {
     adapter: { name, version, channel, serial: serial ?? 0, attention, base: base.model },
     load: { held, waiting, heap_mb: heapMb },
-  };
-}
-
-function wireFault(fault: AdapterFault | null) {
-  if (fault === null) return null;
-  const detail = ("path" in fault && fault.path) || ("field" in fault && fault.field) || undefined;
-  return {
-    reason: fault.kind,
-    ...("version" in fault ? { version: fault.version } : {}),
-    ...(detail === undefined ? {} : { detail }),
   };
 }

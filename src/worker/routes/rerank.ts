@@ -7,7 +7,7 @@ import type { Option } from "../../tasks/question.ts";
 import { adapterId, estimateOf } from "../ledger/estimate.ts";
 import type { LogFigures } from "../log.ts";
 import type { AppEnv } from "../parts.ts";
-import { checkAdapter, readTaskAndQuestion } from "../pipeline/ask.ts";
+import { readAdapter, readTaskAndQuestion } from "../pipeline/ask.ts";
 import { Scoring } from "../pipeline/scoring.ts";
 import { fieldProblem, Problem } from "../problems.ts";
 import { problemResponses } from "../schemas/problem.ts";
@@ -50,9 +50,9 @@ const fields = { task: "task", options: "options", context: "context" };
 export const postRerank: RouteHandler<typeof rerankRoute, AppEnv> = async (c) => {
   const body = c.req.valid("json");
   const texts = textsOf(body);
-  const { config } = c.get("parts");
-  checkAdapter(body.adapter, "adapter", config, c.get("caller"));
-  if ("model" in body) checkAdapter(body.model, "model", config, c.get("caller"));
+  const pinned = await readAdapter(body.adapter, "adapter", c.get("parts"), c.get("caller"));
+  const model = "model" in body ? body.model : null;
+  const pin = (await readAdapter(model, "model", c.get("parts"), c.get("caller"))) ?? pinned;
   const { task, question } = readTaskAndQuestion(
     body.task,
     toQuestion({ ...body, question: body.query }),
@@ -66,11 +66,13 @@ export const postRerank: RouteHandler<typeof rerankRoute, AppEnv> = async (c) =>
     return { index, text, answer };
   });
   const waitUntil = (work: Promise<unknown>) => c.executionCtx.waitUntil(work);
-  const { adapters } = c.get("parts");
+  const { rollout } = c.get("parts");
+  const { tenant } = c.get("caller");
+  const requestId = c.get("requestId");
+  const adapters = rollout.source({ tenant, requestId }, pin);
   const estimate = estimateOf({ candidates: texts.length, promptChars: null }, adapters);
   const { scored, scoring } = await c.get("meter").run(estimate, async (admitted) => {
     const ask = { question, questionField: "query" };
-    const { tenant } = c.get("caller");
     const { startSpan } = c.get("parts");
     const signal = c.get("signal");
     const scoring = new Scoring(adapters, ask, { tenant, signal, waitUntil, startSpan });
@@ -80,6 +82,9 @@ export const postRerank: RouteHandler<typeof rerankRoute, AppEnv> = async (c) =>
       return { scored: await scoreAll(scoring, question.options, labelled), scoring };
     } finally {
       scoring.close();
+      const { channel: servedBy = "stable", version = null } = scoring.adapter ?? {};
+      const ended = { requestId, servedBy, version };
+      rollout.scored(ended, scoring.degraded !== null, waitUntil);
     }
   });
   const ranked = scored.sort((a, b) => b.score.logit - a.score.logit || a.index - b.index);
@@ -166,7 +171,7 @@ function cohereBody(
       truncated: score.truncated,
       ...(body.return_documents === true ? { document: { text } } : {}),
     }));
-  const adapter = scoring.adapter ?? { name: "", version: "" };
+  const adapter = scoring.adapter ?? { name: "", version: "", channel: "stable" as const };
   return {
     id: c.get("requestId"),
     results,

@@ -12,6 +12,7 @@ import {
   Options,
   QuestionText,
   Sampling,
+  ServingAdapter,
   Store,
   StrategyName,
   TaskId,
@@ -75,7 +76,7 @@ export const AnswerParts = {
   degraded_reason: z.string().nullable(),
   strategy: z.string(),
   task: z.string(),
-  adapter: z.object({ name: z.string(), version: z.string() }).nullable(),
+  adapter: ServingAdapter.nullable(),
   candidates: z.array(AnswerCandidate).optional(),
   k: z.int().openapi({ description: "Candidates asked for: what `auto` came to." }),
   k_stopped: z.enum(K_STOPS).nullable().openapi({

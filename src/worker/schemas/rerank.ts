@@ -1,6 +1,13 @@
 /** `POST /v1/rerank`: Cohere's form and Text Embeddings Inference's, each answered in its own. */
 import { z } from "@hono/zod-openapi";
-import { AdapterName, ContextText, Options, QuestionText, TaskId } from "./shared.ts";
+import {
+  AdapterName,
+  ContextText,
+  Options,
+  QuestionText,
+  ServingAdapter,
+  TaskId,
+} from "./shared.ts";
 
 /** Each is scored for itself; about 70 ms of CPU a text in workerd. */
 const MAX_TEXTS = 256;
@@ -26,7 +33,12 @@ export const CohereRequest = z
       .array(z.union([Text, z.object({ text: Text })]))
       .min(1)
       .max(MAX_TEXTS),
-    model: z.string().min(1).max(256).nullish().openapi({ description: "The adapter's name." }),
+    model: z
+      .string()
+      .min(1)
+      .max(256)
+      .nullish()
+      .openapi({ description: "The adapter, as `adapter`." }),
     top_n: z.int().min(1).nullish(),
     return_documents: z.boolean().nullish(),
     ...extras,
@@ -63,7 +75,7 @@ const CohereResponse = z
       billed_units: z.object({ search_units: z.int() }),
     }),
     medadapter: z.object({
-      adapter: z.object({ name: z.string(), version: z.string() }),
+      adapter: ServingAdapter,
       task: z.string(),
       truncated: z.boolean(),
       notice: z.string(),

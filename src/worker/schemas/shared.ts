@@ -1,6 +1,7 @@
 /** Pieces that several routes' schemas share, and their way from the wire to the core's words. */
 import { z } from "@hono/zod-openapi";
 import type { Option, Question } from "../../tasks/question.ts";
+import { SERVED_BY } from "../rollout/rankerSource.ts";
 
 /** Bounds in characters; tokens are counted later by the adapter, whose budget is the manifest's. */
 const MAX_QUESTION = 32_768;
@@ -101,7 +102,20 @@ export const TaskId = z.string().min(1).max(64).openapi({
   example: "pubmedqa",
 });
 
-export const AdapterName = z.string().min(1).max(64).openapi({ example: "mini" });
+export const AdapterName = z.string().min(1).max(129).openapi({
+  description: "By name, or pinned to a version that is kept: `name@version` (GET /v1/adapters).",
+  example: "mini",
+});
+
+/** The version that scored, and by what it came to. */
+export const ServingAdapter = z.object({
+  name: z.string(),
+  version: z.string(),
+  channel: z.enum(SERVED_BY).openapi({
+    description:
+      "`stable`; `canary`: a share of the requests tries a newer version; `pinned`: the caller asked for it.",
+  }),
+});
 
 export const StrategyName = z.enum(["best_of", "vote", "weighted_vote"]).openapi({
   description:

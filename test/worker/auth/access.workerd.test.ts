@@ -25,6 +25,7 @@ describe("without a valid key", () => {
         ["/v1/chat/completions", {}],
         ["/v1/rerank", {}],
         ["/v1/models", undefined],
+        ["/v1/adapters", undefined],
         ["/v1/usage", undefined],
       ] as const) {
         const {
@@ -93,17 +94,22 @@ describe("a private adapter", () => {
       asked(other.key, "mini"),
       asked(other.key, "nobody"),
       asked(other.key),
+      asked(other.key, "mini@1.0.0"),
     ]);
-    const [hidden, unknown, byDefault] = problems.map(({ status, body }) => {
+    const [hidden, unknown, byDefault, pinned] = problems.map(({ status, body }) => {
       const { instance: _instance, ...rest } = body;
       return { status, ...rest };
     });
     expect(hidden).toMatchObject({ status: 404, code: "unknown_adapter" });
     expect(hidden).toEqual(unknown);
     expect(byDefault).toEqual(unknown);
+    expect(pinned).toEqual(unknown);
     expect(llm.requests).toBe(0);
     const ready = await call("/readyz");
     expect(JSON.stringify(ready.body)).not.toContain("mini");
+    const list = async (key: string) => (await call("/v1/adapters", { key })).body.data;
+    expect(await list(owner.key)).toMatchObject([{ name: "mini", versions: [], counts: [] }]);
+    expect(await list(other.key)).toEqual([]);
   });
 
   it("is closed to a key that names other adapters", async () => {

@@ -9,6 +9,7 @@ import { AdapterHost } from "../../../src/worker/adapterHost.ts";
 import { Meter } from "../../../src/worker/ledger/meter.ts";
 import { answer } from "../../../src/worker/pipeline/answer.ts";
 import type { Ask } from "../../../src/worker/pipeline/ask.ts";
+import { RankerShelf } from "../../../src/worker/rollout/rankerShelf.ts";
 import { noSpans } from "../../../src/worker/spans.ts";
 import { sampleManifest } from "../../adapter/sampleManifest.ts";
 
@@ -34,6 +35,7 @@ const ask: Ask = {
   strategy: null,
   abstain: null,
   store: false,
+  pin: null,
   sampling: { maxTokens: 8 },
 };
 
@@ -46,16 +48,22 @@ function cold(opened: Result<RankedQuestion, { kind: "question_too_long"; tokens
     load: () => ({ held: 0, waiting: 0, heapBytes: 0 }),
     retire: () => Promise.resolve(),
   };
-  const adapters = new AdapterHost({
-    store: memoryBundleStore(objects),
+  const store = memoryBundleStore(objects);
+  const shelf = new RankerShelf({
+    store,
     adapter: "mini",
-    channel: "stable",
-    intervalMs: 0,
-    signedBy: null,
+    heapBytes: 80_000_000,
     load: async () => {
       await loading.promise;
       return ok(ranker);
     },
+  });
+  const adapters = new AdapterHost({
+    store,
+    shelf,
+    adapter: "mini",
+    intervalMs: 0,
+    signedBy: null,
     onChange: () => {},
   });
   const asked: number[] = [];

@@ -1,0 +1,53 @@
+/**
+ * What another adapter would have chosen among the candidates of an answer. Done after the response: callers neither see
+ * it, nor wait or pay for it.
+ */
+import type { Ranker } from "../../adapter/ranker.ts";
+import { select } from "../../adapter/select/select.ts";
+import type { ScoredCandidate } from "../../adapter/select/types.ts";
+import type { Outcome } from "../pipeline/outcome.ts";
+
+/** `dropped`: there was no time or no place; `failed`: the adapter could not score. */
+export type Comparison = "same" | "other" | "failed" | "dropped";
+
+/** Scores the answer's candidates with `ranker`, and compares what it puts first with what was put first. */
+export async function compare(
+  ranker: Ranker,
+  outcome: Outcome,
+  signal: AbortSignal,
+): Promise<Comparison> {
+  const { ask, selection, strategy } = outcome;
+  const { options, context } = ask.question;
+  const opened = ranker.open(ask.question, signal);
+  if (!opened.ok) return opened.failure.kind === "question_too_long" ? "failed" : "dropped";
+  try {
+    const candidates: ScoredCandidate[] = [];
+    for (const { index, answer, text, state } of outcome.candidates) {
+      if (state === "empty") continue;
+      const option = options.find(({ label }) => label === answer) ?? null;
+      const score = await opened.value.score({ answer: option, text });
+      if (!score.ok) return score.failure.kind === "aborted" ? "dropped" : "failed";
+      const { logit, probability } = score.value;
+      candidates.push({ index, answer, logit, probability });
+    }
+    const second = select({
+      strategy,
+      candidates,
+      options,
+      hasContext: context !== null,
+      manifest: ranker.manifest,
+      llm: ask.model,
+      task: ask.task.id,
+      abstain: null,
+    });
+    const [first] = selection.ranking;
+    const answerOf = (index: number | undefined) =>
+      candidates.find((one) => one.index === index)?.answer ?? null;
+    // Free text, or nothing that could be read, agrees only on the very same candidate.
+    const same =
+      first === second.index || (second.answer !== null && answerOf(first) === second.answer);
+    return same ? "same" : "other";
+  } finally {
+    opened.value.close();
+  }
+}

@@ -1,0 +1,56 @@
+/** Wires an adapter's channels: R2, the rankers held within the heap budget, the guard, the log. */
+import type { PublicKeys } from "../../adapter/signature.ts";
+import type { AdapterFault } from "../adapterFault.ts";
+import { AdapterHost } from "../adapterHost.ts";
+import { listVersions, r2BundleStore } from "../adapterStore.ts";
+import type { Observe } from "../metrics.ts";
+import { Canary } from "./canary.ts";
+import { Comparing } from "./comparing.ts";
+import type { Guard } from "./guard.ts";
+import { Pins } from "./pins.ts";
+import { type LoadRanker, RankerShelf } from "./rankerShelf.ts";
+import { Rollout } from "./rollout.ts";
+import { Tally } from "./tally.ts";
+import { TrialChannel } from "./trialChannel.ts";
+import { Versions } from "./versions.ts";
+
+export interface RolloutOptions {
+  readonly bucket: R2Bucket;
+  readonly guard: Guard;
+  readonly adapter: string;
+  readonly intervalMs: number;
+  readonly signedBy: PublicKeys | null;
+  /** Bytes that the rankers of an isolate may hold together. */
+  readonly heapBytes: number;
+  readonly load: LoadRanker;
+  readonly observe: Observe;
+}
+
+export function makeRollout(options: RolloutOptions): Rollout {
+  const { bucket, guard, adapter, intervalMs, signedBy, heapBytes, load, observe } = options;
+  const store = r2BundleStore(bucket);
+  const shelf = new RankerShelf({ store, adapter, load, heapBytes });
+  const shared = { store, shelf, adapter, intervalMs, signedBy };
+  const logFor =
+    (channel: "stable" | "canary" | "shadow" | "pinned") => (fault: AdapterFault | null) =>
+      observe({ event: "adapter", channel, fault: fault?.kind ?? null });
+  const canary = new Canary({
+    ...shared,
+    guard,
+    onChange: logFor("canary"),
+    onStop: ({ reason }) => observe({ event: "canary_stopped", reason }),
+  });
+  return new Rollout({
+    stable: new AdapterHost({ ...shared, onChange: logFor("stable") }),
+    canary,
+    shadow: new TrialChannel({ ...shared, channel: "shadow", onChange: logFor("shadow") }),
+    pins: new Pins({ ...shared, onFault: logFor("pinned") }),
+    guard,
+    tally: new Tally(guard, (trial, verdict) => canary.heard(trial, verdict)),
+    comparing: new Comparing(),
+    versions: new Versions({
+      ...shared,
+      names: (most) => listVersions(bucket, adapter, most),
+    }),
+  });
+}

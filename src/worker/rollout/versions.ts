@@ -1,0 +1,70 @@
+/** The versions of an adapter that are kept, each with what its manifest says. */
+import { type BundleFailure, type BundleStore, verifyManifest } from "../../adapter/bundle.ts";
+import type { Manifest } from "../../adapter/manifest.ts";
+import { ok, type Result } from "../../adapter/result.ts";
+import type { PublicKeys } from "../../adapter/signature.ts";
+
+/** The part of a manifest that is shown. */
+export type ManifestSummary = Pick<Manifest, "createdAt" | "base" | "metrics">;
+
+export interface VersionEntry {
+  readonly version: string;
+  readonly manifest: Result<ManifestSummary, BundleFailure>;
+}
+
+export interface VersionsOptions {
+  readonly store: BundleStore;
+  readonly adapter: string;
+  readonly signedBy: PublicKeys | null;
+  /** Names of versions, at most `most`, and whether there are more. */
+  readonly names: (
+    most: number,
+  ) => Promise<{ readonly names: readonly string[]; readonly more: boolean }>;
+}
+
+/** Of a list of names; of those shown the manifests are read. */
+const MOST_NAMES = 1_000;
+const MOST_SHOWN = 20;
+
+export class Versions {
+  readonly #options: VersionsOptions;
+  /** A manifest never changes: those that were good are not read again. */
+  #known = new Map<string, ManifestSummary>();
+
+  constructor(options: VersionsOptions) {
+    this.#options = options;
+  }
+
+  /** The last by name first, as names are dates or numbers. Rejects when the store does. */
+  async list(): Promise<{ readonly versions: readonly VersionEntry[]; readonly more: boolean }> {
+    const { names, more } = await this.#options.names(MOST_NAMES);
+    const shown = names.toSorted(byNumbers).slice(0, MOST_SHOWN);
+    const versions: VersionEntry[] = [];
+    // One after another: an isolate has six connections, and requests need them.
+    for (const version of shown) {
+      versions.push({ version, manifest: await this.#manifest(version) });
+    }
+    this.#known = new Map(
+      versions.flatMap(({ version, manifest }) =>
+        manifest.ok ? [[version, manifest.value] as const] : [],
+      ),
+    );
+    return { versions, more: more || names.length > shown.length };
+  }
+
+  async #manifest(version: string): Promise<Result<ManifestSummary, BundleFailure>> {
+    const known = this.#known.get(version);
+    if (known !== undefined) return ok(known);
+    const { store, adapter, signedBy } = this.#options;
+    const files = store.open(adapter, version);
+    const read = await verifyManifest(files, { expect: { adapter, version }, signedBy });
+    if (!read.ok) return read;
+    const { createdAt, base, metrics } = read.value;
+    return ok({ createdAt, base, metrics });
+  }
+}
+
+/** `2026.11.10` before `2026.11.9`. */
+function byNumbers(a: string, b: string): number {
+  return b.localeCompare(a, "en", { numeric: true });
+}
