@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { measureEngines } from "./engines.ts";
+import { measureLoad } from "./load.ts";
 import { machine, say } from "./machine.ts";
 import { type Options, readOptions, usage } from "./options.ts";
 import { measureOverlap } from "./overlap.ts";
@@ -16,9 +17,18 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const given = (path: string): string => resolve(process.env.INIT_CWD ?? process.cwd(), path);
 
 async function bench(options: Options, persistTo: string): Promise<void> {
-  const { parts, repetitions, engines, python } = options;
+  const { parts, repetitions, minutes, engines, python } = options;
   const bundle = resolve(root, options.bundle);
-  const setting: Setting = { root, bundle, persistTo, python, parts, repetitions, engines };
+  const setting: Setting = {
+    root,
+    bundle,
+    persistTo,
+    python,
+    parts,
+    repetitions,
+    minutes,
+    engines,
+  };
   const found: Record<string, unknown> = { machine: machine(), at: new Date().toISOString() };
   const texts = [machine()];
   if (parts.includes("engines") || parts.includes("sweeps")) {
@@ -39,6 +49,11 @@ async function bench(options: Options, persistTo: string): Promise<void> {
   if (parts.includes("request")) {
     const { figures, text } = await measureRequest(setting);
     found.request = figures;
+    texts.push(text);
+  }
+  if (parts.includes("load")) {
+    const { figures, text } = await measureLoad(setting);
+    found.load = figures;
     texts.push(text);
   }
   console.log(texts.join("\n\n"));

@@ -4,19 +4,21 @@ import { parseArgs } from "node:util";
 /**
  * - `engines`: each engine at a few sizes, the cross-encoder's way beside ours. `sweeps`: how cost grows.
  * - `sizes`: larger encoders in the same isolate. `overlap`: what a request waits for. `request`: all but the engine.
+ * `load`: many at once for `--minutes`, about 10 minutes more in all; only where it is named.
  */
-export const parts = ["engines", "sweeps", "sizes", "overlap", "request"] as const;
+export const parts = ["engines", "sweeps", "sizes", "overlap", "request", "load"] as const;
 export type Part = (typeof parts)[number];
 
 export const usage = `npm run bench -- [PART]... [--json FILE] [--plots DIR] [--engine NAME]... [--repetitions N]
                [--bundle DIR] [--python PATH]
 
 Measures the adapter in local workerd, everything side by side in one run. PART: ${parts.join(", ")};
-all of them by default.
+all but load by default.
   --json FILE       also write all figures as JSON
   --plots DIR       also draw how cost grows, and a request's time line, as SVG
   --engine NAME     ort-web, simd, ort-native or transformers.js; repeatable; by default all
                     that the bundle has files for
+  --minutes N       how long load lasts (10)
   --repetitions N   5 by default, after 2 to warm up
   --bundle DIR      models/mini by default
   --python PATH     a Python with onnxruntime and torch; the project's own by default`;
@@ -27,6 +29,7 @@ export interface Options {
   readonly plots: string | null;
   readonly engines: readonly string[] | null;
   readonly repetitions: number;
+  readonly minutes: number;
   readonly bundle: string;
   readonly python: string;
 }
@@ -41,6 +44,7 @@ export function readOptions(args: readonly string[]): Options | "help" {
       plots: { type: "string" },
       engine: { type: "string", multiple: true },
       repetitions: { type: "string", default: "5" },
+      minutes: { type: "string", default: "10" },
       bundle: { type: "string", default: "models/mini" },
       python: { type: "string" },
       help: { type: "boolean", default: false },
@@ -51,14 +55,18 @@ export function readOptions(args: readonly string[]): Options | "help" {
   if (!Number.isInteger(repetitions) || repetitions < 1) {
     throw new Error("--repetitions takes a whole number from 1");
   }
+  const minutes = Number(values.minutes);
+  if (!(minutes > 0)) throw new Error("--minutes takes a number above 0");
   const unknown = positionals.find((name) => !(parts as readonly string[]).includes(name));
   if (unknown !== undefined) throw new Error(`a part is one of ${parts.join(", ")}`);
   return {
-    parts: positionals.length === 0 ? parts : (positionals as Part[]),
+    parts:
+      positionals.length === 0 ? parts.filter((part) => part !== "load") : (positionals as Part[]),
     json: values.json ?? null,
     plots: values.plots ?? null,
     engines: values.engine ?? null,
     repetitions,
+    minutes,
     bundle: values.bundle,
     python: values.python ?? process.env.PYTHON_VENV ?? "python3",
   };

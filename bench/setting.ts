@@ -12,4 +12,6 @@ export interface Setting {
   readonly parts: readonly Part[];
   readonly engines: readonly string[] | null;
   readonly repetitions: number;
+  /** How long the part `load` lasts. */
+  readonly minutes: number;
 }

@@ -5,6 +5,7 @@
 
 import { type PublicKeys, parsePublicKeys } from "../adapter/signature.ts";
 import { parseUrgentRules, standardRules, type UrgentRules } from "../tasks/urgent/urgent.ts";
+import { ADAPTER_NAME, readModelAdapters } from "./adapterNames.ts";
 import { type AccessBindings, type AccessConfig, readAccess } from "./auth/accessConfig.ts";
 import type { BatchNamespace } from "./batches/durableBatches.ts";
 import type { LedgerNamespace } from "./ledger/durableLedger.ts";
@@ -26,6 +27,7 @@ export interface Bindings extends AccessBindings, RemoteBindings {
   readonly FEEDBACK_DAYS?: string;
   readonly CONTENT_SECRET?: string;
   readonly ADAPTER?: string;
+  readonly MODEL_ADAPTERS?: string;
   readonly ADAPTER_PUBLIC_KEY?: string;
   readonly ADAPTER_HEAP_MB?: string;
   readonly POINTER_INTERVAL_SECONDS?: string;
@@ -41,8 +43,10 @@ export interface Bindings extends AccessBindings, RemoteBindings {
 
 /** The Worker's configuration, checked. */
 export interface Config extends RemoteConfig {
-  /** Name of the adapter that ranks, as in R2's `channels/<name>/stable.json`. */
+  /** Name of the adapter that ranks where nothing else is said, as in R2's `channels/<name>/stable.json`. */
   readonly adapter: string;
+  /** Adapters of LLMs that have one of their own. */
+  readonly modelAdapters: ReadonlyMap<string, string>;
   /** Pointers and manifests must be signed by one of them; null: signatures are not looked at. */
   readonly adapterKeys: PublicKeys | null;
   /** Bytes that all adapters in an isolate may hold together; one alone may hold more. */
@@ -100,7 +104,7 @@ export function readConfig(env: Bindings): ConfigResult {
   const [firstModel = "", ...otherModels] = models.filter((name) => name !== "");
   if (firstModel === "") faults.push("LLM_MODEL must name a model, or several separated by commas");
   const adapter = env.ADAPTER ?? "mini";
-  if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(adapter)) {
+  if (!ADAPTER_NAME.test(adapter)) {
     faults.push("ADAPTER must be a name of lower-case letters, digits and hyphens");
   }
   const remote = readRemote(env, faults);
@@ -108,6 +112,7 @@ export function readConfig(env: Bindings): ConfigResult {
   const config: Config = {
     ...remote,
     adapter,
+    modelAdapters: readModelAdapters(env.MODEL_ADAPTERS, models, faults),
     adapterKeys: readPublicKeys(env.ADAPTER_PUBLIC_KEY, faults),
     adapterHeapBytes: readNumber(env, "ADAPTER_HEAP_MB", 80, 1, 120, faults) * 1_000_000,
     pointerIntervalMs: readNumber(env, "POINTER_INTERVAL_SECONDS", 30, 0, 86_400, faults) * 1000,

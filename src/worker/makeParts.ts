@@ -1,4 +1,5 @@
 /** Wires the parts: the LLM, R2, the engine. What runs the encoder is the entry's choice, or the bundle's. */
+import { adapterNames } from "./adapterNames.ts";
 import { Jwks } from "./auth/jwks.ts";
 import { KeyCache } from "./auth/keyCache.ts";
 import { kvKeyStore } from "./auth/keyStore.ts";
@@ -28,18 +29,23 @@ function contentParts(env: Bindings, config: Config): Pick<Parts, "batchesOf" | 
 export function partsWith(...engines: readonly [EngineKind, ...EngineKind[]]): MakeParts {
   return (env, config) => {
     const signedBy = config.adapterKeys;
-    const choice = new EngineChoice(engines, signedBy, (engine) => remoteScorer(engine, config));
     const observe = observeWith(env.METRICS);
     if (signedBy === null) observe({ event: "warning", warning: "adapters_unsigned" });
-    const rollout = makeRollout({
-      bucket: env.ADAPTERS,
-      guard: durableGuard(env.GUARD, config.adapter),
-      adapter: config.adapter,
-      intervalMs: config.pointerIntervalMs,
-      signedBy,
-      heapBytes: config.adapterHeapBytes,
-      observe,
-      load: (files, expect) => choice.load(files, expect),
+    const names = adapterNames(config);
+    const adapters = names.map((adapter) => {
+      const choice = new EngineChoice(engines, signedBy, (engine) => remoteScorer(engine, config));
+      const rollout = makeRollout({
+        bucket: env.ADAPTERS,
+        guard: durableGuard(env.GUARD, adapter),
+        adapter,
+        intervalMs: config.pointerIntervalMs,
+        signedBy,
+        heapBytes: config.adapterHeapBytes / names.length,
+        observe,
+        load: (files, expect) => choice.load(files, expect),
+        engine: () => choice.running,
+      });
+      return [adapter, rollout] as const;
     });
     const keyStore = env.KEYS === undefined ? null : kvKeyStore(env.KEYS);
     const { tokens, openOnLocalhost } = config.access;
@@ -58,10 +64,8 @@ export function partsWith(...engines: readonly [EngineKind, ...EngineKind[]]): M
       ...contentParts(env, config),
       observe,
       startSpan: platformSpans,
-      engine: () => choice.running,
       generator: llmGenerator(config),
-      adapters: rollout.parts.stable,
-      rollout,
+      rollouts: new Map(adapters),
     };
   };
 }

@@ -1,6 +1,5 @@
 /** What the routes are built from, made once an isolate, and what a request carries with it. */
 import type { Generator } from "../llm/generator.ts";
-import type { AdapterHost } from "./adapterHost.ts";
 import type { Caller } from "./auth/caller.ts";
 import type { Doors } from "./auth/identify.ts";
 import type { KeyStore } from "./auth/keyStore.ts";
@@ -18,10 +17,8 @@ import type { StartSpan } from "./spans.ts";
 export interface Parts {
   readonly config: Config;
   readonly generator: Generator;
-  /** The adapter's channel `stable`. */
-  readonly adapters: AdapterHost;
-  /** All its channels, and the versions that callers pin. */
-  readonly rollout: Rollout;
+  /** Each adapter's channels, and the versions that callers pin; by its name, the default one first. */
+  readonly rollouts: ReadonlyMap<string, Rollout>;
   /** The ways in. */
   readonly doors: Doors;
   readonly keyStore: KeyStore | null;
@@ -33,8 +30,6 @@ export interface Parts {
   /** Logs and counts what happens. */
   readonly observe: Observe;
   readonly startSpan: StartSpan;
-  /** Name of the engine that runs the adapter, for `/readyz`. */
-  readonly engine: () => string;
 }
 
 /** Makes the parts from a checked configuration. */

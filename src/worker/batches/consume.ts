@@ -102,7 +102,7 @@ async function handleLine(message: LineMessage, context: Context): Promise<Handl
   const figures: LogFigures = {};
   const caller = JSON.parse(claim.caller) as Caller;
   // Better late than by vote: nobody waits for this line.
-  await parts.adapters.look(waitUntil);
+  await Promise.all([...parts.rollouts.values()].map((rollout) => rollout.look(waitUntil)));
   const text = await lineText(message, parts);
   const refused = text === null ? new Problem("batch_lost") : await keyProblem(caller, parts);
   const result: LineResult =

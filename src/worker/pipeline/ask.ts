@@ -38,6 +38,8 @@ export interface Ask {
   readonly abstain: Abstain | null;
   /** Question, candidates and scores are kept, for the outcome to be joined later. */
   readonly store: boolean;
+  /** Name of the adapter that ranks. */
+  readonly adapter: string;
   /** The adapter's version that the caller wants; null: whichever its channels choose. */
   readonly pin: string | null;
   readonly sampling: Sampling;
@@ -107,27 +109,32 @@ export function readK(
   throw fieldProblem("invalid_request", maxKField, 'goes with k: "auto" only');
 }
 
+/** An adapter, and the version of it that the caller wants, if any. */
+export type AdapterChoice = Pick<Ask, "adapter" | "pin">;
+
 /**
- * The version pinned by `name@version`, or null for a name alone. Throws `Problem` for an adapter that is not the
- * configured one, or not for this caller, or a version that is not kept: all the same.
+ * The adapter that a caller names, as `name` or `name@version`, or the one that is usual here. Throws `Problem` for one
+ * that is not configured, or not for this caller, or a version that is not kept: all the same.
  */
 export async function readAdapter(
   adapter: string | null | undefined,
   field: string,
-  { config, rollout }: Pick<Parts, "config" | "rollout">,
+  { config, rollouts }: Pick<Parts, "config" | "rollouts">,
   caller: Caller,
-): Promise<string | null> {
-  const [name = "", ...versions] = (adapter || config.adapter).split("@");
-  const mine = mayUseAdapter(caller, config.adapter, config.access.adapterTenants);
-  if (name !== config.adapter || !mine) throw fieldProblem("unknown_adapter", field);
-  if (versions.length === 0) return null;
+  usual: string,
+): Promise<AdapterChoice> {
+  const [name = "", ...versions] = (adapter || usual).split("@");
+  const rollout = rollouts.get(name);
+  const mine = mayUseAdapter(caller, name, config.access.adapterTenants);
+  if (rollout === undefined || !mine) throw fieldProblem("unknown_adapter", field);
+  if (versions.length === 0) return { adapter: name, pin: null };
   const version = versions.join("@");
   // Without R2 nobody can tell: one that is loaded answers all the same.
   const known =
     VERSION.test(version) && (await rollout.parts.pins.knows(version).catch(() => null));
   if (known === null) throw new Problem("adapter_unavailable");
   if (!known) throw fieldProblem("unknown_adapter", field);
-  return version;
+  return { adapter: name, pin: version };
 }
 
 /** `store` from the wire. Throws `Problem` where nothing can be kept. */

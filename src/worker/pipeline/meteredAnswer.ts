@@ -26,7 +26,9 @@ export function meteredAnswer(
   ask: Ask,
   { requestId, caller, meter, signal, waitUntil }: AnswerFor,
 ): AsyncGenerator<AnswerEvent, void> {
-  const { generator, rollout, config, startSpan } = parts;
+  const { generator, config, startSpan } = parts;
+  const rollout = parts.rollouts.get(ask.adapter);
+  if (rollout === undefined) throw new Error("an adapter that was read is not there");
   const { tenant } = caller;
   const adapters = rollout.source({ tenant, requestId }, ask.pin);
   const deadlineMs = config.llmDeadlineMs;

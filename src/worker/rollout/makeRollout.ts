@@ -24,6 +24,8 @@ export interface RolloutOptions {
   readonly heapBytes: number;
   readonly load: LoadRanker;
   readonly observe: Observe;
+  /** Name of the engine that runs the adapter. */
+  readonly engine: () => string;
 }
 
 export function makeRollout(options: RolloutOptions): Rollout {
@@ -41,6 +43,7 @@ export function makeRollout(options: RolloutOptions): Rollout {
     onStop: ({ reason }) => observe({ event: "canary_stopped", reason }),
   });
   return new Rollout({
+    engine: options.engine,
     stable: new AdapterHost({ ...shared, onChange: logFor("stable") }),
     canary,
     shadow: new TrialChannel({ ...shared, channel: "shadow", onChange: logFor("shadow") }),

@@ -23,6 +23,8 @@ export interface RolloutParts {
   readonly tally: Tally;
   readonly comparing: Comparing;
   readonly versions: Versions;
+  /** Name of the engine that runs the adapter, for `/readyz`. */
+  readonly engine: () => string;
 }
 
 /** A request that has ended: whose it was, and who ranked it. */
@@ -38,6 +40,11 @@ export class Rollout {
 
   constructor(parts: RolloutParts) {
     this.parts = parts;
+  }
+
+  /** The adapter's name. */
+  get name(): string {
+    return this.parts.stable.name;
   }
 
   /** Where a request's ranker comes from. @param pin the version that it asks for, which `pins` knows; or null */

@@ -1,9 +1,11 @@
 /** `GET /v1/adapters`: the adapters that a caller may use: versions, channels, metrics, what is being counted. */
 import { createRoute, type RouteHandler, z } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import { mayUseAdapter } from "../auth/adapterAccess.ts";
 import type { AppEnv } from "../parts.ts";
 import { Problem } from "../problems.ts";
 import { COUNTS } from "../rollout/guard.ts";
+import type { Rollout } from "../rollout/rollout.ts";
 import type { VersionEntry } from "../rollout/versions.ts";
 import { problemResponses } from "../schemas/problem.ts";
 import { within } from "../within.ts";
@@ -86,10 +88,15 @@ export const adaptersRoute = createRoute({
 });
 
 export const getAdapters: RouteHandler<typeof adaptersRoute, AppEnv> = async (c) => {
-  const { config, rollout } = c.get("parts");
-  if (!mayUseAdapter(c.get("caller"), config.adapter, config.access.adapterTenants)) {
-    return c.json({ object: "list" as const, data: [] }, 200);
-  }
+  const { config, rollouts } = c.get("parts");
+  const mine = [...rollouts.values()].filter(({ name }) =>
+    mayUseAdapter(c.get("caller"), name, config.access.adapterTenants),
+  );
+  const data = await Promise.all(mine.map((rollout) => entryOf(c, rollout)));
+  return c.json({ object: "list" as const, data }, 200);
+};
+
+async function entryOf(c: Context<AppEnv>, rollout: Rollout) {
   const { canary, guard, versions } = rollout.parts;
   const looking = rollout.look((work) => c.executionCtx.waitUntil(work));
   await within(looking, LOOK_WAIT_MS);
@@ -99,16 +106,15 @@ export const getAdapters: RouteHandler<typeof adaptersRoute, AppEnv> = async (c)
     }),
     guard.overview(canary.trial?.serial ?? null).catch(() => null),
   ]);
-  const entry = {
-    name: config.adapter,
+  return {
+    name: rollout.name,
     object: "adapter" as const,
     versions: listed.versions.map(versionBody),
     has_more: listed.more,
     channels: channelBodies(rollout),
     counts: overview === null ? null : [...overview.counts],
   };
-  return c.json({ object: "list" as const, data: [entry] }, 200);
-};
+}
 
 function versionBody({ version, manifest }: VersionEntry): z.infer<typeof Version> {
   if (!manifest.ok) {

@@ -1,5 +1,6 @@
 /** `/v1/answer` bodies, of requests and of batches' lines: what they ask for, and what they get. */
 import { renderPrompt } from "../../tasks/prompt.ts";
+import { adapterOf } from "../adapterNames.ts";
 import type { Caller } from "../auth/caller.ts";
 import { type Care, urgentFirst } from "../care.ts";
 import type { Parts } from "../parts.ts";
@@ -22,22 +23,29 @@ const fields = { task: "task", options: "options", context: "context" };
 /** What to ask the pipeline. Throws `Problem` naming the field. */
 export async function readAnswerAsk(
   body: ReturnType<typeof AnswerRequest.parse>,
-  parts: Pick<Parts, "config" | "rollout">,
+  parts: Pick<Parts, "config" | "rollouts">,
   caller: Caller,
 ): Promise<Ask> {
   const { config } = parts;
-  const pin = await readAdapter(body.adapter, "adapter", parts, caller);
+  const model = readModel(body.model, config);
+  const choice = await readAdapter(
+    body.adapter,
+    "adapter",
+    parts,
+    caller,
+    adapterOf(model, config),
+  );
   const { task, question } = readTaskAndQuestion(body.task, toQuestion(body), fields);
   return {
     task,
     question,
     questionField: "question",
     messages: renderPrompt(task, question),
-    model: readModel(body.model, config),
+    model,
     ...readK(body, 1, "max_k"),
     strategy: body.strategy ?? null,
     abstain: readAbstain(body.abstain),
-    pin,
+    ...choice,
     store: readStore(body.store, config),
     sampling: {
       maxTokens: body.max_tokens,

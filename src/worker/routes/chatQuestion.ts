@@ -3,6 +3,7 @@
 import { questionFromText } from "../../tasks/fromText.ts";
 import type { ChatMessage, Question } from "../../tasks/question.ts";
 import { taskById } from "../../tasks/registry.ts";
+import { adapterOf } from "../adapterNames.ts";
 import type { Caller } from "../auth/caller.ts";
 import type { Parts } from "../parts.ts";
 import {
@@ -28,13 +29,14 @@ const fields = {
 /** What to ask the pipeline. Throws `Problem` naming the field. */
 export async function readChat(
   body: ChatBody,
-  parts: Pick<Parts, "config" | "rollout">,
+  parts: Pick<Parts, "config" | "rollouts">,
   caller: Caller,
 ): Promise<Ask> {
   refuseUnsupported(body);
   const extras = body.medadapter ?? {};
   const model = readModel(body.model, parts.config);
-  const pin = await readAdapter(extras.adapter, "medadapter.adapter", parts, caller);
+  const usual = adapterOf(model, parts.config);
+  const choice = await readAdapter(extras.adapter, "medadapter.adapter", parts, caller, usual);
   const n = body.n ?? 1;
   const wire = { k: extras.k ?? Math.max(DEFAULT_K, n), max_k: extras.max_k };
   const count = readK(wire, n, "medadapter.max_k");
@@ -59,7 +61,7 @@ export async function readChat(
     strategy: extras.strategy ?? null,
     abstain: readAbstain(extras.abstain),
     store: readStore(body.store, parts.config),
-    pin,
+    ...choice,
     sampling: readSampling(body),
   };
 }

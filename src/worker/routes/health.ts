@@ -1,7 +1,9 @@
 /** Probes. `/healthz`: the isolate runs. `/readyz`: it can rank answers with an adapter, or why not. */
 import { createRoute, type RouteHandler, z } from "@hono/zod-openapi";
 import type { AdapterStatus } from "../adapterHost.ts";
+import type { Config } from "../env.ts";
 import type { AppEnv } from "../parts.ts";
+import type { Rollout } from "../rollout/rollout.ts";
 import { within } from "../within.ts";
 import { ChannelState, channelBodies, Fault, wireFault } from "./channelBody.ts";
 
@@ -25,32 +27,36 @@ export const healthRoute = createRoute({
 export const getHealth: RouteHandler<typeof healthRoute, AppEnv> = (c) =>
   c.json({ status: "ok" as const }, 200);
 
-const Readiness = z
-  .object({
-    status: z.enum(["ready", "degraded", "misconfigured"]),
-    reason: z.string().nullable().openapi({ description: "Why it is not ready." }),
-    adapter: z
-      .object({
-        name: z.string(),
-        version: z.string(),
-        channel: z.string(),
-        serial: z.int(),
-        attention: z.string(),
-        base: z.string(),
-      })
-      .nullable(),
-    fault: Fault.nullable().openapi({
-      description:
-        "What is wrong with the version that the pointer names, even if an older serves.",
-    }),
-    channels: z.array(ChannelState).openapi({
-      description: "Not of an adapter that is private to some tenants.",
-    }),
-    engine: z.string().nullable(),
-    load: z.object({ held: z.int(), waiting: z.int(), heap_mb: z.number() }).nullable(),
-    configuration: z.array(z.string()).openapi({ description: "Faults of the configuration." }),
-  })
-  .openapi("Readiness");
+const AdapterReadiness = z.object({
+  status: z.enum(["ready", "degraded", "misconfigured"]),
+  reason: z.string().nullable().openapi({ description: "Why it is not ready." }),
+  adapter: z
+    .object({
+      name: z.string(),
+      version: z.string(),
+      channel: z.string(),
+      serial: z.int(),
+      attention: z.string(),
+      base: z.string(),
+    })
+    .nullable(),
+  fault: Fault.nullable().openapi({
+    description: "What is wrong with the version that the pointer names, even if an older serves.",
+  }),
+  channels: z.array(ChannelState).openapi({
+    description: "Not of an adapter that is private to some tenants.",
+  }),
+  engine: z.string().nullable(),
+  load: z.object({ held: z.int(), waiting: z.int(), heap_mb: z.number() }).nullable(),
+});
+
+const Readiness = AdapterReadiness.extend({
+  others: z.array(AdapterReadiness).optional().openapi({
+    description:
+      "Where LLMs have adapters of their own: all but the default. Ready are all, or none.",
+  }),
+  configuration: z.array(z.string()).openapi({ description: "Faults of the configuration." }),
+}).openapi("Readiness");
 
 const readiness = { content: { "application/json": { schema: Readiness } } };
 
@@ -82,31 +88,39 @@ export const getReady: RouteHandler<typeof readyRoute, AppEnv> = async (c) => {
       503,
     );
   }
-  const { adapters, rollout, engine, config } = setup.parts;
-  // Anyone may probe: of an adapter that is private to some tenants only the state is told.
-  const open = !config.access.adapterTenants.has(config.adapter);
-  const looking = rollout.look((work) => c.executionCtx.waitUntil(work));
-  await within(looking, LOOK_WAIT_MS);
-  const status = adapters.status();
-  const fault = wireFault(status.fault);
-  const shown = open || fault === null ? fault : { reason: fault.reason };
-  const channels = open ? channelBodies(rollout) : [];
-  const rest = { fault: shown, channels, engine: engine(), configuration: [] };
-  const serving = wireServing(status);
-  if (serving === null) {
-    const reason = status.fault?.kind ?? "loading";
-    return c.json({ status: "degraded" as const, reason, adapter: null, load: null, ...rest }, 503);
-  }
-  return c.json(
-    {
-      status: "ready" as const,
-      reason: null,
-      ...(open ? serving : { adapter: null, load: null }),
-      ...rest,
-    },
-    200,
+  const { rollouts, config } = setup.parts;
+  const looking = [...rollouts.values()].map((rollout) =>
+    rollout.look((work) => c.executionCtx.waitUntil(work)),
   );
+  await within(Promise.all(looking), LOOK_WAIT_MS);
+  const [first, ...others] = [...rollouts.values()].map((rollout) => stateOf(rollout, config));
+  if (first === undefined) throw new Error("there is always a default adapter");
+  const body = {
+    ...first,
+    ...(others.length === 0 ? {} : { others }),
+    configuration: [],
+  };
+  const ready = [first, ...others].every(({ status }) => status === "ready");
+  return ready
+    ? c.json({ ...body, status: "ready" as const }, 200)
+    : c.json({ ...body, status: "degraded" as const }, 503);
 };
+
+/** What is told of an adapter. Anyone may probe: of one that is private to some tenants only its state. */
+function stateOf(rollout: Rollout, config: Config) {
+  const open = !config.access.adapterTenants.has(rollout.name);
+  const state = rollout.parts.stable.status();
+  const fault = wireFault(state.fault);
+  const serving = wireServing(state);
+  return {
+    status: serving === null ? ("degraded" as const) : ("ready" as const),
+    reason: serving === null ? (state.fault?.kind ?? "loading") : null,
+    ...(open && serving !== null ? serving : { adapter: null, load: null }),
+    fault: open || fault === null ? fault : { reason: fault.reason },
+    channels: open ? channelBodies(rollout) : [],
+    engine: rollout.parts.engine(),
+  };
+}
 
 function wireServing({ name, channel, ranker, version, serial }: AdapterStatus) {
   if (ranker === null || version === null) return null;

@@ -1,6 +1,7 @@
 /** `GET /v1/models`: what can be asked for: LLMs, the adapter that ranks them, tasks. */
 import { createRoute, type RouteHandler, z } from "@hono/zod-openapi";
 import { taskIds } from "../../tasks/registry.ts";
+import { adapterOf } from "../adapterNames.ts";
 import { mayUseAdapter } from "../auth/adapterAccess.ts";
 import type { AppEnv } from "../parts.ts";
 import { problemResponses } from "../schemas/problem.ts";
@@ -41,18 +42,23 @@ export const modelsRoute = createRoute({
 });
 
 export const getModels: RouteHandler<typeof modelsRoute, AppEnv> = async (c) => {
-  const { config, adapters } = c.get("parts");
-  void adapters.look((work) => c.executionCtx.waitUntil(work));
-  const mine = mayUseAdapter(c.get("caller"), config.adapter, config.access.adapterTenants);
-  const manifest = mine ? adapters.peek()?.manifest : undefined;
-  const adapter = manifest ? { name: manifest.name, version: manifest.version } : null;
-  const created = manifest ? Math.floor(Date.parse(manifest.createdAt) / 1000) : 0;
-  const data = config.models.map((id) => ({
-    id,
-    object: "model" as const,
-    created,
-    owned_by: "medadapter",
-    medadapter: { adapter, tasks: [...taskIds] },
-  }));
+  const { config, rollouts } = c.get("parts");
+  const data = config.models.map((id) => {
+    const name = adapterOf(id, config);
+    const stable = rollouts.get(name)?.parts.stable;
+    void stable?.look((work) => c.executionCtx.waitUntil(work));
+    const mine = mayUseAdapter(c.get("caller"), name, config.access.adapterTenants);
+    const manifest = mine ? stable?.peek()?.manifest : undefined;
+    return {
+      id,
+      object: "model" as const,
+      created: manifest ? Math.floor(Date.parse(manifest.createdAt) / 1000) : 0,
+      owned_by: "medadapter",
+      medadapter: {
+        adapter: manifest ? { name: manifest.name, version: manifest.version } : null,
+        tasks: [...taskIds],
+      },
+    };
+  });
   return c.json({ object: "list" as const, data }, 200);
 };

@@ -7,7 +7,7 @@ import type { Option } from "../../tasks/question.ts";
 import { adapterId, estimateOf } from "../ledger/estimate.ts";
 import type { LogFigures } from "../log.ts";
 import type { AppEnv } from "../parts.ts";
-import { readAdapter, readTaskAndQuestion } from "../pipeline/ask.ts";
+import { type AdapterChoice, readAdapter, readTaskAndQuestion } from "../pipeline/ask.ts";
 import { Scoring } from "../pipeline/scoring.ts";
 import { fieldProblem, Problem } from "../problems.ts";
 import { problemResponses } from "../schemas/problem.ts";
@@ -50,9 +50,7 @@ const fields = { task: "task", options: "options", context: "context" };
 export const postRerank: RouteHandler<typeof rerankRoute, AppEnv> = async (c) => {
   const body = c.req.valid("json");
   const texts = textsOf(body);
-  const pinned = await readAdapter(body.adapter, "adapter", c.get("parts"), c.get("caller"));
-  const model = "model" in body ? body.model : null;
-  const pin = (await readAdapter(model, "model", c.get("parts"), c.get("caller"))) ?? pinned;
+  const { adapter, pin } = await readWanted(c, body);
   const { task, question } = readTaskAndQuestion(
     body.task,
     toQuestion({ ...body, question: body.query }),
@@ -66,7 +64,8 @@ export const postRerank: RouteHandler<typeof rerankRoute, AppEnv> = async (c) =>
     return { index, text, answer };
   });
   const waitUntil = (work: Promise<unknown>) => c.executionCtx.waitUntil(work);
-  const { rollout } = c.get("parts");
+  const rollout = c.get("parts").rollouts.get(adapter);
+  if (rollout === undefined) throw new Error("an adapter that was read is not there");
   const { tenant } = c.get("caller");
   const requestId = c.get("requestId");
   const adapters = rollout.source({ tenant, requestId }, pin);
@@ -93,6 +92,17 @@ export const postRerank: RouteHandler<typeof rerankRoute, AppEnv> = async (c) =>
     ? c.json(teiBody(body, ranked), 200)
     : c.json(cohereBody(c, body, ranked, scoring, task.id), 200);
 };
+
+/** The adapter: `model` in Cohere's form, or `adapter`; where both are given the version that either pins. */
+async function readWanted(c: Context<AppEnv>, body: Body): Promise<AdapterChoice> {
+  const parts = c.get("parts");
+  const { adapter: usual } = parts.config;
+  const caller = c.get("caller");
+  const named = await readAdapter(body.adapter, "adapter", parts, caller, usual);
+  const model = "model" in body ? body.model : null;
+  const asModel = await readAdapter(model, "model", parts, caller, named.adapter);
+  return { adapter: asModel.adapter, pin: asModel.pin ?? named.pin };
+}
 
 function textsOf(body: Body): string[] {
   const given = "texts" in body ? body.texts : body.documents;

@@ -35,6 +35,7 @@ const ask: Ask = {
   strategy: null,
   abstain: null,
   store: false,
+  adapter: "mini",
   pin: null,
   sampling: { maxTokens: 8 },
 };
