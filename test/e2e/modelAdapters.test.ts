@@ -57,7 +57,8 @@ const get = async (path: string) => (await fetch(`${worker.url}${path}`)).json()
 
 describe("an LLM with an adapter of its own", () => {
   it("is ranked by it, the others by the default, and both by the one that a caller names", async () => {
-    await expect.poll(async () => (await fetch(`${worker.url}/readyz`)).status).toBe(200);
+    const ready = async () => (await fetch(`${worker.url}/readyz`)).status;
+    await expect.poll(ready, { timeout: 30_000 }).toBe(200);
     expect((await answer({})).adapter.name).toBe("mini");
     expect((await answer({ model: "replay" })).adapter.name).toBe("mini");
     expect((await answer({ model: "second" })).adapter.name).toBe("other");
