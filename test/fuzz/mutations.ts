@@ -42,9 +42,10 @@ export function mutated(good: unknown): fc.Arbitrary<Uint8Array> {
     const copy: unknown = structuredClone(good);
     for (const { path, how, value } of edits) {
       changed(copy, path, (at, key) => {
-        if (how === "replace") Reflect.set(at, key, value);
+        const fresh: unknown = structuredClone(value); // one edit may be inside another's value
+        if (how === "replace") Reflect.set(at, key, fresh);
         else if (how === "delete") Reflect.deleteProperty(at, key);
-        else Reflect.set(at, Array.isArray(at) ? at.length : "another", value);
+        else Reflect.set(at, Array.isArray(at) ? at.length : "another", fresh);
       });
     }
     return new TextEncoder().encode(JSON.stringify(copy));
