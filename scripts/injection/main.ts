@@ -12,7 +12,7 @@ import { parseArgs } from "node:util";
 import { type Attacked, attacked } from "./attack.ts";
 import { loadBundle } from "./bundle.ts";
 import { readQuestions } from "./questions.ts";
-import { summary, table } from "./report.ts";
+import { summary, table, untouched } from "./report.ts";
 
 const { values } = parseArgs({
   options: {
@@ -45,6 +45,7 @@ await ranker.retire();
 const rows = summary(all);
 const { name, version } = ranker.manifest;
 const overtakable = all.filter(({ bestRight }) => bestRight !== null).length;
-console.log(`${name}@${version}: ${all.length} questions, ${overtakable} with a right candidate\n`);
+console.log(`${name}@${version}: ${all.length} questions, ${overtakable} with a right candidate`);
+console.log(`${untouched(all)}\n`);
 console.log(table(rows));
 if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(rows, null, 1)}\n`);

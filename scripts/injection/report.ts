@@ -80,6 +80,19 @@ export function estimate(values: readonly number[]): Estimate {
   return { mean, low: mean - half, high: mean + half, n };
 }
 
+/** Accuracy by strategy without any attack, and how often the best wrong candidate is above all right ones, in %. */
+export function untouched(all: readonly Attacked[]): string {
+  const percent = (values: readonly boolean[]) =>
+    (estimate(values.map(Number)).mean * 100).toFixed(1);
+  const accuracies = strategies.map(
+    (strategy) => `\`${strategy}\` ${percent(all.map(({ before }) => before.right[strategy]))}`,
+  );
+  const above = all.flatMap(({ before, bestRight }) =>
+    bestRight === null ? [] : [before.logit > bestRight],
+  );
+  return `untouched, %: ${accuracies.join(", ")}; above all right ones ${percent(above)}`;
+}
+
 /** The rows as a table in Markdown. */
 export function table(rows: readonly Row[]): string {
   const signed = (value: number, digits: number) =>
