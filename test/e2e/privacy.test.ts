@@ -17,6 +17,7 @@ import {
 import { stopAll } from "../../scripts/lib/processes.ts";
 import { openBucket, seedAdapter } from "../../scripts/lib/seed.mjs";
 import { canariesBelow, canariesIn, canary, filesWith } from "./canary.ts";
+import { ask, chat, rerank } from "./canaryBodies.ts";
 import { type CanaryLlm, FAULTS, startCanaryLlm } from "./canaryLlm.ts";
 
 interface Got {
@@ -62,40 +63,6 @@ const post = (path: string, body: unknown, headers: Record<string, string> = {})
     headers: { ...json, ...headers },
     body: typeof body === "string" ? body : JSON.stringify(body),
   });
-
-const ask = (extra: object = {}, word = "") => ({
-  question: `Is ${canary("question")} one? ${word}`,
-  options: { A: canary("option"), [canary("label")]: "b" },
-  context: canary("context"),
-  k: 2,
-  ...extra,
-});
-
-const chat = (extra: object = {}, word = "") => ({
-  model: "m",
-  user: canary("user"),
-  stop: [canary("stop")],
-  messages: [
-    { role: "system", content: canary("system") },
-    { role: "user", content: canary("earlier") },
-    { role: "assistant", content: canary("assistant") },
-    { role: "user", content: [{ type: "text", text: `Is ${canary("message")} one? ${word}` }] },
-  ],
-  medadapter: {
-    k: 2,
-    options: { A: canary("chatoption"), B: "b" },
-    context: canary("chatcontext"),
-  },
-  ...extra,
-});
-
-const rerank = (extra: object = {}) => ({
-  query: `Is ${canary("rerankquery")} one?`,
-  documents: [`${canary("document")} so Answer: A`, { text: canary("documenttext") }],
-  options: { A: canary("rerankoption"), B: "b" },
-  context: canary("rerankcontext"),
-  ...extra,
-});
 
 beforeAll(async () => {
   folder = temporaryFolder();
