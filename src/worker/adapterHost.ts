@@ -2,8 +2,10 @@
  * The adapter that an isolate serves: found by its pointer in R2, loaded beside the requests, swapped in when its
  * self-test passes. The one mutable state of the Worker. A request never waits for a look at the pointer; only the
  * very first ones find nothing loaded, and their LLM writes meanwhile. What is refused leaves the old one serving.
+ * A version whose engine fails is started afresh.
  */
 import type { BundleFiles, BundleStore } from "../adapter/bundle.ts";
+import { endsEngine } from "../adapter/engine.ts";
 import {
   type Pointer,
   type PointerFailure,
@@ -63,6 +65,9 @@ export class AdapterHost {
   #refusal: AdapterFault | null = null;
   /** Of the last look alone. */
   #transient: AdapterFault | null = null;
+  /** The version to be started afresh because its engine failed, and that fault, until it is done. */
+  #fallen: { readonly version: string; readonly fault: AdapterFault } | null = null;
+  #restartedAt = Number.NEGATIVE_INFINITY;
   #lookedAt: number | null = null;
   #look: { readonly done: Promise<void>; readonly since: number } | null = null;
 
@@ -83,7 +88,7 @@ export class AdapterHost {
     const { adapter: name, channel } = this.#options;
     const version = this.#serving?.version ?? null;
     const serial = version === null ? null : this.#serial;
-    const fault = this.#transient ?? this.#refusal;
+    const fault = this.#fallen?.fault ?? this.#transient ?? this.#refusal;
     return { name, channel, ranker: this.peek(), version, serial, fault };
   }
 
@@ -93,6 +98,7 @@ export class AdapterHost {
    */
   look(waitUntil: WaitUntil): Promise<void> {
     const now = Date.now();
+    this.#noteFallen(now, waitUntil);
     if (this.#look !== null && now - this.#look.since < STALE_LOOK_MS) return this.#look.done;
     if (this.#lookedAt !== null && now - this.#lookedAt < this.#options.intervalMs) {
       return Promise.resolve();
@@ -110,6 +116,7 @@ export class AdapterHost {
 
   async #refresh(waitUntil: WaitUntil): Promise<void> {
     try {
+      await this.#restart(waitUntil);
       const { store, adapter, channel } = this.#options;
       const object = await store.pointer(adapter, channel, this.#etag);
       this.#transient = null;
@@ -153,14 +160,57 @@ export class AdapterHost {
         else this.#refusal = fault;
         return;
       }
-      const old = this.#serving;
-      this.#serving = { ranker: loaded.value, version };
-      this.#options.onChange(null);
-      if (old !== null) waitUntil(old.ranker.retire());
+      this.#serve(loaded.value, version, waitUntil);
     }
     this.#serial = serial;
     this.#floor = serial;
     this.#refusal = null;
+  }
+
+  #serve(ranker: Ranker, version: string, waitUntil: WaitUntil): void {
+    const old = this.#serving;
+    this.#serving = { ranker, version };
+    this.#fallen = null;
+    this.#options.onChange(null);
+    if (old !== null) waitUntil(old.ranker.retire());
+  }
+
+  /** Takes note of an engine that failed; one that can compute no more serves nobody from here on. */
+  #noteFallen(now: number, waitUntil: WaitUntil): void {
+    const serving = this.#serving;
+    const reason = serving?.ranker.fault() ?? null;
+    if (serving === null || reason === null) return;
+    const { ranker, version } = serving;
+    const fault = { kind: "engine_failed", reason, version } as const;
+    if (this.#fallen === null) {
+      this.#options.onChange(fault);
+      // Without waiting for the next look, but not again and again: what brought it down may come back at once.
+      if (now - this.#restartedAt >= this.#options.intervalMs) this.#lookedAt = null;
+    }
+    this.#fallen = { version, fault };
+    if (!endsEngine(reason)) return;
+    this.#serving = null;
+    waitUntil(ranker.retire());
+  }
+
+  /**
+   * Starts the fallen version afresh from the store, where its bytes are checked again: a copy of them in memory would
+   * cost an isolate as much as a second engine, for ever. Where memory was short, the next look tries again.
+   */
+  async #restart(waitUntil: WaitUntil): Promise<void> {
+    if (this.#fallen === null) return;
+    const { version } = this.#fallen;
+    const { store, adapter, load } = this.#options;
+    this.#restartedAt = Date.now();
+    const loaded = await load(store.open(adapter, version), { adapter, version });
+    if (loaded.ok) {
+      this.#serve(loaded.value, version, waitUntil);
+      return;
+    }
+    const { failure } = loaded;
+    if (failure.kind === "engine_failed" && failure.reason === "out_of_memory") return;
+    this.#fallen = null;
+    this.#refusal = this.#told({ ...failure, version });
   }
 
   /** Reports a fault once, not at every look. */
