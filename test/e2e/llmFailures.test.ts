@@ -123,6 +123,16 @@ describe("no candidate at all", () => {
     expect(body).toMatchObject({ error: { code, type: "api_error" } });
   });
 
+  it.each([
+    ["cut-stream", 502, "upstream_cut"],
+    ["no-done", 502, "upstream_cut"],
+    ["malformed-sse", 502, "upstream_malformed"],
+    ["error-event", 502, "upstream_error"],
+  ] as const)("%s of the only candidate: %i %s", async (mode, status, code) => {
+    const { status: got, body } = await meeting(mode, 1);
+    expect([got, body.code]).toEqual([status, code]);
+  });
+
   it("an LLM that is not there: 502 upstream_unreachable, and all is well when it is back", async () => {
     const port = Number(new URL(replay.url).port);
     const before = await counted();
