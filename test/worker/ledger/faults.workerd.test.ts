@@ -152,6 +152,30 @@ describe("a ledger that is slow", () => {
   });
 });
 
+describe("a ledger whose answer to a settlement is lost", () => {
+  it.each([
+    ["has settled", true],
+    ["has not", false],
+  ])("where it %s: asked again, settled once", async (_, reached) => {
+    fakeLlm();
+    let settlements = 0;
+    const call = await isolate({
+      LEDGER: seen(async (name, ask) => {
+        if (name !== "settle") return ask();
+        settlements += 1;
+        if (settlements > 1) return ask();
+        if (reached) await ask();
+        throw new Error("connection lost");
+      }),
+    });
+    const { key } = await newKey();
+    expect((await call("/v1/answer", { key, body: ask })).status).toBe(200);
+    expect(settlements).toBe(2);
+    const once = { requests: 1, llm_requests: 1, estimated_requests: 0 };
+    expect(await counted(key)).toMatchObject([once]);
+  });
+});
+
 describe("a ledger that is started anew between reserve and settle", () => {
   it.each([
     ["ends", (tenant: string) => evictDurableObject(objectOf(tenant))],
