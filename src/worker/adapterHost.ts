@@ -68,6 +68,8 @@ export class AdapterHost {
   /** The version to be started afresh because its engine failed, and that fault, until it is done. */
   #fallen: { readonly version: string; readonly fault: AdapterFault } | null = null;
   #restartedAt = Number.NEGATIVE_INFINITY;
+  /** Without waiting for the next look's time. */
+  #restartDue = false;
   #lookedAt: number | null = null;
   #look: { readonly done: Promise<void>; readonly since: number } | null = null;
 
@@ -100,9 +102,8 @@ export class AdapterHost {
     const now = Date.now();
     this.#noteFallen(now, waitUntil);
     if (this.#look !== null && now - this.#look.since < STALE_LOOK_MS) return this.#look.done;
-    if (this.#lookedAt !== null && now - this.#lookedAt < this.#options.intervalMs) {
-      return Promise.resolve();
-    }
+    const fresh = this.#lookedAt !== null && now - this.#lookedAt < this.#options.intervalMs;
+    if (fresh && !this.#restartDue) return Promise.resolve();
     const done = this.#refresh(waitUntil).then(() => {
       this.#lookedAt = Date.now();
       // A look taken for lost may end after all, while another is under way.
@@ -184,8 +185,8 @@ export class AdapterHost {
     const fault = { kind: "engine_failed", reason, version } as const;
     if (this.#fallen === null) {
       this.#options.onChange(fault);
-      // Without waiting for the next look, but not again and again: what brought it down may come back at once.
-      if (now - this.#restartedAt >= this.#options.intervalMs) this.#lookedAt = null;
+      // At once, but not again and again: what brought it down may come back.
+      this.#restartDue = now - this.#restartedAt >= this.#options.intervalMs;
     }
     this.#fallen = { version, fault };
     if (!endsEngine(reason)) return;
@@ -198,6 +199,7 @@ export class AdapterHost {
    * cost an isolate as much as a second engine, for ever. Where memory was short, the next look tries again.
    */
   async #restart(waitUntil: WaitUntil): Promise<void> {
+    this.#restartDue = false;
     if (this.#fallen === null) return;
     const { version } = this.#fallen;
     const { store, adapter, load } = this.#options;

@@ -136,6 +136,26 @@ describe("an engine that traps", () => {
     expect(await scored(host)).toBeTypeOf("number");
   });
 
+  it("while a look is under way is started afresh by the next one, at once", async () => {
+    const { host, look, store, later } = await serving();
+    const slow = Promise.withResolvers<void>();
+    const { pointer } = store;
+    store.pointer = async (...parts) => {
+      await slow.promise;
+      return pointer(...parts);
+    };
+    later(INTERVAL_MS);
+    const looking = look();
+    instances.at(-1)?.breakNext(FAULT.trap);
+    expect(await scored(host)).toEqual(failed("trap"));
+    const same = look();
+    expect(host.peek()).toBeNull();
+    slow.resolve();
+    await Promise.all([looking, same, look()]);
+    await look();
+    expect(await scored(host)).toBeTypeOf("number");
+  });
+
   it("while its store is down is started afresh when that is up again", async () => {
     const { host, look, store, later } = await serving();
     instances.at(-1)?.breakNext(FAULT.trap);
