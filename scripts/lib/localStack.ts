@@ -61,6 +61,8 @@ const environment = {
   ].join(delimiter),
   CLOUDFLARE_CF_FETCH_ENABLED: "false",
   WRANGLER_SEND_METRICS: "false",
+  // Else `wrangler dev` keeps a trace of each request, with its URL, beside the local state.
+  X_LOCAL_OBSERVABILITY: "false",
   NO_COLOR: "1",
   CI: "1",
 };

@@ -74,6 +74,8 @@ export function childEnvironment(extra = {}) {
     PATH: [...paths, bin, process.env.PATH ?? ""].join(delimiter),
     CLOUDFLARE_CF_FETCH_ENABLED: "false",
     WRANGLER_SEND_METRICS: "false",
+    // Else `wrangler dev` keeps a trace of each request, with its URL, beside the local state.
+    X_LOCAL_OBSERVABILITY: "false",
     ...extra,
   };
 }

@@ -17,8 +17,8 @@ import { BatchContent } from "./content.ts";
 import { MAX_ATTEMPTS } from "./lineRows.ts";
 import { type LineResult, runLine } from "./runLine.ts";
 
-/** Lines that an isolate answers at once. More than this wait for a place at the adapter anyway. */
-const AT_ONCE = 4;
+/** Lines that an isolate answers at once: half of its places at the adapter, so that callers who wait find one. */
+const AT_ONCE = 2;
 const FIRST_PAUSE_S = 5;
 const LONGEST_PAUSE_S = 600;
 

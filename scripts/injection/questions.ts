@@ -1,0 +1,69 @@
+/** Candidate sets, as the service would see them: options in the task's form, questions that training has not read. */
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { z } from "zod";
+import { labelOptions } from "../../src/tasks/options.ts";
+import type { Option, Question } from "../../src/tasks/question.ts";
+import { inferTask, taskById } from "../../src/tasks/registry.ts";
+import type { TaskSpec } from "../../src/tasks/task.ts";
+
+export interface Case {
+  readonly task: TaskSpec;
+  readonly question: Question;
+  readonly gold: string;
+  readonly texts: readonly string[];
+}
+
+const rowSchema = z.object({
+  question: z.string(),
+  options: z.record(z.string(), z.string()),
+  context: z.string().nullable(),
+  evidence: z.string().nullish(),
+  gold: z.string(),
+  candidates: z.array(z.object({ text: z.string() })),
+});
+
+/** From here on the split's position of a question is held out (scripts/train/medadapter_train/split.py). */
+const HELD_OUT = 0.76;
+
+/** The questions of a file that are held out, with at least two candidates. */
+export function readQuestions(file: string): Case[] {
+  const bytes = readFileSync(file);
+  const text = (file.endsWith(".gz") ? gunzipSync(bytes) : bytes).toString("utf8");
+  const rows = text.split("\n").filter((line) => line.trim() !== "");
+  const named = taskOfFile(basename(file));
+  return rows
+    .map((line) => rowSchema.parse(JSON.parse(line)))
+    .filter(({ question, candidates }) => position(question) >= HELD_OUT && candidates.length > 1)
+    .map((row) => toCase(row, named));
+}
+
+/** The same share as training's, but for letters whose case folds to several (German sharp s). */
+function position(question: string): number {
+  const plain = question
+    .normalize("NFKC")
+    .toLowerCase()
+    .replace(/\banswer choices:.*$/s, "")
+    .replace(/[^\p{L}\p{N}]+/gu, " ")
+    .trim();
+  const digest = createHash("sha256").update(plain).digest("hex");
+  return Number.parseInt(digest.slice(0, 13), 16) / 16 ** 13;
+}
+
+function taskOfFile(name: string): TaskSpec | null {
+  const [, id = ""] = /^(?:mirage_)?(pubmedqa|medqa|medmcqa|bioasq|mmlu)/.exec(name) ?? [];
+  return taskById(id === "mmlu" ? "mmlu_med" : id);
+}
+
+function toCase(row: z.infer<typeof rowSchema>, named: TaskSpec | null): Case {
+  const lettered: Option[] = Object.entries(row.options).map(([label, text]) => ({ label, text }));
+  const context = row.evidence ?? row.context;
+  const task = named ?? inferTask({ question: row.question, options: lettered, context });
+  const texts = row.candidates.map(({ text }) => text);
+  const options = task.kind === "closed" && task.labels.length > 0 ? labelOptions(task) : lettered;
+  const goldText = row.options[row.gold] ?? "";
+  const gold = options === lettered ? row.gold : goldText.trim().toLowerCase();
+  return { task, question: { question: row.question, options, context }, gold, texts };
+}
