@@ -54,7 +54,7 @@ fuzz(
   0.05,
   fc.oneof({ weight: 1, arbitrary: anyBytes }, { weight: 6, arbitrary: mutated(pointer) }),
   (bytes) => {
-    const result = parsePointer(bytes, "mini");
+    const result = parsePointer(bytes, "mini", "stable");
     if (!result.ok) {
       expect(pointerFailures).toContain(result.failure.kind);
       expect(JSON.stringify(result.failure)).not.toContain(CANARY);

@@ -10,7 +10,7 @@ const secret = "a content secret of 32 characters";
 const OPEN = ["GET /healthz", "GET /readyz"];
 const UNDESCRIBED = ["GET /openapi.json"];
 /** A key without any special scope may ask these. */
-const ANY_KEY = ["GET /v1/models", "GET /v1/usage"];
+const ANY_KEY = ["GET /v1/adapters", "GET /v1/models", "GET /v1/usage"];
 
 beforeEach(() => {
   vi.spyOn(console, "log").mockImplementation(() => {});
