@@ -14,7 +14,6 @@ export async function checkAccount(env) {
     ["--disable-warning=ExperimentalWarning", script, env],
     { cwd: root, env: childEnvironment(), encoding: "utf8" },
   );
-  if (status !== 0)
-    throw new Error(stderr.trim().split("\n").at(-1) ?? "the account cannot be read");
+  if (status !== 0) throw new Error(stderr.trim());
   return JSON.parse(stdout);
 }

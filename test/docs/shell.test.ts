@@ -95,7 +95,15 @@ describe("shell blocks that can be run", () => {
   function bash(script: string): Promise<{ code: number | null; output: string }> {
     const child = spawn("bash", ["-c", script], {
       cwd: folder,
-      env: { ...process.env, PYTHON_VENV: python, HF_HUB_OFFLINE: "1", COLUMNS: "150" },
+      // HOME: nobody's login of wrangler.
+      env: {
+        ...process.env,
+        CLOUDFLARE_API_TOKEN: "",
+        HOME: folder,
+        PYTHON_VENV: python,
+        HF_HUB_OFFLINE: "1",
+        COLUMNS: "150",
+      },
       stdio: ["ignore", "pipe", "pipe"],
     });
     const chunks: Buffer[] = [];

@@ -147,6 +147,18 @@ describe("npm run doctor -- --account, on a played account", () => {
     remove(account.folder);
   });
 
+  it("names an environment that wrangler.toml does not have, and an account that cannot be read", () => {
+    const account = playedAccount();
+    const unknown = doctor(root, ["--account", "--env", "nosuch"], account.env);
+    expect(unknown.status).toBe(2);
+    expect(unknown.stderr).toContain('No environment found in configuration with name "nosuch"');
+    account.set({ fail: "queues info" });
+    const failing = doctor(root, ai, account.env);
+    expect(failing.status).toBe(2);
+    expect(failing.stderr).toContain("npm run doctor: A request to the Cloudflare API failed");
+    remove(account.folder);
+  });
+
   it("says that nobody is logged in, and what the Worker would refuse", () => {
     const account = playedAccount();
     account.set({ loggedIn: false });
