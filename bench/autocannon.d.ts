@@ -16,8 +16,6 @@ declare module "autocannon" {
   interface Options {
     readonly url: string;
     readonly connections: number;
-    /** Requests a second, all connections together. */
-    readonly overallRate: number;
     /** Seconds. */
     readonly duration: number;
     /** Seconds. */
@@ -28,9 +26,6 @@ declare module "autocannon" {
   interface Result {
     readonly errors: number;
     readonly timeouts: number;
-    readonly duration: number;
-    readonly latency: Readonly<Record<"p50" | "p90" | "p97_5" | "p99" | "max", number>>;
-    readonly requests: { readonly total: number; readonly sent: number };
   }
 
   export default function autocannon(options: Options): PromiseLike<Result>;

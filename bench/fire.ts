@@ -1,4 +1,8 @@
-/** Requests at a steady rate, whatever the answers take; each answer is held against the question that it is for. */
+/**
+ * Requests at a steady rate, whatever the answers take, or as many at once as there are connections; each answer is
+ * held against the question that it is for. The steady rate is ours: autocannon sends no fewer than a request a second
+ * for each connection, and waits for its answer.
+ */
 import autocannon from "autocannon";
 
 /** A question, and all that the LLM may say to it. */
@@ -8,10 +12,9 @@ export interface Shot {
 }
 
 export interface Fired {
-  /** Requests a second that were offered, and answered with 200. */
-  readonly offered: number;
-  readonly answered: number;
-  readonly requests: number;
+  /** Requests a second; null: as fast as the connections take them. */
+  readonly offered: number | null;
+  readonly seconds: number;
   readonly ok: number;
   /** 503 with `Retry-After`: told to come back. */
   readonly sentBack: number;
@@ -21,52 +24,107 @@ export interface Fired {
   readonly mixedUp: number;
   /** Without scores, though an adapter was there. */
   readonly degraded: number;
-  /** Of all requests. */
-  readonly latencyMs: Readonly<Record<"p50" | "p90" | "p97_5" | "p99" | "max", number>>;
+  /** Milliseconds of the answers, ascending; empty where they were not timed one by one. */
+  readonly okMs: readonly number[];
+  readonly sentBackMs: readonly number[];
 }
 
-/** @param rate requests a second */
-export async function fire(
+const TIMEOUT_S = 60;
+
+/** What came of each request. */
+class Counts {
+  ok = 0;
+  sentBack = 0;
+  failed = 0;
+  mixedUp = 0;
+  degraded = 0;
+
+  /** Whether the request was answered with 200, sent back, or neither. */
+  add(status: number, hasRetryAfter: boolean, text: string, { texts }: Shot) {
+    if (status === 503 && hasRetryAfter) {
+      this.sentBack += 1;
+      return "sent back";
+    }
+    if (status !== 200) {
+      this.failed += 1;
+      return "failed";
+    }
+    this.ok += 1;
+    const answer = JSON.parse(text) as {
+      readonly degraded: boolean;
+      readonly candidates: readonly { readonly text: string }[];
+    };
+    if (answer.degraded) this.degraded += 1;
+    if (!answer.candidates.every((one) => texts.has(one.text))) this.mixedUp += 1;
+    return "ok";
+  }
+}
+
+const headers = { "content-type": "application/json" };
+
+/** @param rate requests a second, in even steps, whatever is under way */
+export async function fireSteadily(
   url: string,
   shots: readonly Shot[],
   rate: number,
   seconds: number,
 ): Promise<Fired> {
-  const counts = { ok: 0, sentBack: 0, other: 0, mixedUp: 0, degraded: 0 };
-  const requests = shots.map(({ body, texts }) => ({
+  const counts = new Counts();
+  const okMs: number[] = [];
+  const sentBackMs: number[] = [];
+  const began = performance.now();
+  const one = async (shot: Shot) => {
+    const sentAt = performance.now();
+    try {
+      const signal = AbortSignal.timeout(TIMEOUT_S * 1000);
+      const init = { method: "POST", headers, body: shot.body, signal };
+      const response = await fetch(`${url}/v1/answer`, init);
+      const text = await response.text();
+      const end = counts.add(response.status, response.headers.has("retry-after"), text, shot);
+      if (end === "ok") okMs.push(performance.now() - sentAt);
+      if (end === "sent back") sentBackMs.push(performance.now() - sentAt);
+    } catch {
+      counts.failed += 1;
+    }
+  };
+  const underWay: Promise<void>[] = [];
+  for (let at = 0; at < rate * seconds; at += 1) {
+    const waitMs = began + (at * 1000) / rate - performance.now();
+    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+    const shot = shots[at % shots.length];
+    if (shot !== undefined) underWay.push(one(shot));
+  }
+  await Promise.all(underWay);
+  const up = (a: number, b: number) => a - b;
+  return {
+    ...counts,
+    offered: rate,
+    seconds,
+    okMs: okMs.sort(up),
+    sentBackMs: sentBackMs.sort(up),
+  };
+}
+
+/** As much as so many connections can bring, each sending when it has its answer. */
+export async function saturate(
+  url: string,
+  shots: readonly Shot[],
+  connections: number,
+  seconds: number,
+): Promise<Fired> {
+  const counts = new Counts();
+  const requests = shots.map((shot) => ({
     method: "POST",
     path: "/v1/answer",
-    headers: { "content-type": "application/json" },
-    body,
-    onResponse: (status: number, text: string, _: object, headers: object) => {
-      const names = Object.keys(headers).map((name) => name.toLowerCase());
-      if (status === 503 && names.includes("retry-after")) counts.sentBack += 1;
-      else if (status !== 200) counts.other += 1;
-      else {
-        counts.ok += 1;
-        const answer = JSON.parse(text) as {
-          readonly degraded: boolean;
-          readonly candidates: readonly { readonly text: string }[];
-        };
-        if (answer.degraded) counts.degraded += 1;
-        if (!answer.candidates.every((one) => texts.has(one.text))) counts.mixedUp += 1;
-      }
+    headers,
+    body: shot.body,
+    onResponse: (status: number, text: string, _: object, answered: object) => {
+      const names = Object.keys(answered).map((name) => name.toLowerCase());
+      counts.add(status, names.includes("retry-after"), text, shot);
     },
   }));
-  // Enough connections that a slow answer does not hold the next request up.
-  const connections = Math.max(requests.length, Math.ceil(rate * 12));
-  const options = { connections, overallRate: rate, duration: seconds, timeout: 60 };
-  const result = await autocannon({ url, ...options, requests });
-  const { p50, p90, p97_5, p99, max } = result.latency;
-  return {
-    offered: rate,
-    answered: counts.ok / result.duration,
-    requests: counts.ok + counts.sentBack + counts.other,
-    ok: counts.ok,
-    sentBack: counts.sentBack,
-    failed: counts.other + result.errors + result.timeouts,
-    mixedUp: counts.mixedUp,
-    degraded: counts.degraded,
-    latencyMs: { p50, p90, p97_5, p99, max },
-  };
+  const options = { connections, duration: seconds, timeout: TIMEOUT_S };
+  const { errors, timeouts } = await autocannon({ url, ...options, requests });
+  const failed = counts.failed + errors + timeouts;
+  return { ...counts, failed, offered: null, seconds, okMs: [], sentBackMs: [] };
 }

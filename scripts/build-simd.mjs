@@ -1,21 +1,28 @@
 /**
  * Builds the encoder engine's WebAssembly from AssemblyScript: `node scripts/build-simd.mjs [--out FILE]`.
- * The result is committed; a test builds it again and compares bytes.
+ * The result is committed; a test builds it again and compares bytes. Tests of faults build other sources
+ * (`--assembly FOLDER`), with less memory (`--pages N`, of 64 KiB).
  */
 import { spawnSync } from "node:child_process";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const folder = join("src", "adapter", "engines", "simd");
-const asked = process.argv.indexOf("--out");
-const out = asked < 0 ? join(root, folder, "encoder.wasm") : resolve(process.argv[asked + 1] ?? "");
+const asked = (name) => {
+  const at = process.argv.indexOf(name);
+  return at < 0 ? null : (process.argv[at + 1] ?? "");
+};
+const committed = join(root, folder, "encoder.wasm");
+const out = resolve(asked("--out") ?? committed);
+const assembly = resolve(asked("--assembly") ?? join(root, folder, "assembly"));
+const pages = asked("--pages");
 
 const { status } = spawnSync(
   process.execPath,
   [
     join(root, "node_modules", "assemblyscript", "bin", "asc.js"),
-    join(folder, "assembly", "index.ts"),
+    relative(root, join(assembly, "index.ts")),
     "--outFile",
     out,
     "-O3",
@@ -25,6 +32,7 @@ const { status } = spawnSync(
     // No import at all: nothing here throws.
     "--use",
     "abort=",
+    ...(pages === null ? [] : ["--maximumMemory", pages]),
     "--enable",
     "simd",
     "--enable",

@@ -78,6 +78,14 @@ export class BundleFileError extends Error {
   }
 }
 
+/** The store failed, not the bundle: it may be there the next time. */
+export class BundleStoreError extends Error {
+  constructor(cause: unknown) {
+    super("the bundle's store failed", { cause });
+    this.name = "BundleStoreError";
+  }
+}
+
 export interface VerifyOptions {
   /** Refuse a manifest that names another adapter or version. */
   readonly expect?: { readonly adapter: string; readonly version: string };

@@ -1,7 +1,7 @@
 /** The ranker of one loaded bundle: hands out questions, and frees its engine after the last of them. */
 import type { Question } from "../tasks/question.ts";
 import { Admission, type AdmissionOptions } from "./admission.ts";
-import type { Engine } from "./engine.ts";
+import { type Engine, type EngineFailureReason, endsEngine, isEngineFault } from "./engine.ts";
 import type { Manifest } from "./manifest.ts";
 import { until } from "./pause.ts";
 import { PrefixCache } from "./prefixCache.ts";
@@ -23,6 +23,7 @@ export class BundleRanker implements Ranker {
   #open = 0;
   #retired = false;
   #freed = false;
+  #fault: EngineFailureReason | null = null;
 
   constructor(
     manifest: Manifest,
@@ -61,6 +62,7 @@ export class BundleRanker implements Ranker {
         encodeCandidate(this.#tokenizer, budget, template.noAnswer, hasOptions, candidate),
       calibration,
       signal,
+      failed: (reason) => this.#failed(reason),
       closed: () => this.#closed(),
     });
     if (signal.aborted) underWay.close();
@@ -75,6 +77,10 @@ export class BundleRanker implements Ranker {
     };
   }
 
+  fault(): EngineFailureReason | null {
+    return this.#fault;
+  }
+
   async retire(): Promise<void> {
     this.#retired = true;
     await until(
@@ -86,6 +92,12 @@ export class BundleRanker implements Ranker {
       retireLookMs,
     );
     await this.#free();
+  }
+
+  /** The first fault is kept, unless a later one leaves nothing to go on with. */
+  #failed(reason: EngineFailureReason): void {
+    if (!isEngineFault(reason)) return;
+    if (this.#fault === null || endsEngine(reason)) this.#fault = reason;
   }
 
   #closed(): void {

@@ -32,11 +32,29 @@ export interface Engine {
 
 /**
  * - `not_finite`: a logit that is NaN or infinite (damaged weights).
- * - `trap`: the runtime threw or trapped (out of memory, unreachable code).
+ * - `trap`: the runtime threw or trapped (unreachable code, an access out of bounds).
+ * - `out_of_memory`: the heap could not grow; what lies in it is whole.
+ * - `aborted`: a runtime that an isolate has only one of has trapped, so that no engine starts on it any more.
  * - `shape`: an input or output does not fit the model.
  * - `closed`: the engine or prefix has been freed.
  */
-export type EngineFailureReason = "not_finite" | "trap" | "shape" | "closed";
+export type EngineFailureReason =
+  | "not_finite"
+  | "trap"
+  | "out_of_memory"
+  | "aborted"
+  | "shape"
+  | "closed";
+
+/** The engine is at fault, not what it was asked: it should be started afresh. */
+export function isEngineFault(reason: EngineFailureReason): boolean {
+  return reason !== "shape" && reason !== "closed";
+}
+
+/** Nothing that the engine computes afterwards can be trusted, if it computes at all. */
+export function endsEngine(reason: EngineFailureReason): boolean {
+  return reason === "trap" || reason === "aborted";
+}
 
 /** What an engine rejects with. It carries a name only, since a runtime's message may hold input. */
 export class EngineError extends Error {

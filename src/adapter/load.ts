@@ -8,6 +8,7 @@ import {
   type Bundle,
   type BundleFailure,
   BundleFileError,
+  BundleStoreError,
   contentOf,
   type Verified,
 } from "./bundle.ts";
@@ -31,7 +32,8 @@ export type LoadFailure =
 
 /**
  * Starts an engine on a bundle, whose needed roles were kept when it was verified, or left to the engine where it
- * reads them itself. Rejects with `EngineError`, or `BundleFileError` for a file that is not the manifest's.
+ * reads them itself. Rejects with `EngineError`, `BundleFileError` for a file that is not the manifest's, or
+ * `BundleStoreError`.
  */
 export type StartEngine = (bundle: Verified<Bundle>) => Promise<Engine>;
 
@@ -43,7 +45,7 @@ export interface ProvenEncoder {
 
 /**
  * Loads a ranker. The bundle needs roles `tokenizer` and whatever `start` reads; its bytes are not
- * held afterwards. Never rejects for faults of the bundle.
+ * held afterwards. Never rejects for faults of the bundle, but with `BundleStoreError` for those of its store.
  */
 export async function loadRanker(
   bundle: Verified<Bundle>,
@@ -74,6 +76,7 @@ export async function loadEncoder(
     return fail({ kind: "self_test_failed", vector: failed });
   } catch (error) {
     await engine?.close().catch(() => {});
+    if (error instanceof BundleStoreError) throw error;
     if (error instanceof BundleFileError) return fail(error.failure);
     const reason = error instanceof EngineError ? error.reason : "trap";
     return fail({ kind: "engine_failed", reason });

@@ -6,7 +6,7 @@
  *
  * Shared state is plain data, as `pause.ts` asks for: what is being encoded is shared with nobody.
  */
-import type { EncoderInput, Engine, Prefix } from "./engine.ts";
+import { type EncoderInput, type Engine, EngineError, type Prefix } from "./engine.ts";
 
 export interface PrefixCacheOptions {
   /** Most prefixes kept that no request uses. */
@@ -67,7 +67,7 @@ export class PrefixCache {
     const key = owner === null ? null : await keyOf(owner, input.ids);
     const known = key === null ? undefined : this.#entries.get(key);
     if (known !== undefined) return this.#lend(known, true);
-    const prefix = await this.#engine.encodePrefix(input);
+    const prefix = await this.#encode(input);
     const entry: Entry = { key, prefix, users: 0, usedAt: 0 };
     // Two requests may have encoded the same question beside each other: the first one's is kept.
     if (key !== null && this.#open && !this.#entries.has(key)) this.#entries.set(key, entry);
@@ -78,6 +78,19 @@ export class PrefixCache {
   close(): void {
     this.#open = false;
     for (const entry of this.#idleEntries()) this.#drop(entry);
+  }
+
+  /** What is kept for nobody makes way where memory is short. */
+  async #encode(input: EncoderInput): Promise<Prefix> {
+    try {
+      return await this.#engine.encodePrefix(input);
+    } catch (error) {
+      const short = error instanceof EngineError && error.reason === "out_of_memory";
+      const idle = this.#idleEntries();
+      if (!short || idle.length === 0) throw error;
+      for (const entry of idle) this.#drop(entry);
+      return await this.#engine.encodePrefix(input);
+    }
   }
 
   #lend(entry: Entry, reused: boolean): LentPrefix {

@@ -1,7 +1,7 @@
 /** One question under way: waits for its place, encodes the prefix, then scores in the order asked. */
 import type { Option } from "../tasks/question.ts";
 import type { Ticket } from "./admission.ts";
-import { type EncoderInput, type Engine, EngineError } from "./engine.ts";
+import { type EncoderInput, type Engine, EngineError, type EngineFailureReason } from "./engine.ts";
 import { pause } from "./pause.ts";
 import type { LentPrefix } from "./prefixCache.ts";
 import type { CandidateText, RankedQuestion, ScoreFailure } from "./ranker.ts";
@@ -17,6 +17,8 @@ export interface RankedQuestionParts {
   readonly encode: (candidate: { answer: Option | null; text: string }) => EncoderInput;
   readonly calibration: { readonly a: number; readonly b: number } | null;
   readonly signal: AbortSignal;
+  /** Told of every failure of the engine. */
+  readonly failed: (reason: EngineFailureReason) => void;
   /** Called once, when nothing of this question is held any more. */
   readonly closed: () => void;
 }
@@ -110,6 +112,7 @@ export class QuestionUnderWay implements RankedQuestion {
   }
 
   #failure(error: unknown): Result<never, ScoreFailure> {
+    if (error instanceof EngineError) this.#parts.failed(error.reason);
     if (this.#ended.signal.aborted) return aborted;
     const reason = error instanceof EngineError ? error.reason : "trap";
     return fail({ kind: "engine_failed", reason });

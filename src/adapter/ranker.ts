@@ -73,6 +73,8 @@ export interface Ranker {
     owner?: string | null,
   ): Result<RankedQuestion, OpenFailure>;
   load(): RankerLoad;
+  /** Why its engine should be started afresh (`isEngineFault`); null: there is no reason. */
+  fault(): EngineFailureReason | null;
   /** Opens no more; frees the engine when the last open session closes, then resolves. */
   retire(): Promise<void>;
 }

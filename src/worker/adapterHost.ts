@@ -10,6 +10,7 @@ import type { AdapterFault } from "./adapterFault.ts";
 import { PointerWatch, type WaitUntil } from "./rollout/pointerWatch.ts";
 import type { RankerShelf } from "./rollout/rankerShelf.ts";
 import type { RankerSource } from "./rollout/rankerSource.ts";
+import { Restarts } from "./rollout/restarts.ts";
 
 export type { WaitUntil } from "./rollout/pointerWatch.ts";
 export type { LoadRanker } from "./rollout/rankerShelf.ts";
@@ -40,6 +41,7 @@ export class AdapterHost implements RankerSource {
   readonly servedBy = "stable";
   readonly #options: AdapterHostOptions;
   readonly #watch: PointerWatch;
+  readonly #restarts: Restarts;
   #version: string | null = null;
 
   constructor(options: AdapterHostOptions) {
@@ -54,6 +56,7 @@ export class AdapterHost implements RankerSource {
       follow: (pointer, waitUntil) => this.#follow(pointer, waitUntil),
       onFault: onChange,
     });
+    this.#restarts = new Restarts(options);
   }
 
   get name(): string {
@@ -80,23 +83,30 @@ export class AdapterHost implements RankerSource {
   }
 
   status(): AdapterStatus {
-    const { fault, pointer } = this.#watch;
+    const { pointer } = this.#watch;
+    const fault = this.#restarts.fault ?? this.#watch.fault;
     const version = this.#version;
     const serial = version === null ? null : (pointer?.serial ?? null);
     const { name } = this;
     return { name, channel: "stable", ranker: this.peek(), version, serial, fault };
   }
 
-  /** See `PointerWatch.look`: ends when a newer version serves, or is refused. */
-  look(waitUntil: WaitUntil): Promise<void> {
-    return this.#watch.look(waitUntil);
+  /**
+   * See `PointerWatch.look`: ends when a newer version serves, or is refused; and when one whose engine failed has been
+   * started afresh.
+   */
+  async look(waitUntil: WaitUntil): Promise<void> {
+    const restarting =
+      this.#version === null ? null : this.#restarts.look(this.#version, waitUntil);
+    await Promise.all([restarting, this.#watch.look(waitUntil)]);
   }
 
   async #follow(pointer: Pointer | null, waitUntil: WaitUntil): Promise<AdapterFault | null> {
     const { shelf, onChange } = this.#options;
     const version = pointer?.version ?? null;
     const old = this.#version;
-    if (version === null || version === old) return null;
+    // A new pointer to the same version is one more chance for an engine that could not be started afresh.
+    if (version === null || (version === old && shelf.peek(old) !== null)) return null;
     const taken = await shelf.take(version, "stable");
     if (!taken.ok) {
       // It had to go for one that is no good.
@@ -104,8 +114,9 @@ export class AdapterHost implements RankerSource {
       return { ...taken.failure, version };
     }
     this.#version = version;
+    this.#restarts.forget();
     onChange(null);
-    if (old !== null) waitUntil(shelf.drop(old, "stable"));
+    if (old !== null && old !== version) waitUntil(shelf.drop(old, "stable"));
     return null;
   }
 }

@@ -95,8 +95,13 @@ export class EngineChoice {
   }
 }
 
-/** Logits that are not finite mean damaged weights: that is a fault of the bundle, and no other engine hides it. */
+/**
+ * Logits that are not finite mean damaged weights: that is a fault of the bundle, and no other engine hides it. Memory
+ * that the preferred engine does not get is not there for one that needs more either.
+ */
 function cannotRun(failure: BundleFault): boolean {
-  if (failure.kind === "engine_failed") return failure.reason !== "not_finite";
+  if (failure.kind === "engine_failed") {
+    return failure.reason !== "not_finite" && failure.reason !== "out_of_memory";
+  }
   return failure.kind === "role_missing";
 }

@@ -1,10 +1,13 @@
 /** `encoder.bin` of the shipped bundle as a stream: never held by JavaScript, and checked all the same. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type BundleFiles, verifyBundle } from "../../src/adapter/bundle.ts";
 import { bundleFolder } from "../../src/adapter/bundleStore.node.ts";
 import { startEngine } from "../../src/adapter/engines/simd/engine.node.ts";
 import { loadRanker } from "../../src/adapter/load.ts";
 import { bundlePath } from "./paths.node.ts";
+import { asBundle, readAll, withRehashed } from "./suites/bundleEdits.ts";
 
 const folder = bundleFolder(bundlePath);
 const path = "encoder.bin";
@@ -99,5 +102,30 @@ describe("a streamed encoder", () => {
     });
     expect(loaded.ok).toBe(true);
     expect(readWhole).toBe(true);
+  });
+});
+
+describe("weights that are no number, under a valid hash", () => {
+  const { base } = JSON.parse(readFileSync(join(bundlePath, "manifest.json"), "utf8"));
+  const next64 = (at: number) => Math.ceil(at / 64) * 64;
+  // As assembly/model.ts lays them out: header, tokens, their scales, positions, their scales, types, norm.
+  const wordScales = next64(128 + base.vocabulary * base.hidden);
+  const places = next64(wordScales + 4 * base.vocabulary);
+  const placeScales = next64(places + base.maxPositions * base.hidden);
+  const types = next64(placeScales + 4 * base.maxPositions);
+  const embeddingNorm = next64(types + 4 * 2 * base.hidden);
+
+  it.each([
+    // Lost when activations become bytes: what is left are other logits.
+    ["a position's scale", placeScales, { kind: "self_test_failed" }],
+    ["a type's embedding", types + 40, { kind: "engine_failed", reason: "not_finite" }],
+    ["the embeddings' norm", embeddingNorm + 40, { kind: "engine_failed", reason: "not_finite" }],
+  ])("%s: the version is refused before it answers anyone", async (_, at, failure) => {
+    const bytes = Uint8Array.from(encoder);
+    new DataView(bytes.buffer).setFloat32(at, Number.NaN, true);
+    const changed = asBundle(await withRehashed(await readAll(folder), path, bytes));
+    const bundle = await verifyBundle(changed, { keep: ["tokenizer"], leave: ["simd"] });
+    if (!bundle.ok) throw new Error(bundle.failure.kind);
+    expect(await loadRanker(bundle.value, startEngine)).toMatchObject({ ok: false, failure });
   });
 });

@@ -1,4 +1,7 @@
-/** Every way in which an LLM fails, over real HTTP: some candidates are ranked all the same, none gives a named problem. */
+/**
+ * Every way in which an LLM fails, over real HTTP: some candidates are ranked all the same, none gives a named problem.
+ * Each request is counted once, as the LLM saw it, and the one after it is whole.
+ */
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import {
@@ -17,6 +20,8 @@ import type { AnswerBody } from "../../src/worker/schemas/answer.ts";
 import { ask, recording } from "./recordings.ts";
 
 const deadlineMs = 5000;
+/** Of a call that could not be made: the first and two more. */
+const TRIES = 3;
 let folder: string;
 let replay: Replay;
 let worker: Worker;
@@ -26,13 +31,18 @@ beforeAll(async () => {
   replay = await startReplay(folder);
   const persistTo = join(folder, "state");
   await seedAdapter({ bundleDir, persistTo, configPath, channel: "stable" });
-  worker = await startWorker(folder, {
-    LLM_BASE_URL: replay.url,
+  worker = await begin(replay.url);
+});
+
+async function begin(url: string): Promise<Worker> {
+  const started = await startWorker(folder, {
+    LLM_BASE_URL: url,
     LLM_MODEL: "replay",
     LLM_DEADLINE_MS: String(deadlineMs),
   });
-  await fetch(`${worker.url}/readyz`);
-});
+  await fetch(`${started.url}/readyz`);
+  return started;
+}
 
 beforeEach(() => replay.reset());
 afterAll(() => endStack(folder));
@@ -41,8 +51,58 @@ interface Reply extends AnswerBody {
   readonly code?: string;
 }
 
-const question = () =>
-  post<Reply>(`${worker.url}/v1/answer`, { ...ask(recording("pubmedqa")), k: 3 });
+const question = (k = 3) =>
+  post<Reply>(`${worker.url}/v1/answer`, { ...ask(recording("pubmedqa")), k });
+
+const COUNTS = [
+  "requests",
+  "llm_requests",
+  "prompt_tokens",
+  "completion_tokens",
+  "candidates_scored",
+  "estimated_requests",
+] as const;
+type Counted = Record<(typeof COUNTS)[number], number>;
+
+/** What the ledger has counted so far. */
+async function counted(): Promise<Counted> {
+  const response = await fetch(`${worker.url}/v1/usage`);
+  const [row] = ((await response.json()) as { data: Counted[] }).data;
+  return Object.fromEntries(COUNTS.map((name) => [name, row?.[name] ?? 0])) as Counted;
+}
+
+/** Waits until one request more is counted, with what its answer says and so many requests to the LLM. */
+async function countedOnce(
+  before: Counted,
+  { body }: { body: Partial<Pick<Reply, "usage">> },
+  llmRequests: number,
+) {
+  const { prompt_tokens = 0, completion_tokens = 0, candidates_scored = 0 } = body.usage ?? {};
+  const used: Partial<Counted> = { prompt_tokens, completion_tokens, candidates_scored };
+  const one: Partial<Counted> = { ...used, requests: 1, llm_requests: llmRequests };
+  const after = COUNTS.map((name) => [name, before[name] + (one[name] ?? 0)]);
+  await expect.poll(counted).toEqual(Object.fromEntries(after));
+}
+
+/** A question that meets this fault, and what holds whatever the fault. */
+async function meeting(mode: string, k = 3) {
+  const before = await counted();
+  await replay.fail(mode);
+  const reply = await question(k);
+  const { requests = 0, redirectsFollowed } = await replay.stats();
+  expect(requests).toBeGreaterThan(0);
+  expect(redirectsFollowed).toBe(0);
+  await countedOnce(before, reply, requests);
+  await replay.reset();
+  const { status, body } = await question();
+  expect([status, body.failed, body.candidates?.length, body.degraded]).toEqual([
+    200,
+    [],
+    3,
+    false,
+  ]);
+  return reply;
+}
 
 describe("no candidate at all", () => {
   it.each([
@@ -56,42 +116,51 @@ describe("no candidate at all", () => {
     ["redirect", 502, "upstream_malformed", null],
     ["huge-event", 502, "upstream_too_large", null],
   ] as const)("%s: %i %s", async (mode, status, code, retryAfter) => {
-    await replay.fail(mode);
-    const { status: got, headers, body } = await question();
+    const { status: got, headers, body } = await meeting(mode);
     expect([got, body.code]).toEqual([status, code]);
     expect(headers.get("retry-after")).toBe(retryAfter);
     expect(headers.get("x-request-id")).toMatch(/^req_/);
     expect(body).toMatchObject({ error: { code, type: "api_error" } });
-    expect((await replay.stats()).redirectsFollowed).toBe(0);
+  });
+
+  it.each([
+    ["cut-stream", 502, "upstream_cut"],
+    ["no-done", 502, "upstream_cut"],
+    ["malformed-sse", 502, "upstream_malformed"],
+    ["error-event", 502, "upstream_error"],
+  ] as const)("%s of the only candidate: %i %s", async (mode, status, code) => {
+    const { status: got, body } = await meeting(mode, 1);
+    expect([got, body.code]).toEqual([status, code]);
   });
 
   it("an LLM that is not there: 502 upstream_unreachable, and all is well when it is back", async () => {
     const port = Number(new URL(replay.url).port);
+    const before = await counted();
     replay.stop();
-    const { status, body } = await question();
-    expect([status, body.code]).toEqual([502, "upstream_unreachable"]);
+    const reply = await question();
+    expect([reply.status, reply.body.code]).toEqual([502, "upstream_unreachable"]);
+    await countedOnce(before, reply, TRIES);
     replay = await startReplay(folder, port);
     expect((await question()).status).toBe(200);
   });
 });
 
 describe("some candidates: they are ranked, the rest is reported", () => {
-  it.each([
+  it.each<[string, { reason: string; count: number }[], number?]>([
     ["hang-mid", [{ reason: "timeout", count: 2 }]],
     ["cut-stream", [{ reason: "cut_stream", count: 2 }]],
     ["no-done", [{ reason: "cut_stream", count: 2 }]],
     ["malformed-sse", [{ reason: "malformed", count: 2 }]],
     ["error-event", [{ reason: "server_error", count: 2 }]],
-    ["fail-one-of-k", [{ reason: "server_error", count: 1 }]],
-    ["fail-all-but-one", [{ reason: "server_error", count: 2 }]],
+    ["fail-one-of-k", [{ reason: "server_error", count: 1 }], 8],
+    ["fail-all-but-one", [{ reason: "server_error", count: 7 }], 8],
     ["huge-candidate", [{ reason: "too_large", count: 1 }]],
-  ])("%s", async (mode, failed) => {
-    await replay.fail(mode);
-    const { status, body } = await question();
+  ])("%s", async (mode, failed, k = 3) => {
+    const { status, body } = await meeting(mode, k);
     expect(status).toBe(200);
     expect(body.failed).toEqual(failed);
     const lost = failed.reduce((sum, { count }) => sum + count, 0);
-    expect(body.candidates).toHaveLength(3 - lost);
+    expect(body.candidates).toHaveLength(k - lost);
     expect(body.candidates?.every(({ score }) => score !== null)).toBe(true);
     expect(body).toMatchObject({ degraded: false, answer: body.candidates?.[0]?.answer });
   });
@@ -100,8 +169,7 @@ describe("some candidates: they are ranked, the rest is reported", () => {
     ["finish-length", "cut", "length"],
     ["content-filter", "cut", "content_filter"],
   ])("%s: a candidate that was cut is marked", async (mode, state, finish_reason) => {
-    await replay.fail(mode);
-    const { body } = await question();
+    const { body } = await meeting(mode);
     expect(body.candidates).toHaveLength(3);
     expect(body.candidates?.find(({ index }) => index === 0)).toMatchObject({
       state,
@@ -110,8 +178,7 @@ describe("some candidates: they are ranked, the rest is reported", () => {
   });
 
   it("empty-text: an empty candidate is marked, not scored, and last", async () => {
-    await replay.fail("empty-text");
-    const { body } = await question();
+    const { body } = await meeting("empty-text");
     expect(body.candidates?.at(-1)).toMatchObject({
       index: 0,
       state: "empty",
@@ -122,15 +189,17 @@ describe("some candidates: they are ranked, the rest is reported", () => {
   });
 
   it.each(["sequential", "no-finish"])("%s: nothing is lost", async (mode) => {
-    await replay.fail(mode);
-    const { body } = await question();
+    const { body } = await meeting(mode);
     expect(body.candidates).toHaveLength(3);
     expect(body.failed).toEqual([]);
   });
 
-  it("a fault that passes is tried again", async () => {
+  it("a fault that passes is tried again, and both tries are counted", async () => {
+    const before = await counted();
     await replay.fail("500", 1);
-    expect((await question()).status).toBe(200);
+    const reply = await question();
+    expect(reply.status).toBe(200);
+    await countedOnce(before, reply, 2);
   });
 });
 
@@ -139,18 +208,24 @@ describe("providers that do not do n", () => {
   it.each(["duplicate-indices", "ignore-n", "refuse-n"])(
     "%s: all candidates come",
     async (mode) => {
-      await replay.fail(mode);
-      const { status, body } = await question();
+      const { status, body } = await meeting(mode);
       expect(status).toBe(200);
       expect(body.candidates).toHaveLength(3);
       expect(new Set(body.candidates?.map(({ text }) => text)).size).toBe(3);
     },
   );
 
-  it("empty-choices: 502 upstream_empty", async () => {
+  it("empty-choices: 502 upstream_empty; the prompts that the LLM bills are counted", async () => {
+    const { usage } = (await question()).body;
+    const before = await counted();
+    await replay.reset();
     await replay.fail("empty-choices");
     const { status, body } = await question();
     expect([status, body.code]).toEqual([502, "upstream_empty"]);
+    const billed = { ...usage, completion_tokens: 0, candidates_scored: 0 };
+    await countedOnce(before, { body: { usage: billed } }, 3);
+    await replay.reset();
+    expect((await question()).status).toBe(200);
   });
 
   it("calls at most five at once", async () => {
@@ -158,5 +233,17 @@ describe("providers that do not do n", () => {
     const { maxInFlight, requests } = await replay.stats();
     expect(requests).toBe(8);
     expect(maxInFlight).toBeLessThanOrEqual(5);
+  });
+});
+
+describe("an LLM whose name has no address", () => {
+  it("502 upstream_unreachable, and the adapter is as ready as ever", async () => {
+    worker.stop();
+    worker = await begin("http://llm.invalid/v1");
+    const before = await counted();
+    const reply = await question();
+    expect([reply.status, reply.body.code]).toEqual([502, "upstream_unreachable"]);
+    await countedOnce(before, reply, TRIES);
+    expect((await fetch(`${worker.url}/readyz`)).status).toBe(200);
   });
 });

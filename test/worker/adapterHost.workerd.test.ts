@@ -1,6 +1,6 @@
 /** When the pointer in R2 is looked at, and what a look costs a request. Real R2; swaps are tested end to end. */
 import { env } from "cloudflare:workers";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { type BundleStore, verifyBundle } from "../../src/adapter/bundle.ts";
 import { fail } from "../../src/adapter/result.ts";
 import { type PublicKeys, parsePublicKeys, signedMessage } from "../../src/adapter/signature.ts";
@@ -9,6 +9,7 @@ import { r2BundleStore } from "../../src/worker/adapterStore.ts";
 import type { Bindings } from "../../src/worker/env.ts";
 import { RankerShelf } from "../../src/worker/rollout/rankerShelf.ts";
 import golden from "../fixtures/signature.golden.json" with { type: "json" };
+import { fakeLlm, isolate, newKey } from "./auth/worker.ts";
 
 const bucket = (env as unknown as Bindings).ADAPTERS;
 const key = "channels/mini/stable.json";
@@ -138,6 +139,31 @@ describe("a look at the pointer", () => {
     down = false;
     await look();
     expect(host.status().fault).toEqual({ kind: "pointer_absent" });
+  });
+});
+
+describe("a deployment without the bucket", () => {
+  it("answers by vote, says why, and counts as ever", async () => {
+    vi.spyOn(console, "log").mockImplementation(() => {});
+    const llm = fakeLlm();
+    const call = await isolate({ ADAPTERS: undefined as never });
+    const { key } = await newKey();
+    const ask = { question: "Is water wet?", options: { yes: "yes", no: "no" }, k: 2 };
+    for (const requests of [1, 2]) {
+      const { status, body } = await call("/v1/answer", { key, body: ask });
+      expect(status).toBe(200);
+      expect(body).toMatchObject({
+        answer: "yes",
+        degraded: true,
+        degraded_reason: "store_unavailable",
+      });
+      expect(llm.requests).toBe(requests);
+      expect((await call("/v1/usage", { key })).body.data).toMatchObject([{ requests }]);
+    }
+    const ready = await call("/readyz");
+    expect(ready.status).toBe(503);
+    expect(ready.body).toMatchObject({ status: "degraded", reason: "store_unavailable" });
+    vi.restoreAllMocks();
   });
 });
 

@@ -57,6 +57,11 @@ export class RemoteRanker implements Ranker {
     return { held: this.#admission.held, waiting: 0, heapBytes: 0 };
   }
 
+  /** A server's faults pass without us. */
+  fault(): null {
+    return null;
+  }
+
   async retire(): Promise<void> {
     this.#retired = true;
     await until(

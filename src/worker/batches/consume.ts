@@ -25,9 +25,9 @@ const LONGEST_PAUSE_S = 600;
 const Message = z.object({
   tenant: z.string(),
   batch: z.string(),
-  chunk: z.int(),
-  line: z.int(),
-  first: z.int(),
+  chunk: z.int().min(0),
+  line: z.int().min(0),
+  first: z.int().min(0),
 });
 
 /** What is not the line's fault. */

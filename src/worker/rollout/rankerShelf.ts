@@ -4,6 +4,7 @@
  * there is no room even then, the old version is drained before the new one is loaded.
  */
 import type { BundleFiles, BundleStore } from "../../adapter/bundle.ts";
+import { type EngineFailureReason, endsEngine } from "../../adapter/engine.ts";
 import { heapEstimate } from "../../adapter/heapEstimate.ts";
 import { parseManifest } from "../../adapter/manifest.ts";
 import { pause } from "../../adapter/pause.ts";
@@ -45,6 +46,8 @@ const WEAKER: Readonly<Record<Holder, readonly Holder[]>> = {
   pinned: ["pinned", "shadow", "canary"],
   shadow: ["pinned"],
 };
+/** Between two times that a version is loaded whose engine fails. */
+const RENEW_MS = 30_000;
 /** Loading is done one at a time; a load whose request was killed holds the others up no longer than this. */
 const STALE_LOAD_MS = 60_000;
 const LOOK_MS = 10;
@@ -58,6 +61,8 @@ export class RankerShelf {
   /** Moved aside, but with requests under way. */
   readonly #leaving = new Set<Place>();
   #loadingSince: number | null = null;
+  /** Versions whose engine can compute no more, and when each was last loaded after that. */
+  readonly #fallen = new Map<string, { reason: EngineFailureReason; renewedAt: number }>();
 
   constructor(options: RankerShelfOptions) {
     this.#options = options;
@@ -65,10 +70,34 @@ export class RankerShelf {
 
   /** The ranker of a version that is held and takes questions, or null. */
   peek(version: string): Ranker | null {
-    const place = this.#places.get(version);
+    const place = this.#alive(version);
     if (place === undefined) return null;
     place.usedAt = Date.now();
     return place.ranker;
+  }
+
+  /** Why a version's engine should be started afresh; null: there is no reason. */
+  failure(version: string): EngineFailureReason | null {
+    const place = this.#alive(version);
+    return place === undefined ? (this.#fallen.get(version)?.reason ?? null) : place.ranker.fault();
+  }
+
+  /** Loads a version again whose engine failed: beside the old one where that can go on and there is room. */
+  async renew(version: string, holder: Holder): Promise<Result<Ranker, TakeFault>> {
+    const old = this.#alive(version);
+    const since = Date.now();
+    this.#loadingSince = since;
+    try {
+      const taken = await this.#load(version, holder);
+      if (!taken.ok) return taken;
+      this.#fallen.delete(version);
+      const place = this.#places.get(version);
+      for (const other of old?.holders ?? []) place?.holders.add(other);
+      if (old !== undefined) void this.#retire(old);
+      return taken;
+    } finally {
+      if (this.#loadingSince === since) this.#loadingSince = null;
+    }
   }
 
   /** Bytes of all that is held, with every place taken; what is leaving included. */
@@ -78,11 +107,19 @@ export class RankerShelf {
 
   /** Holds a version for somebody, loading it if need be. Rejects only when the store does. */
   async take(version: string, holder: Holder): Promise<Result<Ranker, TakeFault>> {
-    while (!this.#places.has(version) && this.#loading()) await pause(LOOK_MS);
-    const held = this.#places.get(version);
+    while (this.#alive(version) === undefined && this.#loading()) await pause(LOOK_MS);
+    const held = this.#alive(version);
     if (held !== undefined) {
       held.holders.add(holder);
       return ok(held.ranker);
+    }
+    const fallen = this.#fallen.get(version);
+    if (fallen !== undefined) {
+      // What brought it down may come back: an isolate is not to be kept loading.
+      if (Date.now() - fallen.renewedAt < RENEW_MS) {
+        return fail({ kind: "engine_failed", reason: fallen.reason });
+      }
+      fallen.renewedAt = Date.now();
     }
     const since = Date.now();
     this.#loadingSince = since;
@@ -99,6 +136,17 @@ export class RankerShelf {
     if (place === undefined) return;
     place.holders.delete(holder);
     if (place.holders.size === 0) await this.#retire(place);
+  }
+
+  /** The place of a version; one whose engine can compute no more is given up here. */
+  #alive(version: string): Place | undefined {
+    const place = this.#places.get(version);
+    const reason = place?.ranker.fault() ?? null;
+    if (place === undefined || reason === null || !endsEngine(reason)) return place;
+    const { renewedAt = Number.NEGATIVE_INFINITY } = this.#fallen.get(version) ?? {};
+    this.#fallen.set(version, { reason, renewedAt });
+    void this.#retire(place);
+    return undefined;
   }
 
   #loading(): boolean {

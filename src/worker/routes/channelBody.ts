@@ -10,7 +10,10 @@ export const Fault = z
   .object({
     reason: z.string(),
     version: z.string().optional(),
-    detail: z.string().optional().openapi({ description: "The file or field at fault." }),
+    detail: z
+      .string()
+      .optional()
+      .openapi({ description: "The file or field at fault, or how the engine failed." }),
   })
   .openapi("AdapterFault");
 
@@ -95,7 +98,11 @@ function trialBody(
 
 export function wireFault(fault: AdapterFault | null): z.infer<typeof Fault> | null {
   if (fault === null) return null;
-  const detail = ("path" in fault && fault.path) || ("field" in fault && fault.field) || undefined;
+  const detail =
+    ("path" in fault && fault.path) ||
+    ("field" in fault && fault.field) ||
+    ("reason" in fault && fault.reason) ||
+    undefined;
   return {
     reason: fault.kind,
     ...("version" in fault ? { version: fault.version } : {}),

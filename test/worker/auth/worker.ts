@@ -16,6 +16,8 @@ export interface CallOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Fires when the client leaves. */
   readonly signal?: AbortSignal;
+  /** Told when the answer has come, while background work may go on. */
+  readonly onAnswer?: () => void;
 }
 
 export interface Answered {
@@ -59,6 +61,7 @@ export async function isolate(variables: Partial<Bindings> = {}) {
     const context = createExecutionContext();
     const response = await worker.fetch(request, all, context);
     const text = await response.text();
+    options.onAnswer?.();
     await waitOnExecutionContext(context);
     const json = response.headers.get("content-type")?.includes("json") ?? false;
     const { status } = response;

@@ -118,7 +118,7 @@ describe("a batch", () => {
     vi.spyOn(globalThis, "fetch").mockImplementation(async () => {
       return new Response("no", { status: 503, headers: { "retry-after": "0" } });
     });
-    const { to, state, read } = await begun([ask]);
+    const { to, id, tenant, state, read } = await begun([ask]);
     const pauses: unknown[] = [];
     for (let tries = 0; tries < 5; tries += 1) {
       const { done, again } = await worker.deliver(to, [0]);
@@ -130,6 +130,10 @@ describe("a batch", () => {
     const [error] = await read("errors");
     expect(error.error.code).toBe("upstream_error");
     expect(error.response.status_code).toBe(502);
+    // Each try asked the LLM, and counts.
+    const reader = await newKey({ tenant, scopes: ["usage"] });
+    const usage = await worker.send(reader.key, "/v1/usage?group_by=key");
+    expect(usage.body.data).toMatchObject([{ key: id, requests: 5, estimated_requests: 0 }]);
   });
 
   it("ends with an error for each line that the queue gave up", async () => {

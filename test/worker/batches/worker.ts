@@ -60,35 +60,20 @@ export async function keepingWorker(variables: Partial<Bindings> = {}) {
         headers: { "content-type": "application/json" },
         body: JSON.stringify(body),
       }),
+    deliverAll,
     /** Delivers lines of a batch's first chunk; numbers of those acknowledged, and pauses of those that come again. */
     deliver: async (
       to: { tenant: string; batch: string },
       lines: readonly number[],
       dead = false,
     ) => {
-      const messages = lines.map((line, at) => ({
-        id: `m${at}`,
-        timestamp: new Date(),
-        attempts: 1,
-        body: { ...to, chunk: 0, first: 0, line } satisfies LineMessage,
-      }));
-      const queue = dead ? "medadapter-batches-dead" : "medadapter-batches";
-      const batch = createMessageBatch(queue, messages);
-      const pauses = new Map<string, number | undefined>();
-      for (const message of batch.messages) {
-        const retry = message.retry.bind(message);
-        message.retry = (how) => {
-          pauses.set(message.id, how?.delaySeconds);
-          retry(how);
-        };
-      }
-      const context = createExecutionContext();
-      await worker.queue(batch, all, context);
-      const result = await getQueueResult(batch, context);
-      const lineOf = (id: string) => lines[Number(id.slice(1))];
+      const bodies = lines.map(
+        (line) => ({ ...to, chunk: 0, first: 0, line }) satisfies LineMessage,
+      );
+      const { done, again } = await deliverAll(bodies, dead);
       return {
-        done: result.explicitAcks.map(lineOf),
-        again: result.retryMessages.map(({ msgId }) => [lineOf(msgId), pauses.get(msgId)]),
+        done: done.map((at) => lines[at]),
+        again: again.map(([at, pause]) => [lines[at], pause] as const),
       };
     },
     tick: async () => {
@@ -98,6 +83,34 @@ export async function keepingWorker(variables: Partial<Bindings> = {}) {
       await waitOnExecutionContext(context);
     },
   };
+
+  /** Delivers messages, whatever they hold; their places instead of lines. */
+  async function deliverAll(bodies: readonly unknown[], dead = false) {
+    const messages = bodies.map((body, at) => ({
+      id: `m${at}`,
+      timestamp: new Date(),
+      attempts: 1,
+      body,
+    }));
+    const queue = dead ? "medadapter-batches-dead" : "medadapter-batches";
+    const batch = createMessageBatch(queue, messages);
+    const pauses = new Map<string, number | undefined>();
+    for (const message of batch.messages) {
+      const retry = message.retry.bind(message);
+      message.retry = (how) => {
+        pauses.set(message.id, how?.delaySeconds);
+        retry(how);
+      };
+    }
+    const context = createExecutionContext();
+    await worker.queue(batch, all, context);
+    const result = await getQueueResult(batch, context);
+    const placeOf = (id: string) => Number(id.slice(1));
+    return {
+      done: result.explicitAcks.map(placeOf),
+      again: result.retryMessages.map(({ msgId }) => [placeOf(msgId), pauses.get(msgId)] as const),
+    };
+  }
 }
 
 /** Names of what the bucket holds under a prefix. */

@@ -47,6 +47,7 @@ function cold(opened: Result<RankedQuestion, { kind: "question_too_long"; tokens
     manifest: sampleManifest,
     open: () => opened,
     load: () => ({ held: 0, waiting: 0, heapBytes: 0 }),
+    fault: () => null,
     retire: () => Promise.resolve(),
   };
   const store = memoryBundleStore(objects);

@@ -49,7 +49,8 @@ class OnnxPrefix implements Prefix {
 /**
  * Starts an engine. `module` is ONNX Runtime's compiled WebAssembly, `model` the bytes of `adapter.ort`
  * (copied, so they may be dropped). Rejects with `EngineError` `trap` for a model that does not load,
- * `shape` for one whose inputs and outputs are not those of the manifest.
+ * `shape` for one whose inputs and outputs are not those of the manifest, `out_of_memory`, and `aborted`
+ * where the isolate's runtime has trapped before.
  */
 export async function startOnnxEngine(
   module: WebAssembly.Module,

@@ -83,7 +83,7 @@ export class OrtHeap {
   /** A copy of `data` in the heap, which stays there until `free(copy.byteOffset)`. */
   store(data: Float32Array): Float32Array {
     const pointer = Number(this.#malloc?.(data.byteLength) ?? 0);
-    if (pointer === 0 || this.#memory === null) throw new EngineError("trap");
+    if (pointer === 0 || this.#memory === null) throw new EngineError("out_of_memory");
     const copy = new Float32Array(this.#memory.buffer, pointer, data.length);
     copy.set(data);
     return copy;

@@ -3,7 +3,7 @@
  * an isolate (its state is global), whatever the number of sessions.
  */
 import * as ort from "onnxruntime-web/wasm";
-import { EngineError } from "../../engine.ts";
+import { EngineError, type EngineFailureReason } from "../../engine.ts";
 import { pause } from "../../pause.ts";
 import { OrtHeap } from "./heap.ts";
 
@@ -41,7 +41,7 @@ export function runtimeHeapBytes(): number {
 /**
  * Makes a session from `.ort` bytes, which may be dropped afterwards. `module` is ONNX Runtime's
  * WebAssembly; the first call in an isolate starts the runtime with it.
- * Rejects with `EngineError` `trap` when the model is refused or memory runs out.
+ * Rejects with `EngineError`: `trap` when the model is refused, `out_of_memory`, or `aborted` for ever after a trap.
  */
 export function createSession(module: WebAssembly.Module, model: Uint8Array): Promise<OrtSession> {
   return exclusively(async () => {
@@ -50,7 +50,13 @@ export function createSession(module: WebAssembly.Module, model: Uint8Array): Pr
       state.started ? create() : started(module, create),
     );
     return wrapped(session, modelAt);
-  });
+  }, whyNoSession);
+}
+
+/** Known by ONNX Runtime's words for it; they go no further. */
+function whyNoSession(error: unknown): EngineFailureReason {
+  const message = error instanceof Error ? error.message : "";
+  return /bad_alloc|failed to allocate/iu.test(message) ? "out_of_memory" : "trap";
 }
 
 function wrapped(session: ort.InferenceSession, modelAt: number): OrtSession {
@@ -70,11 +76,12 @@ function wrapped(session: ort.InferenceSession, modelAt: number): OrtSession {
     drop: (kept) => {
       if (!state.broken) heap.free(kept.byteOffset);
     },
+    // What a runtime that has trapped still holds goes with its isolate.
     release: () =>
       exclusively(async () => {
         await session.release();
         heap.free(modelAt);
-      }),
+      }).catch(() => {}),
   };
 }
 
@@ -86,17 +93,24 @@ function tensorOf({ name, data, shape }: KeptInput): Feeds {
  * Runs `work` while nothing else runs in the heap: a run sets the stack pointer back to where it was
  * when it began, so two that interleave would tread on each other's stack. `work` must not wait for
  * I/O: a request cancelled in the middle would hold everyone else up.
+ *
+ * A run that fails for lack of memory counts as a trap (`reasonOf`'s default): it leaves what it had allocated in the
+ * heap, so that the next run of that session fails too (seen with a heap of limited size).
  */
-async function exclusively<Value>(work: () => Promise<Value>): Promise<Value> {
+async function exclusively<Value>(
+  work: () => Promise<Value>,
+  reasonOf: (error: unknown) => EngineFailureReason = () => "trap",
+): Promise<Value> {
   while (state.busy) await pause(0);
-  if (state.broken) throw new EngineError("trap");
+  if (state.broken) throw new EngineError("aborted");
   state.busy = true;
   try {
     return await work();
   } catch (error) {
+    if (error instanceof EngineError) throw error;
     // After a trap the heap may be in any state: no later result of this runtime can be trusted.
     if (error instanceof WebAssembly.RuntimeError) state.broken = true;
-    throw error instanceof EngineError ? error : new EngineError("trap", { cause: error });
+    throw new EngineError(state.broken ? "aborted" : reasonOf(error), { cause: error });
   } finally {
     state.busy = false;
   }

@@ -77,7 +77,7 @@ export class SimdEngine implements Engine {
     if (slot === undefined) throw new EngineError("trap");
     try {
       this.#run(input, (encoder) => {
-        if (!encoder.openSlot(slot)) throw new EngineError("trap");
+        if (!encoder.openSlot(slot)) throw new EngineError("out_of_memory");
         encoder.prefix(slot, tokens);
       });
     } catch (error) {

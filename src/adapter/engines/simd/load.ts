@@ -55,7 +55,8 @@ export class SimdStartError extends EngineError {
 }
 
 function reasonOf(failure: SimdStartFailure): EngineFailureReason {
-  return failure === "unsupported" || failure === "out_of_memory" ? "trap" : "shape";
+  if (failure === "out_of_memory") return failure;
+  return failure === "unsupported" ? "trap" : "shape";
 }
 
 const headerBytes = 128;

@@ -5,6 +5,8 @@
 import {
   type Bundle,
   BundleFileError,
+  type BundleFiles,
+  BundleStoreError,
   checkedFile,
   fileFault,
   sha256Hex,
@@ -16,7 +18,7 @@ import { type SimdEngine, startSimdEngine } from "./engine.ts";
 
 /**
  * Starts from the bytes that were kept of role `simd`, or from the store where that role was left unread.
- * Rejects with `SimdStartError`, or `BundleFileError` for a file that is not the manifest's.
+ * Rejects with `SimdStartError`, `BundleFileError` for a file that is not the manifest's, or `BundleStoreError`.
  */
 export async function startOnBundle(
   module: WebAssembly.Module,
@@ -27,17 +29,18 @@ export async function startOnBundle(
   if (kept !== undefined) return startSimdEngine(module, kept, manifest.budget);
   const entry = manifest.files.find(({ role }) => role === "simd");
   if (entry === undefined) throw new BundleFileError({ kind: "role_missing", role: "simd" });
-  const body = (await files.stream?.(entry.path)) ?? null;
-  if (body === null) return startChecked(module, bundle, entry);
+  const body = files.stream === undefined ? null : await ofStore(files.stream(entry.path));
+  if (body === null) {
+    return startSimdEngine(module, await readWhole(files, entry), manifest.budget);
+  }
   let engine: SimdEngine;
   try {
     engine = await startSimdEngine(module, body, manifest.budget);
   } catch (error) {
     // A damaged file is a fault of the bundle, not something this engine cannot run; a stream that broke off is neither.
-    const whole = await checkedFile(files, entry);
-    if (!whole.ok) throw new BundleFileError(whole.failure);
+    const whole = await readWhole(files, entry);
     if (error instanceof EngineError) throw error;
-    return startSimdEngine(module, whole.value, manifest.budget);
+    return startSimdEngine(module, whole, manifest.budget);
   }
   const weights = engine.weights();
   const found = { bytes: weights.byteLength, sha256: await sha256Hex(weights) };
@@ -47,12 +50,17 @@ export async function startOnBundle(
   throw new BundleFileError(fault);
 }
 
-async function startChecked(
-  module: WebAssembly.Module,
-  { files, manifest }: Verified<Bundle>,
-  entry: ManifestFile,
-): Promise<Engine> {
-  const bytes = await checkedFile(files, entry);
+async function readWhole(files: BundleFiles, entry: ManifestFile): Promise<Uint8Array> {
+  const bytes = await ofStore(checkedFile(files, entry));
   if (!bytes.ok) throw new BundleFileError(bytes.failure);
-  return startSimdEngine(module, bytes.value, manifest.budget);
+  return bytes.value;
+}
+
+/** Keeps the store's own failures apart from the engine's. */
+async function ofStore<Value>(reading: Promise<Value>): Promise<Value> {
+  try {
+    return await reading;
+  } catch (cause) {
+    throw new BundleStoreError(cause);
+  }
 }
