@@ -1,11 +1,12 @@
-/** `npm run train -- COMMAND ...`: medadapter-train in the project's own virtual environment, made on first use. */
+/** `npm run train -- COMMAND ...`: medadapter-train in the project's own virtual environment, made on first use. `npm test` names one. */
 import { spawnSync } from "node:child_process";
 import { dirname, join } from "node:path";
 import { ensurePackages, ensurePython, SetupError, say } from "./lib/setup.mjs";
 
 try {
   ensurePackages();
-  const command = join(dirname(ensurePython()), "medadapter-train");
+  const python = process.env.PYTHON_VENV ?? ensurePython();
+  const command = join(dirname(python), "medadapter-train");
   const result = spawnSync(command, process.argv.slice(2), {
     stdio: "inherit",
     cwd: process.env.INIT_CWD,

@@ -1,16 +1,15 @@
 /**
  * Makes a fresh clone ready to run: npm packages, Node 22, the training package's virtual environment, Chromium.
- * Node built-ins only, because it runs before anything is installed. Each part is stamped with the hash of what it
- * was made from, so that a second run costs nothing. Progress goes to stderr: stdout belongs to the command's result.
+ * Node built-ins only, because it runs before anything is installed. Progress goes to stderr: stdout belongs to the
+ * command's result.
  */
 import { spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { isSetUp, root, stamp } from "./stamps.mjs";
+import { findChromium, findPython } from "./tools.mjs";
 
-export const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
-const stamps = join(root, "node_modules", ".medadapter");
+export { root };
 
 /** A set-up step that cannot be done here; `message` says what the user can do. */
 export class SetupError extends Error {}
@@ -18,22 +17,6 @@ export class SetupError extends Error {}
 /** @param {string} text one line for a human, on stderr */
 export function say(text) {
   process.stderr.write(`${text}\n`);
-}
-
-function hashOf(files) {
-  const hash = createHash("sha256");
-  for (const file of files) hash.update(readFileSync(join(root, file)));
-  return hash.digest("hex");
-}
-
-function stamped(name, hash) {
-  const file = join(stamps, name);
-  return existsSync(file) && readFileSync(file, "utf8") === hash;
-}
-
-function stamp(name, hash) {
-  mkdirSync(stamps, { recursive: true });
-  writeFileSync(join(stamps, name), hash);
 }
 
 function run(what, command, args) {
@@ -59,13 +42,12 @@ function run(what, command, args) {
 
 /** Installs the npm packages of the lock file, once a lock file. */
 export function ensurePackages() {
-  const hash = hashOf(["package-lock.json", ".npmrc"]);
-  if (stamped("packages", hash)) return;
+  if (isSetUp("packages")) return;
   run("Installing npm packages (about 1.5 GB, half a minute or more)", "npm", [
     "ci",
     "--loglevel=error",
   ]);
-  stamp("packages", hash);
+  stamp("packages");
 }
 
 /**
@@ -111,9 +93,7 @@ export function ensurePages() {
 
 /** Path of Debian's Chromium, for the tests of the pages; installed where it is missing and that is possible. */
 export function ensureChromium() {
-  const names = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser"];
-  const find = () => names.find((name) => name && existsSync(name));
-  const found = find();
+  const found = findChromium();
   if (found) return found;
   if (process.platform !== "linux" || process.getuid?.() !== 0) {
     throw new SetupError(
@@ -124,7 +104,7 @@ export function ensureChromium() {
     "-c",
     "apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium",
   ]);
-  const installed = find();
+  const installed = findChromium();
   if (!installed) throw new SetupError("Debian's chromium is installed but not where it should be");
   return installed;
 }
@@ -134,9 +114,11 @@ export function ensurePython() {
   const venv = join(root, ".venv");
   const python = join(venv, "bin", "python");
   const pins = "scripts/train/requirements.txt";
-  const hash = hashOf([pins, "scripts/train/pyproject.toml"]);
-  if (stamped("python", hash) && existsSync(python)) return python;
+  if (isSetUp("python") && existsSync(python)) return python;
   const base = findPython();
+  if (base === null) {
+    throw new SetupError("Python 3.11 or newer is needed (set PYTHON to name one).");
+  }
   if (!existsSync(join(venv, "bin", "pip"))) makeVenv(base, venv);
   run("Installing the training package (PyTorch and its friends: some minutes)", python, [
     "-m",
@@ -157,7 +139,7 @@ export function ensurePython() {
     "-e",
     "scripts/train",
   ]);
-  stamp("python", hash);
+  stamp("python");
   return python;
 }
 
@@ -165,20 +147,10 @@ export function ensurePython() {
 export function ensurePythonClients() {
   const python = ensurePython();
   const pins = "test/clients/requirements.txt";
-  const hash = hashOf([pins, "scripts/train/requirements.txt"]);
-  if (stamped("clients", hash)) return;
+  if (isSetUp("clients")) return;
   const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", pins];
   run("Installing the Python clients that the API is tested with", python, pip);
-  stamp("clients", hash);
-}
-
-function findPython() {
-  for (const name of [process.env.PYTHON, "python3.11", "python3.12", "python3.13", "python3"]) {
-    if (!name) continue;
-    const test = "import sys; sys.exit(0 if sys.version_info >= (3, 11) else 1)";
-    if (spawnSync(name, ["-c", test]).status === 0) return name;
-  }
-  throw new SetupError("Python 3.11 or newer is needed (set PYTHON to name one).");
+  stamp("clients");
 }
 
 function makeVenv(base, venv) {

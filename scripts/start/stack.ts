@@ -59,7 +59,7 @@ export async function startStack(
   const llm = chooseLlm(root, process.env, `http://127.0.0.1:${replayPort}/v1`);
 
   say("Putting the shipped adapter into local R2 ...");
-  await seedAdapter({
+  const { name: adapter } = await seedAdapter({
     bundleDir: bundle,
     persistTo: join(root, state, "state"),
     configPath: join(root, "wrangler.toml"),
@@ -102,7 +102,9 @@ export async function startStack(
     String(await freePort(9229, [port])),
     "--show-interactive-dev-session=false",
   );
-  for (const [name, value] of Object.entries(llm.vars)) args.push("--var", `${name}:${value}`);
+  // A bundle may be of another adapter than the one that wrangler.toml names.
+  for (const [name, value] of Object.entries({ ADAPTER: adapter, ...llm.vars }))
+    args.push("--var", `${name}:${value}`);
   args.push("--env-file", secrets);
   const worker = startProcess("wrangler", args, {
     cwd: root,

@@ -1,20 +1,8 @@
 /** Every link between the repository's documents leads somewhere, to the heading too. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { describe, expect, test } from "vitest";
-
-const root = join(import.meta.dirname, "..", "..");
-const skipped = new Set(["node_modules", "dist"]);
-
-/** Paths of all documents below a folder, from the root. */
-function documentsIn(folder: string): string[] {
-  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
-    const path = join(folder, entry.name);
-    if (entry.isFile()) return entry.name.endsWith(".md") ? [path] : [];
-    const hidden = entry.name.startsWith(".") || skipped.has(entry.name);
-    return entry.isDirectory() && !hidden ? documentsIn(path) : [];
-  });
-}
+import { documentsIn, root } from "./documents.ts";
 
 const documents = documentsIn("");
 

@@ -3,11 +3,11 @@
  * environment `workers-ai` asks for a remote binding.
  */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { root } from "../../scripts/lib/localStack.ts";
+import { configPath, root } from "../../scripts/lib/localStack.ts";
 
 const out = mkdtempSync(join(tmpdir(), "medadapter-deploy-"));
 afterAll(() => rmSync(out, { recursive: true, force: true }));
@@ -38,6 +38,11 @@ function upload(entry: string): { output: string; modules: Map<string, number> }
   return { output, modules: new Map(modules) };
 }
 
+/** All that wrangler.toml has, whoever adds one. */
+const environments = [...readFileSync(configPath, "utf8").matchAll(/^\[env\.([\w-]+)\]$/gmu)].map(
+  ([, name = ""]) => name,
+);
+
 const total = (modules: ReadonlyMap<string, number>) =>
   [...modules.values()].reduce((sum, bytes) => sum + bytes, 0);
 
@@ -57,11 +62,16 @@ describe("wrangler deploy --dry-run", () => {
     expect(total(modules)).toBeLessThan(3 * 2 ** 20);
   });
 
-  it("binds Workers AI in the environment of that name alone, with all that the default has", () => {
+  it("knows an environment beside the default", () => {
+    expect(environments).toEqual(["workers-ai"]);
+  });
+
+  it.each(environments)("binds in the environment %s all that the default has", (name) => {
     const usual = bindings(dryRun(join(out, "default"), "--env", ""));
-    const withAi = bindings(dryRun(join(out, "workers-ai"), "--env", "workers-ai"));
+    const there = bindings(dryRun(join(out, name), "--env", name));
     expect(usual).toEqual(expect.arrayContaining(["ADAPTERS", "BRAKE", "KEYS", "LEDGER"]));
+    // Offline: nothing of the default is remote.
     expect(usual).not.toContain("AI");
-    expect(withAi).toEqual([...usual, "AI", "LLM_PROVIDER"].sort());
+    expect(there).toEqual([...usual, "AI", "LLM_PROVIDER"].sort());
   });
 });

@@ -1,7 +1,11 @@
 /** `npm start` as a user runs it: the two machine-readable forms, a port in use, and Ctrl-C. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import { bundleDir } from "../../scripts/lib/localStack.ts";
 import { freePort, tryPort } from "../../scripts/lib/ports.ts";
 
 interface Finished {
@@ -62,6 +66,25 @@ describe("npm start", () => {
     for (const candidate of body.candidates) {
       expect(candidate.probability).toBeGreaterThan(0);
       expect(candidate.probability).toBeLessThan(1);
+    }
+  });
+
+  it("--bundle serves an adapter of another name", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "medadapter-bundle-"));
+    try {
+      cpSync(bundleDir, folder, { recursive: true });
+      const file = join(folder, "manifest.json");
+      const manifest = JSON.parse(readFileSync(file, "utf8"));
+      writeFileSync(file, JSON.stringify({ ...manifest, name: "ours", version: "1.0.0" }));
+      const { finished } = npmStart(["--once", "--json", "--bundle", folder]);
+      const { code, stdout, stderr } = await finished;
+      expect(code, stderr).toBe(0);
+      expect(JSON.parse(stdout)).toMatchObject({
+        degraded: false,
+        adapter: { name: "ours", version: "1.0.0", channel: "stable" },
+      });
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
     }
   });
 
