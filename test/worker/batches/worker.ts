@@ -3,11 +3,13 @@ import {
   createExecutionContext,
   createMessageBatch,
   getQueueResult,
+  runInDurableObject,
   waitOnExecutionContext,
 } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { vi } from "vitest";
+import { expect, vi } from "vitest";
 import type { LineMessage } from "../../../src/worker/batches/batch.ts";
+import type { BatchNamespace } from "../../../src/worker/batches/durableBatches.ts";
 import type { Bindings } from "../../../src/worker/env.ts";
 import type main from "../main.ts";
 
@@ -111,6 +113,20 @@ export async function keepingWorker(variables: Partial<Bindings> = {}) {
       again: result.retryMessages.map(({ msgId }) => [placeOf(msgId), pauses.get(msgId)] as const),
     };
   }
+}
+
+/**
+ * Waits until a tenant's batches have sent all of their lines. An alarm that comes after its test file has ended finds
+ * no code any more, and the next file waits for it for ever.
+ */
+export async function allSent(tenant: string): Promise<void> {
+  const { BATCHES } = env as unknown as { readonly BATCHES: BatchNamespace };
+  const unsent = () =>
+    runInDurableObject(BATCHES.get(BATCHES.idFromName(tenant)), (_, { storage }) => {
+      const count = "SELECT COUNT(*) AS n FROM batch WHERE status = 'in_progress' AND sent < total";
+      return storage.sql.exec<{ n: number }>(count).one().n;
+    });
+  await expect.poll(unsent, { timeout: 20_000 }).toBe(0);
 }
 
 /** Names of what the bucket holds under a prefix. */

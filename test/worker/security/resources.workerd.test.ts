@@ -1,7 +1,7 @@
 /** Requests that would cost more than they should: refused by size, depth or number, on every route that has a body. */
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { fakeLlm, newKey } from "../auth/worker.ts";
-import { type Deployed, keepingWorker, parsed } from "../batches/worker.ts";
+import { allSent, type Deployed, keepingWorker, parsed } from "../batches/worker.ts";
 import { type DescribedRoute, described } from "./routes.ts";
 
 const admin = "an-admin-token-of-32-characters-or-more";
@@ -83,5 +83,6 @@ describe("batches", () => {
     expect(refused.headers.get("retry-after")).not.toBeNull();
     await worker.send(other.key, `/v1/batches/${ids[0]}`, { method: "DELETE" });
     expect((await worker.batch(other.key, ["{}"])).status).toBe(200);
+    await allSent(tenant);
   });
 });
