@@ -44,6 +44,7 @@ svg { display: block; width: 100%; max-width: 30rem; font: 12px system-ui, sans-
 svg .grid { stroke: #e6e6e6; } svg .axis { stroke: #555; fill: none; }
 summary { cursor: pointer; padding: .35rem 0; font-size: .875rem; color: #00578a; }
 @media (max-width: 30rem) {
+  th, td { padding: .3rem .45rem; }
   th:first-child { min-width: 8rem; max-width: 8rem; white-space: normal;
     overflow-wrap: break-word; }
 }
@@ -137,7 +138,6 @@ def _confusion(counts: dict[str, dict[str, int]]) -> str:
 
 
 def _look(shade: float) -> str:
-    """From white to Okabe and Ito's blue; the ink turns white where that is easier to read."""
-    red, green, blue = (round(255 + (c - 255) * shade) for c in (0, 114, 178))
-    ink = "#fff" if shade > 0.6 else "#1b1b1b"
-    return f' style="background:rgb({red},{green},{blue});color:{ink}"'
+    """From white to three quarters of Okabe and Ito's blue, on which dark ink is still read."""
+    red, green, blue = (round(255 + 0.75 * (c - 255) * shade) for c in (0, 114, 178))
+    return f' style="background:rgb({red},{green},{blue})"'

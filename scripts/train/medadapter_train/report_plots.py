@@ -63,9 +63,9 @@ def _risk_coverage(panel: dict[str, Any]) -> Plot:
 def _k_curve(panel: dict[str, Any]) -> Plot:
     rows, adaptive = panel["k_curve"], panel["adaptive_curve"]
     looks = {
-        "majority": ("SC@K", svg.GREY, "square", "5 3"),
-        "best_of": ("best-of", svg.GREEN, "triangle", "2 2"),
         "weighted_vote": ("weighted vote", svg.BLUE, "circle", ""),
+        "best_of": ("best-of", svg.GREEN, "triangle", "2 2"),
+        "majority": ("SC@K", svg.GREY, "square", "5 3"),
     }
     series = [
         Series(name, tuple((r["k"], r[rule]) for r in rows), colour, mark, dash)
@@ -86,7 +86,7 @@ def _k_curve(panel: dict[str, Any]) -> Plot:
     blank = ("",) * (len(names) - 1)
     for r in adaptive:
         cells.append(
-            (f"auto, {r['threshold']:.2f}", f"{r['spent']:.2f}", *blank, number(r["right"]))
+            (f"auto, {r['threshold']:.2f}", f"{r['spent']:.2f}", number(r["right"]), *blank)
         )
     heads = ("", "candidates", *(looks[n][0] for n in names))
     note = "The y axis does not begin at 0. Candidates are drawn at random from those there are."
