@@ -1,4 +1,5 @@
 /** A local workerd with the bundle in its R2, for `--engine worker` without `--url`. */
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { configPath, endStack, startWorker, temporaryFolder } from "../lib/localStack.ts";
 import { seedAdapter } from "../lib/seed.mjs";
@@ -10,6 +11,7 @@ export interface LocalService {
 
 export async function startLocalService(bundle: string): Promise<LocalService> {
   const folder = temporaryFolder();
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   const state = { persistTo: join(folder, "state"), configPath };
   try {
     const { name } = await seedAdapter({ bundleDir: bundle, channel: "stable", ...state });

@@ -86,6 +86,17 @@ function fromCaller(options: Options): Options {
   };
 }
 
+// An exit, where a signal alone would leave a local workerd behind.
+for (const [signal, code] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+] as const) {
+  process.once(signal, () => {
+    process.stderr.write("\neval: stopped; the same command goes on from here\n");
+    process.exit(code);
+  });
+}
+
 try {
   const options = readOptions(process.argv.slice(2));
   if (options === "help") process.stdout.write(`${usage}\n`);
