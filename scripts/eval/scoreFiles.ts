@@ -58,6 +58,7 @@ async function openSet(file: string, options: ScoreFilesOptions): Promise<DataSe
   const bytes = readBytes(file);
   const lines = options.lines?.get(file);
   const questions = readCandidateFile(file, bytes).filter(({ line }) => lines?.has(line) ?? true);
+  if (questions.length === 0) throw new EvalFault(`${name}: no question is in this share`);
   // Calibration and selector are no part of a score: a bundle that is calibrated anew needs no new scores.
   const { files, budget, template, attention, version } = options.manifest;
   const weights = files

@@ -101,6 +101,20 @@ describe("npm run eval", () => {
     }
   });
 
+  it("scores only what is in the share that was asked for", async () => {
+    await evaluate("share", "--split", "train", "--k", "1,4");
+    // By the hash of the questions: lines of these that are for training.
+    const lines: Record<string, number[]> = { pubmedqa: [1, 2, 3], medqa: [1, 2], yesno: [1, 2] };
+    for (const set of sets) {
+      const wanted = rows("node", set).filter((_, at) => lines[set]?.includes(at + 1));
+      expect(rows("share", set)).toEqual(wanted);
+    }
+    const none = evaluate("none", "--split", "validation");
+    await expect(none).rejects.toMatchObject({
+      stderr: "eval: pubmedqa: no question is in this share\n",
+    });
+  });
+
   it("says in a line what is wrong", async () => {
     const refused = evaluate("wrong", "--bundle", folder);
     await expect(refused).rejects.toMatchObject({

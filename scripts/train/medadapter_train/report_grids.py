@@ -30,10 +30,11 @@ class Grid:
 
 
 def grids_of(result: dict[str, Any]) -> list[Grid]:
-    """Accuracy, gain, calibration, selective answering, K-curve, stopping rule; empty ones out."""
+    """Accuracy, gain, calibration, selective answering, candidates spent; empty ones left out."""
     sets = result["datasets"]
     grids = [
         _accuracy(sets, result["macro"]),
+        _intervals(sets),
         _gain(sets),
         _calibration(sets),
         _selective(sets, result["pooled"]),
@@ -70,6 +71,17 @@ def _accuracy(sets: list[dict[str, Any]], macro: dict[str, float]) -> Grid:
         " cross-validated here. Answer only: the adapter on answers without their reasoning."
     )
     return Grid("Accuracy", note, ("set", "n", "parse rate", *NAMES.values()), tuple(rows))
+
+
+def _intervals(sets: list[dict[str, Any]]) -> Grid:
+    def span(found: dict[str, float]) -> str:
+        return f"{100 * found['low']:.1f} to {100 * found['high']:.1f}"
+
+    rows = tuple((d["name"], *(span(d["intervals"][r]) for r in NAMES)) for d in sets)
+    note = (
+        "95 %, bootstrap by question, in percent. Each of a rule alone: compare rules by the gain."
+    )
+    return Grid("Intervals of the accuracies", note, ("set", *NAMES.values()), rows)
 
 
 def _gain(sets: list[dict[str, Any]]) -> Grid:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from medadapter_train import report_svg as svg
-from medadapter_train.report_grids import Grid, number
+from medadapter_train.report_forest import Estimate, forest_chart
+from medadapter_train.report_grids import NAMES, Grid, number
 from medadapter_train.report_svg import Axis, Bars, Series
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -24,7 +25,7 @@ class Plot:
 
 def plots_of(panel: dict[str, Any], unique: str) -> list[Plot]:
     """Of a set, or of all pooled: what there are figures for. `unique`: an id on the page."""
-    found = []
+    found = [_rules(panel)] if "intervals" in panel else []
     if panel["reliability"]:
         found += [_reliability(panel), _risk_coverage(panel)]
     if panel.get("k_curve"):
@@ -32,6 +33,20 @@ def plots_of(panel: dict[str, Any], unique: str) -> list[Plot]:
     if panel.get("histogram"):
         found.append(_histogram(panel, f"{unique}-hatch"))
     return found
+
+
+def _rules(panel: dict[str, Any]) -> Plot:
+    ours = ("best_of", "weighted_vote")
+    rows = [
+        Estimate(name, panel[rule], **panel["intervals"][rule], ours=rule in ours)
+        for rule, name in NAMES.items()
+    ]
+    low, high = _span(min(r.low for r in rows), max(r.high for r in rows))
+    x = Axis("accuracy, %, with its 95 % interval", low, high, _steps(low, high), percent=True)
+    cells = tuple((r.name, number(r.value), number(r.low), number(r.high)) for r in rows)
+    note = "Filled: the adapter. The intervals are of each rule alone; the gain's is paired."
+    grid = Grid("Accuracy by rule", note, ("rule", "accuracy", "from", "to"), cells)
+    return Plot(forest_chart(f"Accuracy by rule, {panel['name']}", x, rows), grid)
 
 
 def _reliability(panel: dict[str, Any]) -> Plot:

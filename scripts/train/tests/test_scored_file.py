@@ -99,7 +99,8 @@ def test_the_report_stands_alone_and_every_plot_has_its_data(
     assert not re.search(r"https?:|src=|@import|<script|url\((?!#)", html)
     plots = re.findall(r"<figure>.*?</figure>", html)
     titles = [re.findall(r"<h3>(.*?)</h3>", plot)[0] for plot in plots]
-    of_a_set = ["Reliability", "Risk and coverage", "Accuracy by candidates", "Scores by outcome"]
+    of_a_set = ["Accuracy by rule", "Reliability", "Risk and coverage", "Accuracy by candidates"]
+    of_a_set += ["Scores by outcome"]
     assert titles == ["Reliability", "Risk and coverage", *[*of_a_set, "Confusion"] * 2]
     assert all("<table>" in plot for plot in plots)
     assert all(
@@ -109,7 +110,7 @@ def test_the_report_stands_alone_and_every_plot_has_its_data(
     assert len(ids) == len(set(ids))
     text = (report / "report.md").read_text()
     tables = [block for block in text.split("\n\n") if block.startswith("|")]
-    assert len(tables) == 6
+    assert len(tables) == 7
     for table in tables:
         assert len({line.count("|") for line in table.splitlines()}) == 1
 
