@@ -135,13 +135,17 @@ describe("curves", () => {
     const ruled = { ...fitted, adaptiveK: { threshold: 0.7, first: 1, step: 1 } };
     // Logits of 40 make every vote a whole one: after two of one answer the leader stays ahead with
     // 1 - (1/2)^3 = 0.875 (Beta(3, 1) over one half), after one with 0.75.
-    const sure = ballot(asked(["no", "no", "yes", "yes"], "no"), [40, 40, 40, 40], ruled);
-    const orders = [[0, 1, 2, 3]];
+    const sure = ballot(
+      asked(["no", "no", "yes", "yes", "yes"], "no"),
+      [40, 40, 40, 40, 40],
+      ruled,
+    );
+    const orders = [[0, 1, 2, 3, 4]];
     const points = new Map(adaptiveCurve(sure, orders)?.map((one) => [one.threshold, one]));
     expect(points.get(0.7)).toEqual({ threshold: 0.7, spent: 1, right: 1 });
     expect(points.get(0.8)).toEqual({ threshold: 0.8, spent: 2, right: 1 });
-    // Never sure enough: all four, a tie that goes to the answer that came first.
-    expect(points.get(0.99)).toEqual({ threshold: 0.99, spent: 4, right: 1 });
+    // Never sure enough: all five, of which more say yes.
+    expect(points.get(0.99)).toEqual({ threshold: 0.99, spent: 5, right: 0 });
     expect(adaptiveCurve(ballot(asked(["no", "no"], "no"), [1, 1]), [[0, 1]])).toBeNull();
   });
 });
