@@ -2,11 +2,8 @@
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createAdaptorServer } from "@hono/node-server";
-import { verifyBundle } from "../../src/adapter/bundle.ts";
-import { bundleFolder } from "../../src/adapter/bundleStore.node.ts";
-import { startEngine as startOnnx } from "../../src/adapter/engines/onnx/engine.node.ts";
-import { startEngine as startSimd } from "../../src/adapter/engines/simd/engine.node.ts";
 import { loadEncoder } from "../../src/adapter/load.ts";
+import { verifyForNode } from "../lib/verifyForNode.ts";
 import { rerankApp } from "./app.ts";
 import { PairScorer } from "./pairScorer.ts";
 
@@ -52,18 +49,16 @@ export async function startRerankServer(
   };
 }
 
-/** On our own engine where the bundle has its file, else on ONNX Runtime. */
 async function load(folder: string) {
-  const files = bundleFolder(folder);
-  const packed = await verifyBundle(files, { keep: ["tokenizer", "simd"] });
-  const bundle = packed.ok ? packed : await verifyBundle(files, { keep: ["tokenizer", "onnx"] });
-  if (!bundle.ok) throw new Error(`the bundle was refused: ${bundle.failure.kind}`);
-  const { manifest } = bundle.value;
-  const encoder = await loadEncoder(bundle.value, packed.ok ? startSimd : startOnnx);
+  const found = await verifyForNode(folder);
+  if (!found.ok) throw new Error(`the bundle was refused: ${found.failure.kind}`);
+  const { bundle, engine, start } = found.value;
+  const { manifest } = bundle;
+  const encoder = await loadEncoder(bundle, start);
   if (!encoder.ok) throw new Error(`the bundle cannot run: ${encoder.failure.kind}`);
   return {
     scorer: new PairScorer({ manifest, ...encoder.value }),
     model: `${manifest.name}@${manifest.version}`,
-    engine: packed.ok ? ("simd" as const) : ("ort-web" as const),
+    engine,
   };
 }

@@ -8,13 +8,21 @@ import sys
 
 import typer
 
-from medadapter_train import cli_channels, cli_data, cli_model, cli_publish, cli_run
+from medadapter_train import (
+    cli_channels,
+    cli_data,
+    cli_evaluate,
+    cli_model,
+    cli_publish,
+    cli_run,
+)
 from medadapter_train.errors import TrainError
 from medadapter_train.full_disk import is_full
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 cli_data.register(app)
 cli_model.register(app)
+cli_evaluate.register(app)
 cli_publish.register(app)
 cli_channels.register(app)
 cli_run.register(app)

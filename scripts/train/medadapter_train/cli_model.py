@@ -1,4 +1,4 @@
-"""Commands of the model's own stages: train, choose, export, calibrate, evaluate, golden."""
+"""Commands of the model's own stages: train, choose, export, calibrate, golden."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from medadapter_train.errors import TrainError
 
@@ -23,7 +22,7 @@ RunFolder = Annotated[Path, typer.Option(help="folder of the training run")]
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    for command in (train, choose, soften, export, calibrate, evaluate, golden):
+    for command in (train, choose, soften, export, calibrate, golden):
         app.command()(command)
 
 
@@ -137,41 +136,6 @@ def calibrate(
     files = [*data, *(more or [])]
     report = recalibrate(bundle, manifest, files, split, out, version, threads, method)
     typer.echo(json.dumps(report, indent=1))
-
-
-def evaluate(
-    bundle: BundleFolder,
-    data: DataFiles,
-    more: MoreFiles = None,
-    out: Annotated[Path | None, typer.Option("--json", help="write all figures here")] = None,
-    split: Annotated[str, typer.Option(help="all, test, validation, train")] = "all",
-    plots: Annotated[Path | None, typer.Option(help="write plots into this folder")] = None,
-    record: Annotated[bool, typer.Option(help="put the figures into manifest and card")] = False,
-    threads: Threads = 2,
-) -> None:
-    """Measure a bundle on candidate files, side by side with every baseline."""
-    from medadapter_train.bundle_writer import read_manifest
-    from medadapter_train.card import record_metrics
-    from medadapter_train.evaluate import evaluate_sets
-    from medadapter_train.held_out import check_split, score_file
-    from medadapter_train.jsonl import write_json
-    from medadapter_train.report import table_of
-    from medadapter_train.scoring import BundleScorer
-
-    manifest = read_manifest(bundle)
-    scorer = BundleScorer(bundle, threads, bare=True)
-    check_split(split)
-    by_set = {str(p): score_file(scorer, p, split) for p in (*data, *(more or []))}
-    result = {"split": split, **evaluate_sets(by_set, manifest)}
-    Console(width=200).print(table_of(result))
-    if out is not None:
-        write_json(out, result)
-    if plots is not None:
-        from medadapter_train.plots import write_plots
-
-        write_plots(result, plots)
-    if record:
-        record_metrics(bundle, manifest, result)
 
 
 def golden(

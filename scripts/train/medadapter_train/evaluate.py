@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medadapter_train.adaptive import curve
+from medadapter_train.curves import curves
+from medadapter_train.decided import Decided, decided_here
 from medadapter_train.errors import DataError
 from medadapter_train.fit import Choice, fit_choice
 from medadapter_train.metrics import (
     area_under_curve,
+    area_under_risk_coverage,
     best_source,
     calibration_error,
     interval,
@@ -24,18 +26,17 @@ from medadapter_train.metrics import (
     risk_coverage,
     summary,
 )
+from medadapter_train.outcomes import calibration_effect, confusion, score_histogram
+from medadapter_train.paired import mcnemar
 from medadapter_train.scoring import Scored
 from medadapter_train.select import (
     answer_only,
-    best_of,
     feature_rows,
     majority,
     units_of,
-    weighted_vote,
 )
 
 Floats = NDArray[np.float64]
-ADAPTIVE_REPEATS = 8
 RULES = [
     "single",
     "best_source",
@@ -77,18 +78,21 @@ def letter_vote(questions: Sequence[Scored], folds: int = 10) -> Floats:
     return values
 
 
-def evaluate_set(questions: Sequence[Scored], manifest: dict[str, Any]) -> dict[str, Any]:
-    """All figures of one set."""
+def evaluate_set(
+    questions: Sequence[Scored], manifest: dict[str, Any], given: Sequence[Decided] | None = None
+) -> dict[str, Any]:
+    """All figures of one set. `given`: decisions made elsewhere, by question; else the twin's."""
     if not questions:
         raise DataError("empty_file", "a file has no question in this share")
-    decisions = [weighted_vote(q, manifest) for q in questions]
+    decided = given or [decided_here(q, manifest) for q in questions]
+    decisions = [d.weighted for d in decided]
     per_question: dict[str, Floats] = {
         "single": np.array([float(np.mean(q.correct)) for q in questions]),
         "best_source": best_source([q.sources for q in questions], [q.correct for q in questions]),
         "majority": np.array([majority(q) for q in questions]),
         "letter_vote": letter_vote(questions),
         "answer_only": np.array([float(answer_only(q)) for q in questions]),
-        "best_of": np.array([float(best_of(q, manifest)) for q in questions]),
+        "best_of": np.array([float(d.best_of) for d in decided]),
         "weighted_vote": np.array([float(d.correct) for d in decisions]),
         "oracle": np.array([float(any(q.correct)) for q in questions]),
     }
@@ -98,6 +102,8 @@ def evaluate_set(questions: Sequence[Scored], manifest: dict[str, Any]) -> dict[
     for baseline in ("majority", "letter_vote", "single"):
         diff = weighted - per_question[baseline]
         figures[f"paired_vs_{baseline}"] = {"diff": float(diff.mean()), **interval(diff)}
+    votes = [d.vote for d in decided]
+    figures["mcnemar_vs_vote"] = mcnemar([d.correct for d in decisions], votes)
     parsed = [a is not None for q in questions for a in q.answers]
     scored = [q for q in questions if q.logits is not None]
     logits = np.array([float(v) for q in scored if q.logits is not None for v in q.logits])
@@ -111,47 +117,35 @@ def evaluate_set(questions: Sequence[Scored], manifest: dict[str, Any]) -> dict[
         "auc": area_under_curve(logits, labels),
         "ece": calibration_error(confidences, right) if len(sure) else None,
         "ece_raw": raw_calibration_error(confidences, right) if len(sure) else None,
+        "calibration_effect": calibration_effect(
+            logits, labels.astype(np.float64), decisions, manifest
+        ),
+        "validated": sum(d.validated for d in decided),
         "reliability": reliability(confidences, right) if len(sure) else [],
         "risk_coverage": risk_coverage(confidences, right) if len(sure) else [],
-        "k_curve": k_curve(questions, manifest),
-        "adaptive_k": _adaptive(questions, manifest),
+        "aurc": area_under_risk_coverage(confidences, right) if len(sure) else None,
+        "histogram": score_histogram(logits, labels, manifest) if len(scored) else [],
+        "confusion": confusion(questions, decisions),
+        **curves(questions, decided, manifest),
         "confidences": [[round(float(c), 5), int(r)] for c, r in sure],
     }
     ordered = {"name": questions[0].set_name, "n": len(questions), **figures}
     return summary(ordered)
 
 
-def k_curve(questions: Sequence[Scored], manifest: dict[str, Any]) -> list[dict[str, float]]:
-    """Weighted vote and self-consistency with 1, 2, ... random candidates (2 draws a question)."""
-    most = min(32, max(len(q.answers) for q in questions))
-    sizes = [k for k in (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 24, 32) if k <= most]
-    rng = np.random.default_rng(1)
-    rows = []
-    for k in sizes:
-        parts = [q.subset(rng.permutation(len(q.answers))[:k]) for q in questions for _ in range(2)]
-        rows.append(
-            {
-                "k": k,
-                "majority": float(np.mean([majority(p) for p in parts])),
-                "weighted_vote": float(
-                    np.mean([weighted_vote(p, manifest).correct for p in parts])
-                ),
-            }
-        )
-    return rows
+def evaluate_sets(
+    by_set: dict[str, list[Scored]],
+    manifest: dict[str, Any],
+    given: dict[str, list[Decided]] | None = None,
+) -> dict[str, Any]:
+    """The evaluation's JSON: every set, macro means, and what is pooled over all questions.
 
-
-def _adaptive(questions: Sequence[Scored], manifest: dict[str, Any]) -> dict[str, float] | None:
-    rule = manifest.get("adaptiveK")
-    if rule is None or max(len(q.answers) for q in questions) < rule["first"] + 1:
-        return None
-    share, accuracy = curve(questions, manifest, rule["threshold"], ADAPTIVE_REPEATS, 1)
-    return {"candidate_share": share, "weighted_vote": accuracy}
-
-
-def evaluate_sets(by_set: dict[str, list[Scored]], manifest: dict[str, Any]) -> dict[str, Any]:
-    """The evaluation's JSON: every set, macro means, and what is pooled over all questions."""
-    datasets = [evaluate_set(questions, manifest) for questions in by_set.values()]
+    `given`: decisions made elsewhere, by set; else those of the Python twin.
+    """
+    datasets = [
+        evaluate_set(questions, manifest, given[name] if given else None)
+        for name, questions in by_set.items()
+    ]
     pooled = np.array([pair for d in datasets for pair in d["confidences"]]).reshape(-1, 2)
     macro = {rule: float(np.mean([d[rule] for d in datasets])) for rule in RULES}
     for baseline in ("majority", "letter_vote", "single"):
@@ -188,5 +182,6 @@ def _pooled(confidences: Floats, right: Floats, manifest: dict[str, Any]) -> dic
         "ece_raw": raw_calibration_error(confidences, right),
         "reliability": reliability(confidences, right),
         "risk_coverage": risk_coverage(confidences, right),
+        "aurc": area_under_risk_coverage(confidences, right),
         "abstention": thresholds,
     }

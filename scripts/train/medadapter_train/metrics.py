@@ -72,6 +72,17 @@ def risk_coverage(confidences: Floats, right: Floats) -> list[dict[str, float]]:
     return rows
 
 
+def area_under_risk_coverage(confidences: Floats, right: Floats) -> float:
+    """AURC: the error among the n surest questions, mean over n = 1, 2, ... all (Geifman et al.
+    2019, eq. 2); lower is better. Equal confidences count as in random order: their mean outcome.
+    """
+    _, group, sizes = np.unique(-confidences, return_inverse=True, return_counts=True)
+    means = np.bincount(group, weights=1 - right) / sizes
+    order = np.argsort(-confidences, kind="stable")
+    running = np.cumsum(means[group][order]) / np.arange(1, len(order) + 1)
+    return float(running.mean())
+
+
 def area_under_curve(scores: Floats, labels: NDArray[np.bool_]) -> float:
     """Chance that a right candidate scores above a wrong one, ties half; nan with one class."""
     right, wrong = np.sort(scores[labels]), np.sort(scores[~labels])

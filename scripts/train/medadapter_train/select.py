@@ -170,10 +170,22 @@ def answer_only(scored: Scored) -> bool:
 
 
 def majority(scored: Scored) -> float:
-    """Expected accuracy of self-consistency, ties broken at random."""
+    """Expected accuracy of self-consistency, ties broken at random. Free text has no answers to
+    count: there any candidate may win.
+    """
+    if not scored.labels:
+        return float(np.mean(scored.correct))
     units = units_of(scored, None)
     if not units:
         return 0.0
     top = max(len(u.indices) for u in units)
     leaders = [u.correct for u in units if len(u.indices) == top]
     return sum(leaders) / len(leaders)
+
+
+def first_vote(scored: Scored) -> bool:
+    """The same with ties to the answer that came first: the served rule `vote`."""
+    if not scored.labels:
+        return scored.correct[0]
+    units = units_of(replace(scored, logits=None), None)
+    return bool(units) and decide(units, [float(len(u.indices)) for u in units]).correct

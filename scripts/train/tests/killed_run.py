@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import medadapter_train.cli_evaluate
 import medadapter_train.cli_model
 import medadapter_train.cli_publish
 import medadapter_train.evaluate

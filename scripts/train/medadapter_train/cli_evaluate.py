@@ -1,0 +1,116 @@
+"""Commands that measure: evaluate, and share, which tells `npm run eval` what to leave out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from medadapter_train.errors import TrainError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.command()(evaluate)
+    app.command()(share)
+
+
+def evaluate(
+    bundle: Annotated[Path, typer.Option(help="bundle folder")],
+    data: Annotated[
+        list[Path] | None, typer.Option(help="candidate file, scored here; may be repeated")
+    ] = None,
+    more: Annotated[list[Path] | None, typer.Argument(help="more candidate files")] = None,
+    scored: Annotated[
+        list[Path] | None, typer.Option(help="file scored by npm run eval; may be repeated")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--json", help="write all figures here")] = None,
+    split: Annotated[str, typer.Option(help="all, test, validation, train")] = "all",
+    plots: Annotated[Path | None, typer.Option(help="write plots into this folder")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="write index.html and report.md into this folder")
+    ] = None,
+    record: Annotated[bool, typer.Option(help="put the figures into manifest and card")] = False,
+    threads: Annotated[int, typer.Option(help="threads of onnxruntime")] = 2,
+) -> None:
+    """Measure a bundle on candidate files, side by side with every baseline."""
+    from medadapter_train.bundle_writer import read_manifest
+    from medadapter_train.card import record_metrics
+    from medadapter_train.held_out import check_split
+    from medadapter_train.jsonl import write_json
+    from medadapter_train.report_grids import grids_of
+    from medadapter_train.report_text import rich_table
+
+    manifest = read_manifest(bundle)
+    check_split(split)
+    files = [*(data or []), *(more or [])]
+    if bool(files) == bool(scored):
+        raise TrainError("bad_option", "give --data or --scored")
+    measured = (
+        _from_scored(scored, manifest)
+        if scored
+        else _score(bundle, files, split, threads, manifest)
+    )
+    result = {"split": split, **measured}
+    console = Console(width=200)
+    console.print(result["adapter"], style="bold")
+    for grid in grids_of(result):
+        console.print(rich_table(grid))
+    if out is not None:
+        write_json(out, result)
+    if plots is not None:
+        from medadapter_train.plots import write_plots
+
+        write_plots(result, plots)
+    if report is not None:
+        from medadapter_train.report_page import write_report
+
+        write_report(result, report)
+    if record:
+        record_metrics(bundle, manifest, result)
+
+
+def _score(
+    bundle: Path, files: list[Path], split: str, threads: int, manifest: dict[str, Any]
+) -> dict[str, Any]:
+    from medadapter_train.evaluate import evaluate_sets
+    from medadapter_train.held_out import score_file
+    from medadapter_train.scoring import BundleScorer
+
+    scorer = BundleScorer(bundle, threads, bare=True)
+    return evaluate_sets({str(p): score_file(scorer, p, split) for p in files}, manifest)
+
+
+def _from_scored(files: list[Path], manifest: dict[str, Any]) -> dict[str, Any]:
+    """A scored file holds the questions that were asked for: nothing is left out here."""
+    from medadapter_train.evaluate import evaluate_sets
+    from medadapter_train.scored_file import read_scored
+
+    adapter = f"{manifest['name']}@{manifest['version']}"
+    found = {str(p): read_scored(p, adapter) for p in files}
+    questions = {name: pair[0] for name, pair in found.items()}
+    return evaluate_sets(questions, manifest, {name: pair[1] for name, pair in found.items()})
+
+
+def share(
+    files: Annotated[list[Path], typer.Argument(help="candidate or question files")],
+    split: Annotated[str, typer.Option(help="all, test, validation, train")] = "test",
+) -> None:
+    """Print the numbers of each file's lines whose question is in a share, as JSON."""
+    from medadapter_train.held_out import check_split
+    from medadapter_train.jsonl import read_jsonl
+    from medadapter_train.split import share_of
+
+    check_split(split)
+    lines = [
+        [
+            int(where.rpartition(":")[2])
+            for where, raw in read_jsonl(path)
+            if split == "all" or share_of(str(raw.get("question"))) == split
+        ]
+        for path in files
+    ]
+    typer.echo(json.dumps(lines))

@@ -1,0 +1,65 @@
+"""Scored files: candidate files with scores and decisions, as `npm run eval` writes them.
+
+Format: `../../../docs/data.md`. The decisions are those of the service's TypeScript core.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from medadapter_train.data import parse_record, set_name_of
+from medadapter_train.decided import Decided
+from medadapter_train.errors import DataError
+from medadapter_train.jsonl import read_jsonl
+from medadapter_train.scoring import Logits, Scored, scored_of
+from medadapter_train.select import Decision
+
+
+def read_scored(path: Path, adapter: str) -> tuple[list[Scored], list[Decided]]:
+    """Questions and decisions, line by line.
+
+    `adapter`: the `name@version` whose manifest they are measured with. Raises `DataError`:
+    not_scored, wrong_adapter, and what `read_records` raises.
+    """
+    set_name = set_name_of(path).removesuffix(".scored")
+    questions, decided = [], []
+    for where, raw in read_jsonl(path):
+        found = raw.get("scored")
+        if not isinstance(found, dict):
+            raise DataError("not_scored", f"{where}: field scored is missing")
+        if found.get("adapter") != adapter:
+            raise DataError("wrong_adapter", f"{where}: scored by another adapter than {adapter}")
+        try:
+            record = parse_record(raw, set_name, where)
+            candidates = raw["candidates"]
+            logits, bare = _column(candidates, "logit"), _column(candidates, "bare")
+            decided.append(_decided(found))
+        except (KeyError, TypeError, ValueError):
+            raise DataError("not_scored", f"{where}: not as npm run eval writes it") from None
+        questions.append(scored_of(record, logits, bare))
+    return questions, decided
+
+
+def _column(candidates: Sequence[dict[str, Any]], name: str) -> Logits | None:
+    """A number of every candidate; None where the question was not scored."""
+    values = [c[name] for c in candidates]
+    return None if None in values else np.array(values, dtype=np.float64)
+
+
+def _decided(found: dict[str, Any]) -> Decided:
+    weighted = found["weighted_vote"]
+    decision = Decision(
+        weighted["answer"], bool(weighted["right"]), weighted["score"], weighted["confidence"], {}
+    )
+    return Decided(
+        decision,
+        bool(found["best_of"]["right"]),
+        bool(found["vote"]["right"]),
+        tuple(found["k_curve"]),
+        tuple(found["adaptive"] or ()),
+        bool(found["validated"]),
+    )
