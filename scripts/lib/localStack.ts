@@ -110,10 +110,14 @@ export async function startReplay(folder: string, port?: number, pace = "off"): 
   };
 }
 
-/** Starts `wrangler dev` on the state in `folder`; ready when it answers at all. */
+/**
+ * Starts `wrangler dev` on the state in `folder`; ready when it answers at all.
+ * @param heapMB what V8 may hold of JavaScript in an isolate; without it local workerd has no limit, unlike Cloudflare
+ */
 export async function startWorker(
   folder: string,
   vars: Readonly<Record<string, string>>,
+  heapMB?: number,
 ): Promise<Worker> {
   const port = await freePort(18_920);
   const args = ["dev", "--port", String(port), "--ip", "127.0.0.1"];
@@ -122,7 +126,10 @@ export async function startWorker(
   args.push("--inspector-port", String(inspector));
   for (const [name, value] of Object.entries(vars)) args.push("--var", `${name}:${value}`);
   const log = join(folder, `worker-${port}.log`);
-  const started = startProcess("wrangler", args, { cwd: folder, env: environment, log });
+  const limit =
+    heapMB === undefined ? {} : { MINIFLARE_WORKERD_V8_FLAGS: `--max-heap-size=${heapMB}` };
+  const env = { ...environment, ...limit };
+  const started = startProcess("wrangler", args, { cwd: folder, env, log });
   const url = `http://127.0.0.1:${port}`;
   await untilAnswers("the Worker", `${url}/healthz`, started);
   return { url, inspector, log, stop: () => void started.child.kill("SIGTERM") };
