@@ -12,6 +12,7 @@ import type { LogFigures } from "../log.ts";
 import type { Parts, PartsResult } from "../parts.ts";
 import { Problem, type ProblemKind, problemBody } from "../problems.ts";
 import { newRequestId, type RequestId } from "../requestId.ts";
+import { within } from "../within.ts";
 import type { BatchBook, LineMessage } from "./batch.ts";
 import { BatchContent } from "./content.ts";
 import { MAX_ATTEMPTS } from "./lineRows.ts";
@@ -21,6 +22,7 @@ import { type LineResult, runLine } from "./runLine.ts";
 const AT_ONCE = 2;
 const FIRST_PAUSE_S = 5;
 const LONGEST_PAUSE_S = 600;
+const LOAD_WAIT_MS = 20_000;
 
 const Message = z.object({
   tenant: z.string(),
@@ -101,8 +103,9 @@ async function handleLine(message: LineMessage, context: Context): Promise<Handl
   const began = Date.now();
   const figures: LogFigures = {};
   const caller = JSON.parse(claim.caller) as Caller;
-  // Better late than by vote: nobody waits for this line.
-  await Promise.all([...parts.rollouts.values()].map((rollout) => rollout.look(waitUntil)));
+  // Better late than by vote: nobody waits for this line. A look may be another request's that was killed.
+  const looks = [...parts.rollouts.values()].map((rollout) => rollout.look(waitUntil));
+  await within(Promise.all(looks), LOAD_WAIT_MS);
   const text = await lineText(message, parts);
   const refused = text === null ? new Problem("batch_lost") : await keyProblem(caller, parts);
   const result: LineResult =
