@@ -43,7 +43,7 @@ const OVERLOAD_SECONDS = 30;
 /** An isolate has 4 places and a line of 32. */
 const CONNECTIONS = 72;
 const SWAPS = 100;
-const SWAP_MS = 1_500;
+const SWAP_MS = 2_500;
 /** V8's limit, so that it collects as in an isolate of Cloudflare's, where WebAssembly and this must fit 128 MB. */
 const JS_HEAP_MB = 48;
 const HEAP_LOOK_MS = 5_000;
