@@ -5,6 +5,7 @@ import { except } from "hono/combine";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { authenticate, brake, needs } from "./auth/authenticate.ts";
 import { crossOrigin } from "./auth/crossOrigin.ts";
+import { idempotent } from "./ledger/idempotent.ts";
 import { metering } from "./ledger/metering.ts";
 import { requestLog } from "./log.ts";
 import { onError, onNotFound } from "./onError.ts";
@@ -106,6 +107,7 @@ export function createApp(partsOf: PartsOf) {
 
   app.use("/v1/batches/*", needs("batch")); // `/v1/batches` too
   app.use("/v1/files/*", needs("batch"));
+  app.use("/v1/batches/:id/cancel", idempotent());
   app.openapi(createBatchRoute, postBatch);
   app.openapi(listBatchesRoute, getBatches);
   app.openapi(getBatchRoute, getBatch);
@@ -118,6 +120,7 @@ export function createApp(partsOf: PartsOf) {
   app.use("/v1/feedback/export", needs("feedback:export"));
   app.openapi(exportFeedbackRoute, exportFeedback);
   app.use("/v1/feedback/*", except("/v1/feedback/export", needs("answer"))); // `/v1/feedback` too
+  app.use("/v1/feedback", idempotent());
   app.openapi(feedbackRoute, postFeedback);
   app.openapi(deleteFeedbackRoute, deleteFeedback);
 

@@ -99,8 +99,8 @@ export class BatchObject extends DurableObject<BatchObjectEnv> {
     return this.#batches.get(id);
   }
 
-  async remove(id: string): Promise<boolean> {
-    const removed = this.#atomic(() => this.#batches.remove(id));
+  async remove(id: string, tenant: string): Promise<boolean> {
+    const removed = this.#atomic(() => this.#batches.remove(id, tenant));
     await this.#tidy();
     await this.#plan();
     return removed;
@@ -109,20 +109,23 @@ export class BatchObject extends DurableObject<BatchObjectEnv> {
   override async alarm(): Promise<void> {
     this.#atomic(() => {
       const now = Date.now();
-      for (const id of this.#batches.expired(now)) this.#batches.remove(id);
+      for (const { id, tenant } of this.#batches.expired(now)) this.#batches.remove(id, tenant);
       this.#lines.resend(now);
     });
-    const done = await Promise.allSettled([this.#send(), this.#write(), this.#purge()]);
+    const done = await Promise.allSettled([this.#send(), this.#writeAndPurge()]);
     const failed = done.some(({ status }) => status === "rejected");
     await this.#plan(failed ? RETRY_MS : 0);
   }
 
   /** Does at once what the alarm would do, and will where it fails here. */
   async #tidy(): Promise<void> {
-    try {
-      await this.#write();
-      await this.#purge();
-    } catch {}
+    await this.#writeAndPurge().catch(() => {});
+  }
+
+  /** In this order: an outcome that is being written while its batch is removed is deleted with it. */
+  async #writeAndPurge(): Promise<void> {
+    await this.#write();
+    await this.#purge();
   }
 
   /** Sends the next lines to the queue. Those sent twice, where this object died between, are claimed once. */

@@ -154,25 +154,27 @@ export class BatchRows {
     for (const { tenant } of closed.toArray()) this.#purge(`${batchPrefix(tenant, id)}input/`);
   }
 
-  /** Forgets a batch; its content is to be deleted. */
-  remove(id: string): boolean {
-    const [row] = this.#sql
-      .exec<{ tenant: string }>("DELETE FROM batch WHERE id = ? RETURNING tenant", id)
-      .toArray();
-    if (row === undefined) return false;
+  /**
+   * Forgets a batch; its content is to be deleted: also of one that has been forgotten before, whose upload may have gone
+   * on meanwhile.
+   */
+  remove(id: string, tenant: string): boolean {
+    const known = this.#sql.exec("DELETE FROM batch WHERE id = ? RETURNING id", id).toArray();
     for (const table of ["chunk", "line", "outcome"]) {
       this.#sql.exec(`DELETE FROM ${table} WHERE batch = ?`, id);
     }
-    this.#purge(batchPrefix(row.tenant, id));
-    return true;
+    this.#purge(batchPrefix(tenant, id));
+    return known.length > 0;
   }
 
   /** Those whose time is over. */
-  expired(now: number): string[] {
+  expired(now: number): { id: string; tenant: string }[] {
     return this.#sql
-      .exec<{ id: string }>("SELECT id FROM batch WHERE expires_at <= ?", now)
-      .toArray()
-      .map(({ id }) => id);
+      .exec<{ id: string; tenant: string }>(
+        "SELECT id, tenant FROM batch WHERE expires_at <= ?",
+        now,
+      )
+      .toArray();
   }
 
   nextExpiry(): number | null {

@@ -8,7 +8,7 @@ import { z } from "zod";
 import type { WaitUntil } from "../adapterHost.ts";
 import type { Caller } from "../auth/caller.ts";
 import { holdMs } from "../ledger/metering.ts";
-import type { LogFigures } from "../log.ts";
+import { framesOf, type LogFigures } from "../log.ts";
 import type { Parts, PartsResult } from "../parts.ts";
 import { Problem, type ProblemKind, problemBody } from "../problems.ts";
 import { newRequestId, type RequestId } from "../requestId.ts";
@@ -78,8 +78,11 @@ async function handled(
   const book = parts.batchesOf(message.tenant);
   try {
     return await handleLine(message, { book, parts, dead, waitUntil });
-  } catch {
-    return FIRST_PAUSE_S; // the book or the bucket cannot be reached
+  } catch (error) {
+    // The book or the bucket cannot be reached; or it is a bug, which nobody would see otherwise.
+    const frames = error instanceof Error ? framesOf(error) : [];
+    parts.observe({ event: "bug", id: newRequestId(), frames });
+    return FIRST_PAUSE_S;
   }
 }
 

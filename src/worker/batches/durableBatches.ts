@@ -26,6 +26,6 @@ export function durableBatches(
     finish: (id, line, outcome) => retried(() => stub().finish(id, line, outcome)),
     letGo: async (id, line, counts) => stub().letGo(id, line, counts),
     cancel: (id) => retried(() => stub().cancel(id)),
-    remove: (id) => retried(() => stub().remove(id)),
+    remove: (id) => retried(() => stub().remove(id, tenant)),
   };
 }

@@ -1,10 +1,9 @@
 /** Lines of batches in SQLite: who works at them, and their outcomes until these are in the bucket. Synchronous. */
+import { joined, partsOf } from "../sqliteParts.ts";
 import type { Claim, LineMessage, LineOutcome } from "./batch.ts";
 
 /** A line that was tried so often is given up: whatever it does kills those who try. */
 export const MAX_ATTEMPTS = 5;
-/** SQLite in a Durable Object takes values up to 2 MB. */
-const PART_BYTES = 1_000_000;
 
 /** Outcomes that are to be written, and what they are. */
 export interface PendingOutcome extends LineOutcome {
@@ -65,16 +64,16 @@ export class LineRows {
       `UPDATE batch SET ${failed ? "failed = failed" : "completed = completed"} + 1 WHERE id = ?`,
       id,
     );
-    for (let from = 0, part = 0; from < sealed.length; from += PART_BYTES, part += 1) {
+    partsOf(sealed).forEach((bytes, part) => {
       this.#sql.exec(
         "INSERT INTO outcome (batch, line, part, failed, bytes) VALUES (?, ?, ?, ?, ?)",
         id,
         line,
         part,
         failed ? 1 : 0,
-        sealed.slice(from, from + PART_BYTES).buffer,
+        bytes,
       );
-    }
+    });
     return true;
   }
 
@@ -89,7 +88,7 @@ export class LineRows {
 
   /** Outcomes of the first lines that have some, up to about `bytes` together. */
   pending(id: string, bytes: number): PendingOutcome[] {
-    const found: (PendingOutcome & { parts: Uint8Array[] })[] = [];
+    const found: { line: number; failed: boolean; parts: ArrayBuffer[] }[] = [];
     let size = 0;
     const rows = this.#sql.exec<{ line: number; failed: number; bytes: ArrayBuffer }>(
       "SELECT line, failed, bytes FROM outcome WHERE batch = ? ORDER BY line, part",
@@ -97,11 +96,10 @@ export class LineRows {
     );
     for (const row of rows) {
       const last = found.at(-1);
-      const part = new Uint8Array(row.bytes);
-      if (last?.line === row.line) last.parts.push(part);
+      if (last?.line === row.line) last.parts.push(row.bytes);
       else if (size >= bytes) break;
-      else found.push({ line: row.line, failed: row.failed === 1, sealed: part, parts: [part] });
-      size += part.length;
+      else found.push({ line: row.line, failed: row.failed === 1, parts: [row.bytes] });
+      size += row.bytes.byteLength;
     }
     return found.map(({ parts, ...rest }) => ({ ...rest, sealed: joined(parts) }));
   }
@@ -176,14 +174,4 @@ export class LineRows {
       )
       .one().at;
   }
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

@@ -120,6 +120,8 @@ export class Books {
     estimated: 0 | 1,
     counts: readonly number[],
   ): void {
+    // What cost nothing was held for its Idempotency-Key alone.
+    if (counts.every((count) => count === 0)) return;
     this.#sql.exec(
       `INSERT INTO usage (key_id, day, adapter, estimated, ${COUNT_COLUMNS})
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)

@@ -196,7 +196,8 @@ function fulfilled(promise: Promise<unknown>): Promise<boolean> {
   );
 }
 
-function refusal(result: Exclude<ReserveResult, { kind: "granted" | "replay" }>): Problem {
+/** Why the ledger does not let a request through. */
+export function refusal(result: Exclude<ReserveResult, { kind: "granted" | "replay" }>): Problem {
   switch (result.kind) {
     case "quota_exceeded":
       return new Problem("insufficient_quota", {
@@ -211,7 +212,11 @@ function refusal(result: Exclude<ReserveResult, { kind: "granted" | "replay" }>)
   }
 }
 
-async function replayed(answer: SealedAnswer, idempotency: Idempotency | null): Promise<Error> {
+/** What to throw for a request whose answer is kept: the answer, or a problem where it cannot be opened. */
+export async function replayed(
+  answer: SealedAnswer,
+  idempotency: Idempotency | null,
+): Promise<Error> {
   const body = (await idempotency?.open(answer)) ?? null;
   if (body === null) return new Problem("internal");
   const headers = { "content-type": answer.contentType, "idempotent-replayed": "true" };

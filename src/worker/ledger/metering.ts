@@ -44,7 +44,8 @@ export function metering() {
   });
 }
 
-async function readIdempotency(c: Context<AppEnv>): Promise<Idempotency | null> {
+/** The request's Idempotency-Key, or null. Throws `Problem` for one that cannot be one, or not here. */
+export async function readIdempotency(c: Context<AppEnv>): Promise<Idempotency | null> {
   const key = c.req.header("idempotency-key");
   if (key === undefined) return null;
   if (!isIdempotencyKey(key)) {

@@ -2,6 +2,7 @@
  * Answers kept for retries with the same Idempotency-Key (IETF draft-ietf-httpapi-idempotency-key-header). All that is
  * readable here are keyed hashes, a status, a content type and times: bodies come encrypted.
  */
+import { joined, partsOf } from "../sqliteParts.ts";
 import type { ReplayWish, SealedAnswer } from "./ledger.ts";
 
 export type Lookup =
@@ -9,9 +10,6 @@ export type Lookup =
   | { readonly kind: "replay"; readonly answer: SealedAnswer }
   | { readonly kind: "other_body" }
   | { readonly kind: "running" };
-
-/** SQLite in a Durable Object takes values up to 2 MB. */
-const PART_BYTES = 1_000_000;
 
 export class Replays {
   readonly #sql: SqlStorage;
@@ -59,14 +57,14 @@ export class Replays {
       )
       .toArray();
     if (row === undefined) return;
-    for (let from = 0, part = 0; from < sealed.length; from += PART_BYTES, part += 1) {
+    partsOf(sealed).forEach((bytes, part) => {
       this.#sql.exec(
         "INSERT INTO replay_part (id, part, bytes) VALUES (?, ?, ?)",
         row.id,
         part,
-        sealed.slice(from, from + PART_BYTES).buffer,
+        bytes,
       );
-    }
+    });
   }
 
   /** Forgets a request that ended without an answer to keep: a retry runs anew. */
@@ -92,13 +90,7 @@ export class Replays {
     const parts = this.#sql
       .exec<{ bytes: ArrayBuffer }>("SELECT bytes FROM replay_part WHERE id = ? ORDER BY part", id)
       .toArray();
-    const whole = new Uint8Array(parts.reduce((sum, { bytes }) => sum + bytes.byteLength, 0));
-    let at = 0;
-    for (const { bytes } of parts) {
-      whole.set(new Uint8Array(bytes), at);
-      at += bytes.byteLength;
-    }
-    return whole;
+    return joined(parts.map(({ bytes }) => bytes));
   }
 
   #delete(where: string, ...values: (string | number)[]): void {

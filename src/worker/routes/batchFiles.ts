@@ -5,7 +5,7 @@ import { BatchContent, type BatchFile, FILES } from "../batches/content.ts";
 import type { AppEnv } from "../parts.ts";
 import { Problem } from "../problems.ts";
 import { BatchId, JSONL } from "../schemas/batch.ts";
-import { problemResponses } from "../schemas/problem.ts";
+import { keepingRefusals, problemResponses } from "../schemas/problem.ts";
 import { ownBatch } from "./batches.ts";
 
 const responses = {
@@ -13,13 +13,8 @@ const responses = {
     description: "What is answered so far, in any order; all of it once the batch has ended",
     content: { [JSONL]: { schema: z.string() } },
   },
-  400: problemResponses[400],
-  401: problemResponses[401],
-  403: problemResponses[403],
+  ...keepingRefusals,
   404: problemResponses[404],
-  429: problemResponses[429],
-  500: problemResponses[500],
-  503: problemResponses[503],
 };
 
 const route = <Path extends string>(path: Path, summary: string) =>

@@ -5,20 +5,11 @@ import type { Batch, BatchBook } from "../batches/batch.ts";
 import type { AppEnv } from "../parts.ts";
 import { Problem } from "../problems.ts";
 import { BatchBody, BatchId, batchBody, JSONL } from "../schemas/batch.ts";
-import { problemResponses } from "../schemas/problem.ts";
+import { keepingRefusals, problemResponses } from "../schemas/problem.ts";
 import { createBatch } from "./createBatch.ts";
 
 const json = { "application/json": { schema: BatchBody } };
 const tags = ["Batches"];
-/** What every route here can answer. */
-const refusals = {
-  400: problemResponses[400],
-  401: problemResponses[401],
-  403: problemResponses[403],
-  429: problemResponses[429],
-  500: problemResponses[500],
-  503: problemResponses[503],
-};
 const params = z.object({ id: BatchId });
 
 export const createBatchRoute = createRoute({
@@ -37,7 +28,7 @@ export const createBatchRoute = createRoute({
   },
   responses: {
     200: { description: "Taken in: its lines are being answered", content: json },
-    ...refusals,
+    ...keepingRefusals,
     409: problemResponses[409],
     413: problemResponses[413],
     415: problemResponses[415],
@@ -71,7 +62,7 @@ export const listBatchesRoute = createRoute({
         },
       },
     },
-    ...refusals,
+    ...keepingRefusals,
   },
 });
 
@@ -83,7 +74,7 @@ export const getBatchRoute = createRoute({
   request: { params },
   responses: {
     200: { description: "With its counts", content: json },
-    ...refusals,
+    ...keepingRefusals,
     404: problemResponses[404],
   },
 });
@@ -96,8 +87,10 @@ export const cancelBatchRoute = createRoute({
   request: { params },
   responses: {
     200: { description: "No further line is begun", content: json },
-    ...refusals,
+    ...keepingRefusals,
     404: problemResponses[404],
+    409: problemResponses[409],
+    422: problemResponses[422],
   },
 });
 
@@ -120,7 +113,7 @@ export const deleteBatchRoute = createRoute({
         },
       },
     },
-    ...refusals,
+    ...keepingRefusals,
     404: problemResponses[404],
   },
 });

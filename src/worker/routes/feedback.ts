@@ -9,18 +9,10 @@ import type { AppEnv } from "../parts.ts";
 import { fieldProblem, Problem } from "../problems.ts";
 import { JSONL } from "../schemas/batch.ts";
 import { FeedbackBody, FeedbackRequest } from "../schemas/feedback.ts";
-import { problemResponses } from "../schemas/problem.ts";
+import { keepingRefusals, problemResponses } from "../schemas/problem.ts";
 import { jsonLinesResponse } from "./batchFiles.ts";
 
 const tags = ["Feedback"];
-const refusals = {
-  400: problemResponses[400],
-  401: problemResponses[401],
-  403: problemResponses[403],
-  429: problemResponses[429],
-  500: problemResponses[500],
-  503: problemResponses[503],
-};
 
 export const feedbackRoute = createRoute({
   method: "post",
@@ -35,11 +27,15 @@ export const feedbackRoute = createRoute({
       description: "Joined to the stored answer; a later one replaces it",
       content: { "application/json": { schema: FeedbackBody } },
     },
-    ...refusals,
+    ...keepingRefusals,
     404: problemResponses[404],
-    409: { ...problemResponses[409], description: "A trusted outcome is known already" },
+    409: {
+      ...problemResponses[409],
+      description: "A trusted outcome is known already, or the Idempotency-Key still runs",
+    },
     413: problemResponses[413],
     415: problemResponses[415],
+    422: problemResponses[422],
   },
 });
 
@@ -62,7 +58,7 @@ export const deleteFeedbackRoute = createRoute({
         },
       },
     },
-    ...refusals,
+    ...keepingRefusals,
     404: problemResponses[404],
   },
 });
@@ -74,7 +70,7 @@ export const exportFeedbackRoute = createRoute({
   summary: "The tenant's stored answers that have an outcome, as training reads them",
   responses: {
     200: { description: "A line for each", content: { [JSONL]: { schema: z.string() } } },
-    ...refusals,
+    ...keepingRefusals,
   },
 });
 

@@ -43,3 +43,13 @@ export const problemResponses = {
   503: { description: "Overloaded, or nothing to serve with: see Retry-After", content },
   504: { description: "The LLM took too long", content },
 };
+
+/** Of them those of every route that takes parameters and keeps content, beside its own. */
+export const keepingRefusals = {
+  400: problemResponses[400],
+  401: problemResponses[401],
+  403: problemResponses[403],
+  429: problemResponses[429],
+  500: problemResponses[500],
+  503: problemResponses[503],
+};

@@ -214,6 +214,27 @@ describe("a batch", () => {
     expect(await kept(`batches/${to.tenant}`)).toEqual([]);
   });
 
+  it("that is deleted while it comes in leaves nothing either", async () => {
+    const { key: owner, tenant } = await key();
+    const lines = new TransformStream<Uint8Array, Uint8Array>();
+    const writer = lines.writable.getWriter();
+    const sent = worker.send(owner, "/v1/batches", {
+      method: "POST",
+      headers: { "content-type": "application/jsonl" },
+      body: lines.readable,
+    });
+    const bytes = new TextEncoder().encode(`${JSON.stringify(ask)}\n`.repeat(150));
+    void writer.write(bytes);
+    const listed = async () => (await worker.send(owner, "/v1/batches")).body.data;
+    await expect.poll(listed).toHaveLength(1);
+    const [{ id }] = await listed();
+    await worker.send(owner, `/v1/batches/${id}`, { method: "DELETE" });
+    await writer.write(bytes);
+    await writer.close();
+    expect((await sent).status).toBe(500);
+    await expect.poll(() => kept(`batches/${tenant}`)).toEqual([]);
+  });
+
   it("expires: then nothing is left of it", async () => {
     fakeLlm();
     worker = await keepingWorker({ BATCH_DAYS: String(2 / 86_400) });

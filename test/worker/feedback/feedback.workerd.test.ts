@@ -145,6 +145,41 @@ describe("feedback", () => {
     expect(await abstained.say({ gold: "yes" })).toEqual([200, false]);
   });
 
+  it("with an Idempotency-Key is answered again, whatever was said since, and counts nothing", async () => {
+    const { key, id, tenant, say, exported } = await stored();
+    const keyed = (verdict: object) =>
+      worker.send(key, "/v1/feedback", {
+        method: "POST",
+        headers: { "content-type": "application/json", "idempotency-key": "once" },
+        body: JSON.stringify({ id, ...verdict }),
+      });
+    const first = await keyed({ correct: true });
+    expect([first.status, first.headers.get("idempotent-replayed")]).toEqual([200, null]);
+    await say({ correct: false });
+    const again = await keyed({ correct: true });
+    expect([again.status, again.headers.get("idempotent-replayed")]).toEqual([200, "true"]);
+    expect(again.body).toEqual(first.body);
+    expect(await exported()).toMatchObject([{ outcome: { correct: false } }]);
+    const other = await keyed({ correct: false });
+    expect([other.status, other.body.code]).toEqual([422, "idempotency_key_reused"]);
+    const reader = await newKey({ tenant, scopes: ["usage"] });
+    const { data } = (await worker.send(reader.key, "/v1/usage")).body;
+    expect(data).toMatchObject([{ requests: 1 }]);
+    expect(data).toHaveLength(1);
+  });
+
+  it("that failed leaves its Idempotency-Key free", async () => {
+    const { key, id } = await stored();
+    const keyed = (verdict: object) =>
+      worker.send(key, "/v1/feedback", {
+        method: "POST",
+        headers: { "content-type": "application/json", "idempotency-key": "retried" },
+        body: JSON.stringify({ id, ...verdict }),
+      });
+    expect((await keyed({ gold: "maybe" })).status).toBe(400);
+    expect((await keyed({ gold: "no" })).status).toBe(200);
+  });
+
   it("reaches no answer of another tenant, nor one that is not there", async () => {
     const { id, key, exported } = await stored();
     const stranger = await newKey({ scopes: ["answer", "feedback:trusted", "feedback:export"] });
