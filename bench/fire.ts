@@ -18,6 +18,8 @@ export interface Fired {
   readonly ok: number;
   /** 503 with `Retry-After`: told to come back. */
   readonly sentBack: number;
+  /** The codes of those that were sent back, and how many had each. */
+  readonly codes: Readonly<Record<string, number>>;
   /** Any other status, and failed or timed out connections. */
   readonly failed: number;
   /** Answers that hold a text of another question. */
@@ -35,6 +37,7 @@ const TIMEOUT_S = 60;
 class Counts {
   ok = 0;
   sentBack = 0;
+  readonly codes: Record<string, number> = {};
   failed = 0;
   mixedUp = 0;
   degraded = 0;
@@ -43,6 +46,8 @@ class Counts {
   add(status: number, hasRetryAfter: boolean, text: string, { texts }: Shot) {
     if (status === 503 && hasRetryAfter) {
       this.sentBack += 1;
+      const { code } = JSON.parse(text) as { readonly code: string };
+      this.codes[code] = (this.codes[code] ?? 0) + 1;
       return "sent back";
     }
     if (status !== 200) {
@@ -62,12 +67,13 @@ class Counts {
 
 const headers = { "content-type": "application/json" };
 
-/** @param rate requests a second, in even steps, whatever is under way */
+/** @param rate requests a second, in even steps, whatever is under way @param stop asked before each */
 export async function fireSteadily(
   url: string,
   shots: readonly Shot[],
   rate: number,
   seconds: number,
+  stop: () => boolean = () => false,
 ): Promise<Fired> {
   const counts = new Counts();
   const okMs: number[] = [];
@@ -88,18 +94,19 @@ export async function fireSteadily(
     }
   };
   const underWay: Promise<void>[] = [];
-  for (let at = 0; at < rate * seconds; at += 1) {
+  for (let at = 0; at < rate * seconds && !stop(); at += 1) {
     const waitMs = began + (at * 1000) / rate - performance.now();
     if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
     const shot = shots[at % shots.length];
     if (shot !== undefined) underWay.push(one(shot));
   }
+  const lasted = (performance.now() - began) / 1000;
   await Promise.all(underWay);
   const up = (a: number, b: number) => a - b;
   return {
     ...counts,
     offered: rate,
-    seconds,
+    seconds: Number.isFinite(seconds) ? seconds : lasted,
     okMs: okMs.sort(up),
     sentBackMs: sentBackMs.sort(up),
   };

@@ -12,6 +12,7 @@ import { measureOverlap } from "./overlap.ts";
 import { measureRequest } from "./request.ts";
 import type { Setting } from "./setting.ts";
 import { measureSizes } from "./sizes.ts";
+import { measureSwaps } from "./swaps.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const given = (path: string): string => resolve(process.env.INIT_CWD ?? process.cwd(), path);
@@ -54,6 +55,11 @@ async function bench(options: Options, persistTo: string): Promise<void> {
   if (parts.includes("load")) {
     const { figures, text } = await measureLoad(setting);
     found.load = figures;
+    texts.push(text);
+  }
+  if (parts.includes("swaps")) {
+    const { figures, text } = await measureSwaps(setting);
+    found.swaps = figures;
     texts.push(text);
   }
   console.log(texts.join("\n\n"));

@@ -4,16 +4,21 @@ import { parseArgs } from "node:util";
 /**
  * - `engines`: each engine at a few sizes, the cross-encoder's way beside ours. `sweeps`: how cost grows.
  * - `sizes`: larger encoders in the same isolate. `overlap`: what a request waits for. `request`: all but the engine.
- * `load`: many at once for `--minutes`, about 10 minutes more in all; only where it is named.
+ * Only where they are named: `load`, many at once for `--minutes`, about 4 minutes more in all; `swaps`, a hundred of
+ * them under load, some 5 minutes.
  */
-export const parts = ["engines", "sweeps", "sizes", "overlap", "request", "load"] as const;
+export const parts = [
+  ...(["engines", "sweeps", "sizes", "overlap", "request"] as const),
+  ...(["load", "swaps"] as const),
+] as const;
 export type Part = (typeof parts)[number];
+const NAMED_ONLY: readonly Part[] = ["load", "swaps"];
 
 export const usage = `npm run bench -- [PART]... [--json FILE] [--plots DIR] [--engine NAME]... [--repetitions N]
                [--bundle DIR] [--python PATH]
 
 Measures the adapter in local workerd, everything side by side in one run. PART: ${parts.join(", ")};
-all but load by default.
+all but load and swaps by default.
   --json FILE       also write all figures as JSON
   --plots DIR       also draw how cost grows, and a request's time line, as SVG
   --engine NAME     ort-web, simd, ort-native or transformers.js; repeatable; by default all
@@ -61,7 +66,9 @@ export function readOptions(args: readonly string[]): Options | "help" {
   if (unknown !== undefined) throw new Error(`a part is one of ${parts.join(", ")}`);
   return {
     parts:
-      positionals.length === 0 ? parts.filter((part) => part !== "load") : (positionals as Part[]),
+      positionals.length === 0
+        ? parts.filter((part) => !NAMED_ONLY.includes(part))
+        : (positionals as Part[]),
     json: values.json ?? null,
     plots: values.plots ?? null,
     engines: values.engine ?? null,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +18,7 @@ from medadapter_train.metrics import calibration_error
 from medadapter_train.prepared import FEATURE_NAMES
 from medadapter_train.scoring import Scored
 from medadapter_train.select import majority
+from medadapter_train.split import fold_key
 
 TARGET_ERRORS = (0.05, 0.10, 0.20)
 LEAST_QUESTIONS = 40
@@ -45,11 +45,6 @@ class Calibrated:
 
     fields: dict[str, Any]
     report: dict[str, Any]
-
-
-def fold_key(key: str) -> int:
-    """A number for the folds that does not follow the split's own use of the hash."""
-    return int(hashlib.sha256(f"fold/{key}".encode()).hexdigest()[:12], 16)
 
 
 def check_method(method: str) -> None:

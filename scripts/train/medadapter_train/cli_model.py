@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -22,7 +23,7 @@ RunFolder = Annotated[Path, typer.Option(help="folder of the training run")]
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    for command in (train, choose, soften, export, calibrate, golden):
+    for command in (train, crossfit, choose, soften, export, calibrate, golden):
         app.command()(command)
 
 
@@ -41,6 +42,23 @@ def train(
     trainer = Trainer(settings, out)
     trainer.run()
     trainer.leave()
+
+
+def crossfit(
+    config: ConfigFile,
+    out: Annotated[Path, typer.Option(help="folder of the runs; gone on with when it holds some")],
+    data: Annotated[str, typer.Option(help="folder of the candidate files")] = "",
+    launch: Annotated[str, typer.Option(help='what starts a run, as "torchrun ..."')] = "",
+) -> None:
+    """Score the questions of sets marked cross_fit by runs that left them out."""
+    from medadapter_train.config import load_config
+    from medadapter_train.crossfit import crossfit as run
+
+    settings = load_config(config)
+    if data:
+        settings = replace(settings, data_folder=str(Path(data).resolve()))
+    lines = run(settings, out, shlex.split(launch))
+    typer.echo(f"out-of-fold.jsonl: {lines} lines")
 
 
 def choose(
@@ -118,6 +136,9 @@ def calibrate(
     out: Annotated[Path | None, typer.Option(help="write a new bundle, leave this one")] = None,
     version: Annotated[str, typer.Option(help="version of the new bundle")] = "",
     method: Annotated[str, typer.Option(help="platt, temperature: of a candidate")] = "platt",
+    out_of_fold: Annotated[
+        Path | None, typer.Option(help="scores that crossfit wrote, in place of the files' share")
+    ] = None,
     threads: Threads = 2,
 ) -> None:
     """Fit probabilities, selector, confidence, abstention and stopping rule into the manifest."""
@@ -134,7 +155,7 @@ def calibrate(
     check_split(split)
     check_method(method)
     files = [*data, *(more or [])]
-    report = recalibrate(bundle, manifest, files, split, out, version, threads, method)
+    report = recalibrate(bundle, manifest, files, split, out, version, threads, method, out_of_fold)
     typer.echo(json.dumps(report, indent=1))
 
 

@@ -17,13 +17,15 @@ class SourceSet:
     """One candidate file. `per_round` is how often its questions come in a round (0.25: a
     quarter). `label_only` is the share of the passes of a question of a closed task in which the
     candidates are its bare labels, without any LLM's text: what is right must then be read from
-    question and context.
+    question and context. `cross_fit`: the validation share is trained on as well, and what is
+    fitted on held-out questions gets them from runs that left them out (crossfit.py).
     """
 
     file: str
     per_round: float = 1.0
     candidates: int = 6
     label_only: float = 0.0
+    cross_fit: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ class TrainConfig:
     for a GPU (0: one at a time); the gradients of a step's `batch` questions are accumulated.
     `attention`: `prefix`, or `cross` for any encoder (cross.py). `loss` names a preset of losses.py
     in place of the weights `bce`, `listwise` and `pure`; `soft` is a teacher's share of the target
-    where a candidate has a soft label.
+    where a candidate has a soft label. `fold`: of the questions of cross-fitted sets, this one of
+    `folds` is left out; -1 trains on all.
     """
 
     sets: list[SourceSet]
@@ -46,6 +49,8 @@ class TrainConfig:
     attention: str = "prefix"
     init_weights: str = ""
     seed: int = 1
+    folds: int = 3
+    fold: int = -1
     passes: int = 9600
     batch: int = 8
     pack_tokens: int = 0
@@ -111,6 +116,11 @@ def parse_config(raw: Any) -> TrainConfig:
         raise TrainError("bad_config", "train.sets: wrong fields") from error
     if not sets:
         raise TrainError("bad_config", "train.sets: names no file")
+    seen = {s.file for s in sets if s.cross_fit} & {*raw.get("validate_sets", [])}
+    if seen:
+        raise TrainError("bad_config", "train.validate_sets: names a set of cross_fit")
+    if raw.get("folds", 3) < 2:
+        raise TrainError("bad_config", "train.folds: 2 or more")
     for choice, allowed in (("attention", ("prefix", "cross")), ("loss", ("", *PRESETS))):
         if raw.get(choice, allowed[0]) not in allowed:
             names = ", ".join(filter(None, allowed))

@@ -8,7 +8,7 @@ words (template: label equals text), as the service itself names them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,10 @@ class Record:
     gold: str
     candidates: tuple[Candidate, ...]
     task: str = ""
+
+    def without_context(self) -> Record:
+        """The same question closed-book."""
+        return replace(self, context=None)
 
     @property
     def closed(self) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
@@ -58,8 +57,7 @@ def held_out_questions(
             key = question_key(record.question)
             found.append(HeldOut(scorer.score(record), key))
             if reduced and record.closed and record.context is not None:
-                bare = replace(record, context=None)
-                found.append(HeldOut(scorer.score(bare), key, reduced=True))
+                found.append(HeldOut(scorer.score(record.without_context()), key, reduced=True))
     return found
 
 

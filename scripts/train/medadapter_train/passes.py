@@ -22,21 +22,41 @@ class Passes:
         paths = [Path(config.data_folder) / s.file for s in config.sets]
         self.store = TokenStore.build(paths, "train", encoder, folder)
         _check_classes(self.store)
+        self.rows = self._rows(config, encoder, folder)
         by_name = {set_name_of(path): s for path, s in zip(paths, config.sets, strict=True)}
         self.settings = by_name
         per_round = {name: s.per_round for name, s in by_name.items()}
-        self.mixture = Mixture(self.store.sets, per_round, config.seed)
+        names = [store.sets[index] for store, index in self.rows]
+        self.mixture = Mixture(names, per_round, config.seed)
         self.mask_share = config.mask_share
         self.soft = config.soft
         self.mask = encoder.mask
         self.keep = frozenset({encoder.cls, encoder.sep})
+
+    def _rows(
+        self, config: TrainConfig, encoder: Encoder, folder: Path
+    ) -> list[tuple[TokenStore, int]]:
+        """The training share, of cross-fitted sets the validation share as well, but no question
+        of the fold that is left out."""
+        paths = [Path(config.data_folder) / s.file for s in config.sets if s.cross_fit]
+        stores = [self.store]
+        if paths:
+            stores.append(TokenStore.build(paths, "validation", encoder, folder))
+        crossed = {set_name_of(path) for path in paths}
+        return [
+            (store, index)
+            for store in stores
+            for index, (name, fold) in enumerate(zip(store.sets, store.folds, strict=True))
+            if name not in crossed or config.fold < 0 or fold % config.folds != config.fold
+        ]
 
     def at(self, position: int) -> tuple[Packed, torch.Tensor]:
         """The packed question and its candidates' targets [C]: outcome labels of 0 and 1, or what
         lies between them and a teacher's probabilities.
         """
         index, rng = self.mixture.at(position)
-        row = self.store[index]
+        store, number = self.rows[index]
+        row = store[number]
         own = self.settings[row.set_name]
         if row.gold >= 0 and rng.random() < own.label_only:
             candidates = row.labels

@@ -15,7 +15,9 @@ from typing import Any
 from medadapter_train.bundle_writer import whole_folder, write_manifest
 from medadapter_train.calibrate import calibrate
 from medadapter_train.card import model_card
+from medadapter_train.data import set_name_of
 from medadapter_train.held_out import held_out_questions, training_votes
+from medadapter_train.out_of_fold import out_of_fold_questions, read_out_of_fold
 from medadapter_train.scoring import BundleScorer
 
 
@@ -28,15 +30,22 @@ def recalibrate(
     version: str,
     threads: int,
     method: str = "platt",
+    out_of_fold: Path | None = None,
 ) -> dict[str, Any]:
     """Fit on a share of `data`; returns the fit's report. `manifest` is the bundle's, as read.
 
     With `out` the bundle stays untouched and a copy of this `version` appears there in one step.
+    `out_of_fold`: scores that `crossfit` wrote; of the files they are of, these questions are taken
+    in place of the share.
     Raises `DataError` too_few_questions, one_class.
     """
     scorer = BundleScorer(bundle, threads)
-    held_out = held_out_questions(scorer, data, split, reduced=True)
-    fitted = calibrate(held_out, method, [] if split == "all" else training_votes(data))
+    crossed = {} if out_of_fold is None else read_out_of_fold(out_of_fold)
+    names = {name for name, _, _ in crossed}
+    plain = [path for path in data if set_name_of(path) not in names]
+    held_out = held_out_questions(scorer, plain, split, reduced=True)
+    held_out += out_of_fold_questions(data, crossed)
+    fitted = calibrate(held_out, method, [] if split == "all" else training_votes(plain))
     training = {**manifest["training"], "calibration": fitted.report}
     new = {**manifest, **fitted.fields, "training": training, "metrics": []}
     if out is None:

@@ -39,6 +39,12 @@ def share_of(question: str) -> Share:
     return next(share for share, bound in _BOUNDS if position < bound)
 
 
+def fold_key(key: str) -> int:
+    """A number below 2^48 for folds of questions; it does not follow the split's own use of the
+    hash. `key`: `question_key`."""
+    return int(hashlib.sha256(f"fold/{key}".encode()).hexdigest()[:12], 16)
+
+
 def check_leak(train: Iterable[Record], held_out: Iterable[Record]) -> None:
     """Raise `DataError` question_leak when a question (normalised) stands on both sides."""
     seen = {question_key(r.question) for r in train}

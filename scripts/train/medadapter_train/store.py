@@ -14,7 +14,7 @@ from datasets import Sequence as Seq
 
 from medadapter_train.data import Record, read_records
 from medadapter_train.errors import DataError, TrainError
-from medadapter_train.split import Share, share_of
+from medadapter_train.split import Share, fold_key, question_key, share_of
 from medadapter_train.template import Encoder
 
 disable_progress_bars()
@@ -28,6 +28,7 @@ _FEATURES = Features(
         "soft": Seq(Value("float32")),
         "labels": Seq(Seq(Value("int32"))),
         "gold": Value("int32"),
+        "fold": Value("int64"),
     }
 )
 
@@ -35,7 +36,7 @@ _FEATURES = Features(
 @dataclass(frozen=True, slots=True)
 class Row:
     """A tokenized question. `labels`: a closed task's labels as candidates without text, of which
-    number `gold` is right; empty where the task is not closed."""
+    number `gold` is right; empty where the task is not closed. `fold`: `split.fold_key`."""
 
     set_name: str
     prefix: list[int]
@@ -45,6 +46,7 @@ class Row:
     labels: list[list[int]] = field(default_factory=list)
     gold: int = -1
     soft: list[float | None] = field(default_factory=list)
+    fold: int = 0
 
 
 def encode_record(record: Record, encoder: Encoder) -> dict[str, Any] | None:
@@ -65,6 +67,7 @@ def encode_record(record: Record, encoder: Encoder) -> dict[str, Any] | None:
         "soft": [c.soft for c in record.candidates],
         "labels": [encoder.candidate(record.options, name, "").ids for name in names],
         "gold": names.index(record.gold) if record.gold in names else -1,
+        "fold": fold_key(question_key(record.question)),
     }
 
 
@@ -83,6 +86,7 @@ class TokenStore:
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
         self.sets: list[str] = list(dataset["set"])
+        self.folds: list[int] = list(dataset["fold"])
 
     @classmethod
     def build(
@@ -132,6 +136,7 @@ class TokenStore:
             raw["labels"],
             raw["gold"],
             raw["soft"],
+            raw["fold"],
         )
 
 
@@ -145,7 +150,7 @@ def _data_error(error: BaseException | None) -> DataError | None:
 
 
 def _key(paths: Sequence[Path], share: str, encoder: Encoder) -> str:
-    digest = hashlib.sha256(f"{share} {encoder.identity} v3".encode())
+    digest = hashlib.sha256(f"{share} {encoder.identity} v4".encode())
     for path in paths:
         if not path.is_file():
             raise DataError("file_missing", f"{path.name}: no such file")

@@ -87,8 +87,7 @@ export class Scoring {
     this.#startSpan = context.startSpan;
     const looking = source.look(context.waitUntil);
     const ranker = source.peek();
-    if (ranker !== null) {
-      this.#open(ranker, source.servedBy);
+    if (ranker !== null && this.#open(ranker, source.servedBy)) {
       if (this.#refused !== null) throw this.#refused;
       this.#opening = Promise.resolve();
     } else {
@@ -182,15 +181,17 @@ export class Scoring {
     const decided = this.#session !== null || this.#refused !== null || this.#degraded !== null;
     if (this.#closed || decided) return;
     const ranker = this.#source.settled();
-    if (ranker !== null) this.#open(ranker, this.#source.servedBy);
-    else this.#degraded = this.#source.status().fault?.kind ?? "loading";
+    if (ranker !== null && this.#open(ranker, this.#source.servedBy)) return;
+    this.#degraded = this.#source.status().fault?.kind ?? "loading";
   }
 
-  #open(ranker: Ranker, servedBy: ServedBy): void {
+  /** False where the ranker was retired meanwhile: another one is to be had, or will be. */
+  #open(ranker: Ranker, servedBy: ServedBy): boolean {
     const opened = ranker.open(this.#ask.question, this.#signal, this.#tenant);
     if (!opened.ok) {
+      if (opened.failure.kind === "retired") return false;
       this.#refused = problemOf(opened.failure, this.#ask.questionField);
-      return;
+      return true;
     }
     this.#ranker = ranker;
     this.#servedBy = servedBy;
@@ -202,17 +203,17 @@ export class Scoring {
       this.#prefixMs = performance.now() - this.#startedAt;
       this.#prefixTokens = opened.value.prefixTokens;
     });
+    return true;
   }
 }
 
-function problemOf(failure: OpenFailure, questionField: string): Problem {
+type Refusal = Exclude<OpenFailure, { kind: "retired" }>;
+
+function problemOf(failure: Refusal, questionField: string): Problem {
   switch (failure.kind) {
     case "question_too_long":
       return fieldProblem("question_too_long", questionField);
     case "overloaded":
       return new Problem("overloaded", { retryAfterSeconds: failure.retryAfterSeconds });
-    case "retired":
-      // The version was swapped out between two lines: the caller's retry meets the new one.
-      return new Problem("overloaded", { retryAfterSeconds: 1 });
   }
 }

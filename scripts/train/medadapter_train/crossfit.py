@@ -1,0 +1,74 @@
+"""Cross-fitting: scores of training questions by runs that never saw them.
+
+Where a set has few questions, a validation share of it is too small to fit a selector on. Each of
+`folds` runs leaves out another part of the questions of the sets marked `cross_fit` and scores that
+part; together they are out-of-fold scores of all those questions (Chernozhukov et al. 2018, section
+1, call it so). The adapter that ships is trained on all of them.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from medadapter_train.checkpoint import load_weights
+from medadapter_train.config import TrainConfig
+from medadapter_train.data import read_records
+from medadapter_train.errors import TrainError
+from medadapter_train.jsonl import write_atomic, write_jsonl
+from medadapter_train.rankers import load_encoder, make_ranker
+from medadapter_train.split import fold_key, question_key, share_of
+from medadapter_train.toml_tables import to_toml
+from medadapter_train.torch_scorer import TorchScorer
+
+
+def crossfit(config: TrainConfig, out: Path, launch: Sequence[str] = ()) -> int:
+    """Train a run a fold in `out`/fold-N and write `out`/out-of-fold.jsonl; how many lines it has.
+
+    `launch`: words that start Python in place of this one, `torchrun ...`. Goes on where it was
+    stopped. Raises `TrainError` bad_config, stage_failed.
+    """
+    paths = cross_fitted(config)
+    rows: list[dict[str, Any]] = []
+    for fold in range(config.folds):
+        run = out / f"fold-{fold}"
+        toml = out / f"fold-{fold}.toml"
+        own = asdict(replace(config, fold=fold))
+        write_atomic(toml, [to_toml("train", own).encode()])
+        words = ["-m", "medadapter_train", "train", str(toml), "--out", str(run)]
+        if subprocess.run([*(launch or [sys.executable]), *words], check=False).returncode:
+            raise TrainError("stage_failed", f"fold {fold}: see its own message above")
+        weights = load_weights(max((run / "weights").glob("step-*.safetensors")))
+        ranker = make_ranker(config.base, config.attention, config.seed, weights)
+        scorer = TorchScorer(ranker, load_encoder(run / "tokenizer.json", config.attention))
+        rows += scored_rows(scorer, paths, config.folds, fold)
+    return write_jsonl(out / "out-of-fold.jsonl", rows)
+
+
+def cross_fitted(config: TrainConfig) -> list[Path]:
+    """The files marked so. Raises `TrainError` bad_config without any."""
+    paths = [Path(config.data_folder) / s.file for s in config.sets if s.cross_fit]
+    if not paths:
+        raise TrainError("bad_config", "train.sets: none has cross_fit")
+    return paths
+
+
+def scored_rows(
+    scorer: TorchScorer, paths: Sequence[Path], folds: int, fold: int
+) -> Iterator[dict[str, Any]]:
+    """A line for each question of a fold, and one more without its context where it is closed."""
+    for path in paths:
+        for record in read_records(path):
+            key = question_key(record.question)
+            if share_of(record.question) == "test" or fold_key(key) % folds != fold:
+                continue
+            for reduced in (False, True) if record.closed and record.context else (False,):
+                scored = scorer.score(record.without_context() if reduced else record)
+                if scored.logits is not None:
+                    logits = [round(float(z), 5) for z in scored.logits]
+                    name = {"set": record.set_name, "id": record.id, "reduced": reduced}
+                    yield {**name, "logits": logits}
