@@ -82,8 +82,8 @@ export class HeapCurve {
 
   async #webAssembly(): Promise<number> {
     const response = await fetch(`${this.#url}/readyz`);
-    const { load } = (await response.json()) as { load: { heap_mb: number } | null };
-    return ((load?.heap_mb ?? 0) * 1_000_000) / 2 ** 20;
+    const { load } = (await response.json()) as { load: { all_heap_mb: number } | null };
+    return ((load?.all_heap_mb ?? 0) * 1_000_000) / 2 ** 20;
   }
 }
 

@@ -33,6 +33,8 @@ export interface AdapterStatus {
   readonly ranker: Ranker | null;
   readonly version: string | null;
   readonly serial: number | null;
+  /** Bytes of memory that all versions take which the isolate holds, those of other channels too. */
+  readonly heapBytes: number;
   /** What is wrong: why nothing is served, or why a newer version is not. */
   readonly fault: AdapterFault | null;
 }
@@ -87,8 +89,9 @@ export class AdapterHost implements RankerSource {
     const fault = this.#restarts.fault ?? this.#watch.fault;
     const version = this.#version;
     const serial = version === null ? null : (pointer?.serial ?? null);
-    const { name } = this;
-    return { name, channel: "stable", ranker: this.peek(), version, serial, fault };
+    const ranker = this.peek();
+    const { heapBytes } = this.#options.shelf;
+    return { name: this.name, channel: "stable", ranker, version, serial, heapBytes, fault };
   }
 
   /**

@@ -311,14 +311,15 @@ describe("a good bundle", () => {
   it("does not grow the heap with every version", async () => {
     const heap = async () => {
       const { body } = await ready();
-      return (body as { load: { heap_mb: number } }).load.heap_mb;
+      return (body as { load: { all_heap_mb: number } }).load.all_heap_mb;
     };
     const first = await heap();
     for (const version of ["1.2.0", "1.3.0", "1.4.0"]) {
       await publish(version);
       expect((await ready()).body).toMatchObject({ adapter: { version } });
     }
-    expect(await heap()).toBeLessThan(first * 1.3);
+    // The one before may be on its way out.
+    await expect.poll(heap, { timeout: 10_000 }).toBeLessThan(first * 1.3);
   });
 
   const oneOfEach = damages.filter(([, , fault], at) =>

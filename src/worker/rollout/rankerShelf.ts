@@ -105,6 +105,12 @@ export class RankerShelf {
     return [...this.#places.values(), ...this.#leaving].reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
+  /** Bytes of memory that all versions have taken by now; what is leaving included. */
+  get heapBytes(): number {
+    const all = [...this.#places.values(), ...this.#leaving];
+    return all.reduce((sum, { ranker }) => sum + ranker.load().heapBytes, 0);
+  }
+
   /** Holds a version for somebody, loading it if need be. Rejects only when the store does. */
   async take(version: string, holder: Holder): Promise<Result<Ranker, TakeFault>> {
     while (this.#alive(version) === undefined && this.#loading()) await pause(LOOK_MS);

@@ -47,7 +47,16 @@ const AdapterReadiness = z.object({
     description: "Not of an adapter that is private to some tenants.",
   }),
   engine: z.string().nullable(),
-  load: z.object({ held: z.int(), waiting: z.int(), heap_mb: z.number() }).nullable(),
+  load: z
+    .object({
+      held: z.int(),
+      waiting: z.int(),
+      heap_mb: z.number().openapi({ description: "Of the version that serves." }),
+      all_heap_mb: z.number().openapi({
+        description: "Of all versions in memory: canary, pinned ones, and one that is leaving.",
+      }),
+    })
+    .nullable(),
 });
 
 const Readiness = AdapterReadiness.extend({
@@ -122,13 +131,23 @@ function stateOf(rollout: Rollout, config: Config) {
   };
 }
 
-function wireServing({ name, channel, ranker, version, serial }: AdapterStatus) {
+function wireServing(status: AdapterStatus) {
+  const { name, channel, ranker, version, serial } = status;
   if (ranker === null || version === null) return null;
   const { attention, base } = ranker.manifest;
   const { held, waiting, heapBytes } = ranker.load();
-  const heapMb = Math.round(heapBytes / 100_000) / 10;
   return {
     adapter: { name, version, channel, serial: serial ?? 0, attention, base: base.model },
-    load: { held, waiting, heap_mb: heapMb },
+    load: {
+      held,
+      waiting,
+      heap_mb: megabytes(heapBytes),
+      all_heap_mb: megabytes(status.heapBytes),
+    },
   };
+}
+
+/** To one decimal place. */
+function megabytes(bytes: number): number {
+  return Math.round(bytes / 100_000) / 10;
 }
