@@ -120,6 +120,7 @@ async function one(
       candidates: scored,
       options,
       hasContext: question.context !== null,
+      evidenceUnseen: false,
       manifest,
       llm: "replay",
       task: task.id,

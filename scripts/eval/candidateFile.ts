@@ -126,7 +126,8 @@ function readLine(text: string, line: number, name: string): EvalQuestion {
   const question = toQuestion({
     question: data.question,
     options: options.map(([label, body]) => ({ label, text: body })),
-    context: data.context || data.evidence || null,
+    context: data.context || null,
+    ...(data.evidence && !data.context ? { evidence: data.evidence } : {}),
   });
   const task = data.task || taskOf(setName(name));
   return { line, raw: raw as Record<string, unknown>, question, task, candidates };

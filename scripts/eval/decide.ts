@@ -3,6 +3,7 @@ import type { Manifest } from "../../src/adapter/manifest.ts";
 import { type Probability, probabilityOf } from "../../src/adapter/score.ts";
 import { select } from "../../src/adapter/select/select.ts";
 import type { ScoredCandidate, Selection, Strategy } from "../../src/adapter/select/types.ts";
+import { isEvidenceUnseen, readByAdapter } from "../../src/tasks/question.ts";
 import type { Candidate, EvalQuestion } from "./candidateFile.ts";
 import type { QuestionScores } from "./scorer.ts";
 
@@ -113,7 +114,8 @@ function selectAs(
     strategy,
     candidates: placed(question.candidates, order, scores, calibration),
     options: question.question.options,
-    hasContext: question.question.context !== null,
+    hasContext: readByAdapter(question.question) !== null,
+    evidenceUnseen: isEvidenceUnseen(question.question),
     manifest,
     llm,
     task: question.task,

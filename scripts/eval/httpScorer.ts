@@ -39,6 +39,7 @@ async function score(options: HttpScorerOptions, job: ScoreJob): Promise<Questio
     adapter: `${options.adapter}@${options.version}`,
     ...(question.options.length === 0 ? {} : { options: question.options, answers }),
     ...(question.context === null ? {} : { context: question.context }),
+    ...(question.evidence === undefined ? {} : { evidence: question.evidence }),
   };
   const reply = await ask(options, JSON.stringify(body));
   if ("refused" in reply) return { kind: "unscored", reason: reply.refused };

@@ -5,6 +5,7 @@ import { select } from "../../src/adapter/select/select.ts";
 import type { SelectInput, Strategy } from "../../src/adapter/select/types.ts";
 import { renderOption } from "../../src/tasks/options.ts";
 import { parseAnswer } from "../../src/tasks/parse.ts";
+import { isEvidenceUnseen, readByAdapter } from "../../src/tasks/question.ts";
 import { attacks } from "./kinds.ts";
 import type { Case } from "./questions.ts";
 
@@ -111,7 +112,8 @@ function rightsOf({ manifest }: Ranker, item: Case, seen: readonly Seen[]): Righ
   const input: Omit<SelectInput, "strategy"> = {
     candidates: seen.map((one, index) => ({ ...one, index })),
     options: item.question.options,
-    hasContext: item.question.context !== null,
+    hasContext: readByAdapter(item.question) !== null,
+    evidenceUnseen: isEvidenceUnseen(item.question),
     manifest,
     llm: "",
     task: item.task.id,

@@ -55,6 +55,8 @@ const selectorGroup = z.strictObject({
   labels: z.enum(["closed", "lettered"]).nullable(),
   /** For this task alone; absent: for every task that has no group of its own. */
   task: z.string().min(1).optional(),
+  /** For questions whose evidence the LLM was not shown; absent: for all that have no group of their own. */
+  evidence: z.literal("unseen").optional(),
   weights: z.array(finite),
   bias: finite,
   priors: z.record(label, finite),

@@ -9,7 +9,7 @@
  * whose head is over budget is refused. Context and candidate text are cut in their middle.
  */
 import { renderOption } from "../tasks/options.ts";
-import type { Option, Question } from "../tasks/question.ts";
+import { type Option, type Question, readByAdapter } from "../tasks/question.ts";
 import type { EncoderInput } from "./engine.ts";
 import type { Manifest } from "./manifest.ts";
 import { fail, ok, type Result } from "./result.ts";
@@ -39,7 +39,8 @@ export function encodeQuestion(
   if (room < 0) {
     return fail({ kind: "question_too_long", tokens: ids.length, limit: budget.prefixTokens });
   }
-  const context = question.context === null ? [] : tokenizer.encode(question.context);
+  const given = readByAdapter(question);
+  const context = given === null ? [] : tokenizer.encode(given);
   const kept = cutMiddle(context, Math.max(0, room - 1));
   if (kept.length > 0) ids.push(...kept, tokenizer.sep);
   return ok({ ids, truncated: kept.length < context.length });

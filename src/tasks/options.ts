@@ -8,7 +8,9 @@ export type QuestionFault =
   | { readonly kind: "options_forbidden" }
   | { readonly kind: "options_not_labels"; readonly labels: readonly string[] }
   | { readonly kind: "context_required" }
-  | { readonly kind: "context_forbidden" };
+  | { readonly kind: "context_forbidden" }
+  | { readonly kind: "evidence_forbidden" }
+  | { readonly kind: "evidence_beside_context" };
 
 /** The options of a closed task: each label is its own text. */
 export function labelOptions(task: TaskSpec): Option[] {
@@ -38,6 +40,10 @@ export function fitQuestion(
     return { fault: { kind: "context_required" } };
   if (task.context === "forbidden" && context !== null) {
     return { fault: { kind: "context_forbidden" } };
+  }
+  if (question.evidence !== undefined) {
+    if (context !== null) return { fault: { kind: "evidence_beside_context" } };
+    if (task.context === "forbidden") return { fault: { kind: "evidence_forbidden" } };
   }
   const { options } = question;
   if (task.options === "required" && options.length === 0) {

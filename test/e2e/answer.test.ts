@@ -125,6 +125,20 @@ describe("POST /v1/answer", () => {
     expect((await answer({ ...ask(recorded), context: null, k: 2 })).body.truncated).toBe(false);
   });
 
+  it("scores by evidence as by context, but shows it to the adapter alone", async () => {
+    const { context, ...bare } = ask(recording("pubmedqa"));
+    const shown = await answer({ ...bare, context, k: 4 });
+    const kept = await answer({ ...bare, evidence: context, k: 4 });
+    const scores = ({ candidates }: AnswerBody) =>
+      new Map(candidates?.map(({ index, score }) => [index, score]));
+    expect(kept.status).toBe(200);
+    expect(scores(kept.body)).toEqual(scores(shown.body));
+    expect(kept.body.usage.prompt_tokens).toBeLessThan(shown.body.usage.prompt_tokens / 2);
+    const both = await answer({ ...bare, context, evidence: context });
+    expect(both.status).toBe(400);
+    expect(both.body).toMatchObject({ code: "invalid_request", errors: [{ field: "evidence" }] });
+  });
+
   it("refuses question and options over the token budget before the LLM is asked", async () => {
     const before = (await replay.stats()).requests;
     const recorded = recording("mcq");

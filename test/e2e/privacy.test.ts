@@ -111,6 +111,14 @@ describe("texts of callers and of the LLM", () => {
     expect((await post("/v1/chat/completions", chat({ store: true }))).status).toBe(200);
     const streamed = chat({ stream: true, medadapter: { k: 2, events: true } });
     expect((await post("/v1/chat/completions", streamed)).text).toContain("[DONE]");
+    for (const store of [false, true]) {
+      const withEvidence = ask({ context: null, evidence: canary("evidence"), store });
+      expect((await post("/v1/answer", withEvidence)).status).toBe(200);
+    }
+    const chatted = chat({ medadapter: { k: 2, evidence: canary("chatevidence") } });
+    expect((await post("/v1/chat/completions", chatted)).status).toBe(200);
+    const byEvidence = rerank({ context: null, evidence: canary("rerankevidence") });
+    expect((await post("/v1/rerank", byEvidence)).status).toBe(200);
     const scored = await post("/v1/rerank", rerank({ return_documents: true }));
     expect(scored.status).toBe(200);
     expect(canariesIn(scored.text)).toContain("document");
@@ -161,6 +169,7 @@ describe("texts of callers and of the LLM", () => {
       { adapter: canary("adapter") },
       { task: canary("task") },
       { strategy: canary("strategy") },
+      { evidence: canary("evidencebeside") },
       { k: canary("k") },
       { include: [canary("include")] },
       { options: { A: { text: canary("optionobject") } } },
@@ -204,6 +213,9 @@ describe("texts of callers and of the LLM", () => {
     expect(canariesIn(llm.asked.join("\n"))).toEqual(
       expect.arrayContaining(["question", "option", "context", "system", "user", "stop"]),
     );
+    for (const field of ["evidence", "chatevidence", "rerankevidence"]) {
+      expect(canariesIn(llm.asked.join("\n"))).not.toContain(field);
+    }
     for (const path of ["/healthz", "/readyz", "/openapi.json", "/v1/models", "/v1/usage"]) {
       expect(canariesIn((await send(path)).text)).toEqual([]);
     }

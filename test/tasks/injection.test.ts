@@ -56,6 +56,7 @@ test("a vote is counted once for each candidate, under its own answer, however i
     candidates,
     options,
     hasContext: false,
+    evidenceUnseen: false,
     manifest: null,
     llm: "m",
     task: "mcq",

@@ -36,7 +36,8 @@ class Candidate:
 @dataclass(frozen=True, slots=True)
 class Record:
     """A question with its candidates. `options` are (label, text) pairs; `set_name` is the file,
-    `task` the registry's id where the file tells it.
+    `task` the registry's id where the file tells it. `unseen`: `context` is evidence that the LLM
+    was not shown.
     """
 
     id: str
@@ -47,10 +48,11 @@ class Record:
     gold: str
     candidates: tuple[Candidate, ...]
     task: str = ""
+    unseen: bool = False
 
     def without_context(self) -> Record:
         """The same question closed-book."""
-        return replace(self, context=None)
+        return replace(self, context=None, unseen=False)
 
     @property
     def closed(self) -> bool:
@@ -100,7 +102,8 @@ def parse_record(raw: Any, set_name: str, where: str) -> Record:
     )
     record_id = str(raw.get("id", where))
     task = str(raw.get("task") or "")
-    return Record(record_id, set_name, question, options, context, gold, candidates, task)
+    unseen = context is not None and not raw.get("context")
+    return Record(record_id, set_name, question, options, context, gold, candidates, task, unseen)
 
 
 def _text(raw: dict[str, Any], field: str, where: str) -> str:

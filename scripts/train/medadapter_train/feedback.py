@@ -77,12 +77,13 @@ def _convert(raw: dict[str, Any], tenant: str | None) -> tuple[str, dict[str, An
         raise _Quarantined("malformed")
     if tenant is not None and owner != tenant:
         raise _Quarantined("other_tenant")
-    question, context, options = raw.get("question"), raw.get("context"), raw.get("options") or {}
+    question, options = raw.get("question"), raw.get("options") or {}
+    context, evidence = raw.get("context"), raw.get("evidence")
     candidates = _candidates(raw.get("candidates"))
     if (
         not isinstance(question, str)
         or not question.strip()
-        or not (context is None or isinstance(context, str))
+        or not all(text is None or isinstance(text, str) for text in (context, evidence))
         or not isinstance(options, dict)
         or not all(isinstance(text, str) for text in options.values())
     ):
@@ -95,6 +96,7 @@ def _convert(raw: dict[str, Any], tenant: str | None) -> tuple[str, dict[str, An
         "split": "feedback",
         "question": question,
         "context": context,
+        "evidence": evidence,
         "options": options or None,
         "gold": gold,
         "candidates": [

@@ -2,10 +2,11 @@
 
 `logits.golden.jsonl`: `{id, candidates: [{index, torch, int8}]}` for questions of
 `examples/recorded`. `selector.golden.json`: `{calibration, selector, abstention, adaptiveK, cases:
-[{name, task, labels, closed, hasContext, candidates: [{answer, logit}], probabilities, winner,
-score, scores, confidence, bestOf, staysAhead, spent, answered}]}` with invented logits, for the
-manifest's fields given. `spent`: candidates asked for, in their order, until the stopping rule ends
-it (null without a rule); `answered`: by target error, whether the question is answered.
+[{name, task, labels, closed, hasContext, evidenceUnseen, candidates: [{answer, logit}],
+probabilities, winner, score, scores, confidence, bestOf, staysAhead, spent, answered}]}` with
+invented logits, for the manifest's fields given. `spent`: candidates asked for, in their order,
+until the stopping rule ends it (null without a rule); `answered`: by target error, whether the
+question is answered.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ def _question(
     answers: Sequence[str | None],
     logits: Sequence[float],
     task: str = "",
+    unseen: bool = False,
 ) -> Scored:
     empty = ("",) * len(answers)
     return Scored(
@@ -74,6 +76,7 @@ def _question(
         models=empty,
         logits=np.array(logits, dtype=np.float64),
         task=task,
+        unseen=unseen,
     )
 
 
@@ -98,6 +101,9 @@ def _cases() -> Iterator[tuple[str, Scored]]:
         logits = [round(float(v), 4) for v in rng.normal(0, 1.5, count)]
         task = TASKS[number % len(TASKS)]
         yield f"random {number}", q(labels, number % 4 == 1, answers, logits, task)
+        if number % 8 == 1:
+            unseen = q(labels, True, answers, logits, task, unseen=True)
+            yield f"random {number}, evidence that the LLM did not see", unseen
 
 
 def selector_golden(manifest: dict[str, Any]) -> dict[str, Any]:
@@ -117,6 +123,7 @@ def _case(name: str, question: Scored, manifest: dict[str, Any]) -> dict[str, An
         "labels": list(question.labels),
         "closed": question.closed,
         "hasContext": question.has_context,
+        "evidenceUnseen": question.unseen,
         "candidates": [
             {"answer": a, "logit": float(v)}
             for a, v in zip(question.answers, question.logits, strict=True)

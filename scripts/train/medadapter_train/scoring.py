@@ -23,7 +23,8 @@ class Scored:
     """A question without its texts. `logits` [C]; None where the question is over the budget.
 
     `bare` [C]: logits of the candidates' answers alone, without reasoning, where they were asked
-    for. `task`: the record's own, or told by its set's name; empty where neither is.
+    for. `task`: the record's own, or told by its set's name; empty where neither is. `unseen`: the
+    LLM was not shown what the adapter read.
     """
 
     set_name: str
@@ -38,6 +39,7 @@ class Scored:
     logits: Logits | None
     task: str = ""
     bare: Logits | None = None
+    unseen: bool = False
 
     def subset(self, indices: Iterable[int]) -> Scored:
         """The same question with some of its candidates, in the order given."""
@@ -55,6 +57,7 @@ class Scored:
             None if self.logits is None else self.logits[kept],
             self.task,
             None if self.bare is None else self.bare[kept],
+            self.unseen,
         )
 
 
@@ -73,6 +76,7 @@ def scored_of(record: Record, logits: Logits | None, bare: Logits | None = None)
         logits,
         record.task or task_of(record.set_name) or "",
         bare,
+        record.unseen,
     )
 
 

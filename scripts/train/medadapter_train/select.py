@@ -82,7 +82,10 @@ def feature_rows(units: Sequence[Unit], names: Sequence[str]) -> Floats:
 
 
 def group_of(manifest: dict[str, Any], scored: Scored) -> dict[str, Any] | None:
-    """The selector fitted for this kind of question: its task's own, else all tasks', else None."""
+    """The selector fitted for this kind of question: its task's own, else all tasks', else None.
+
+    Where the LLM did not see the context, those fitted on such questions go before the others.
+    """
     selector = manifest.get("selector")
     if selector is None or scored.logits is None:
         return None
@@ -92,10 +95,11 @@ def group_of(manifest: dict[str, Any], scored: Scored) -> dict[str, Any] | None:
         for group in selector["groups"]
         if group["context"] == scored.has_context and group["labels"] == kind
     ]
-    for task in (scored.task, None):
-        for group in fits:
-            if group.get("task") == task:
-                return dict(group)
+    for evidence in ("unseen", None) if scored.unseen else (None,):
+        for task in (scored.task, None):
+            for group in fits:
+                if group.get("task") == task and group.get("evidence") == evidence:
+                    return dict(group)
     return None
 
 

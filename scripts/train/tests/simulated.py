@@ -30,6 +30,7 @@ def question(
         models=("m",) * len(answers),
         logits=values,
         task=more.pop("task", ""),
+        unseen=more.pop("unseen", False),
     )
 
 

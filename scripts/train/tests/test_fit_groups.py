@@ -62,3 +62,31 @@ def test_a_question_of_several_sets_counts_once_for_the_bound() -> None:
     ]
     assert thresholds[0] is None
     assert thresholds[1] is not None
+
+
+def test_what_the_llm_did_not_see_has_selectors_of_its_own() -> None:
+    seen = biased(60, "yes", "pubmedqa", 6)
+    found = [
+        replace(h.scored, unseen=True, set_name="other") for h in biased(60, "no", "pubmedqa", 7)
+    ]
+    more = [
+        replace(h.scored, unseen=True, set_name="third") for h in biased(60, "yes", "bioasq", 8)
+    ]
+    unseen = [HeldOut(s, f"unseen {i}") for i, s in enumerate([*found, *more])]
+    groups = calibrate([*seen, *unseen]).fields["selector"]["groups"]
+    names = [(g.get("evidence"), g.get("task")) for g in groups]
+    assert names == [(None, None), ("unseen", None), ("unseen", "bioasq"), ("unseen", "pubmedqa")]
+    fields = {"calibration": None, "selector": {"features": FEATURE_NAMES, "groups": groups}}
+
+    def tied(task: str, unseen: bool) -> str | None:
+        return weighted_vote(
+            question(["yes", "no"], [0.0, 0.0], task=task, unseen=unseen), fields
+        ).answer
+
+    assert tied("pubmedqa", unseen=False) == "yes"
+    assert tied("pubmedqa", unseen=True) == "no"
+    assert tied("bioasq", unseen=True) == "yes"
+    other = group_of(fields, question(["yes"], [0.0], task="medqa", unseen=True))
+    assert other == groups[1]
+    seen_only = {"selector": {"features": FEATURE_NAMES, "groups": groups[:1]}}
+    assert group_of(seen_only, question(["yes"], [0.0], unseen=True)) == groups[0]

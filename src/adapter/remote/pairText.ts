@@ -11,7 +11,7 @@
  * options nothing.
  */
 import { renderOption } from "../../tasks/options.ts";
-import type { Question } from "../../tasks/question.ts";
+import { type Question, readByAdapter } from "../../tasks/question.ts";
 import type { Manifest } from "../manifest.ts";
 import type { CandidateText } from "../ranker.ts";
 import { fail, ok, type Result } from "../result.ts";
@@ -43,8 +43,9 @@ export function questionText(
     const tokens = Math.ceil(head.length / CHARS_PER_TOKEN);
     return fail({ kind: "question_too_long", tokens, limit });
   }
-  if (question.context === null) return ok({ text: head, truncated: false });
-  const context = cutMiddle(clean(question.context), room);
+  const given = readByAdapter(question);
+  if (given === null) return ok({ text: head, truncated: false });
+  const context = cutMiddle(clean(given), room);
   const seam = template.id === "medadapter-1" ? SEAM : "\n";
   return ok({ text: `${head}${seam}${context.text}`, truncated: context.truncated });
 }

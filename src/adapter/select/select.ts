@@ -21,9 +21,9 @@ interface Placed {
 
 /** Chooses an answer. Candidates may come in any order; their indices must differ. */
 export function select(input: SelectInput): Selection {
-  const { strategy, candidates, options, hasContext, manifest, task } = input;
+  const { strategy, candidates, options, manifest } = input;
   const { parsed, unparsed, incomplete } = unitsOf(candidates, options.length > 0);
-  const group = incomplete ? null : selectorGroup(manifest, hasContext, options, task);
+  const group = incomplete ? null : selectorGroup(manifest, input);
   const placed = place(parsed, scorer(strategy, parsed, group, manifest?.selector?.features ?? []));
   const winner = placed[0] ?? null;
   const all: Placed[] = unparsed === null ? placed : [...placed, { unit: unparsed, score: null }];

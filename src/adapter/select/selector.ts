@@ -1,10 +1,12 @@
 /**
- * The fitted selector: one small logistic model for each kind of question (with evidence or without;
- * closed label set or lettered options) and for a task where enough was held out of it, over features of an answer among the other answers.
+ * The fitted selector: one small logistic model for each kind of question (with context or without, which the LLM saw
+ * or did not; closed label set or lettered options) and for a task where enough was held out of it, over features of an
+ * answer among the other answers.
  * Its Python twin fits it and writes test/fixtures/selector.golden.json, which both sides reproduce.
  */
 import type { Option } from "../../tasks/question.ts";
 import type { Manifest } from "../manifest.ts";
+import type { SelectInput } from "./types.ts";
 import { maxProbability, type Unit } from "./units.ts";
 
 export type Selector = NonNullable<Manifest["selector"]>;
@@ -17,18 +19,26 @@ export function labelKind(options: readonly Option[]): SelectorGroup["labels"] {
   return options.every(same) ? "closed" : "lettered";
 }
 
-/** The model for this kind of question: its task's own, else the one for all tasks, else null. */
+/** What decides which model is for a question. */
+export type QuestionKind = Pick<SelectInput, "hasContext" | "evidenceUnseen" | "options" | "task">;
+
+/**
+ * The model for this kind of question: its task's own, else the one for all tasks, else null. Where the LLM did not see
+ * what the adapter read, those fitted on such questions go before the others.
+ */
 export function selectorGroup(
   manifest: Manifest | null,
-  hasContext: boolean,
-  options: readonly Option[],
-  task: string,
+  { hasContext, evidenceUnseen, options, task }: QuestionKind,
 ): SelectorGroup | null {
   const labels = labelKind(options);
   const fits = (group: SelectorGroup) => group.context === hasContext && group.labels === labels;
   const fitting = manifest?.selector?.groups.filter(fits) ?? [];
-  const general = fitting.find((group) => group.task === undefined);
-  return fitting.find((group) => group.task === task) ?? general ?? null;
+  const find = (evidence: SelectorGroup["evidence"]) => {
+    const same = fitting.filter((group) => group.evidence === evidence);
+    const general = same.find((group) => group.task === undefined);
+    return same.find((group) => group.task === task) ?? general;
+  };
+  return (evidenceUnseen ? find("unseen") : undefined) ?? find(undefined) ?? null;
 }
 
 /** bias + weights . features + prior of the label. Higher: more likely the right answer. */

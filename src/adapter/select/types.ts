@@ -29,7 +29,10 @@ export interface SelectInput {
   readonly candidates: readonly ScoredCandidate[];
   /** Empty for free text: then every candidate is a unit of its own. */
   readonly options: readonly Option[];
+  /** The adapter read a context, or evidence in its place. */
   readonly hasContext: boolean;
+  /** It was evidence that the LLM was not shown. */
+  readonly evidenceUnseen: boolean;
   /** Null where no adapter is loaded (degraded). */
   readonly manifest: Manifest | null;
   /** The model's and the task's names, looked up in the manifest's `validatedOn`. */

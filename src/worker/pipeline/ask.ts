@@ -50,6 +50,7 @@ export interface FieldNames {
   readonly task: string;
   readonly options: string;
   readonly context: string;
+  readonly evidence: string;
 }
 
 /** The task by its id, or by the question's looks, and the question as that task wants it. Throws `Problem`. */
@@ -78,6 +79,10 @@ function questionProblem(fault: QuestionFault, fields: FieldNames): Problem {
       return about(fields.context, "is required by this task");
     case "context_forbidden":
       return about(fields.context, "must not be given for this task");
+    case "evidence_forbidden":
+      return about(fields.evidence, "must not be given for this task");
+    case "evidence_beside_context":
+      return about(fields.evidence, "must not be given beside context");
   }
 }
 

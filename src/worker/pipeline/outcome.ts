@@ -2,6 +2,7 @@
 import { select } from "../../adapter/select/select.ts";
 import type { Selection, Strategy } from "../../adapter/select/types.ts";
 import type { Candidate, GenerateFailure, TokenUsage } from "../../llm/generator.ts";
+import { isEvidenceUnseen, readByAdapter } from "../../tasks/question.ts";
 import type { DegradedReason } from "../adapterFault.ts";
 import type { Ask } from "./ask.ts";
 import type { Scoring, ScoringFigures, ServingAdapter } from "./scoring.ts";
@@ -106,7 +107,8 @@ function choose(ask: Ask, candidates: readonly RankedCandidate[], scoring: Scori
     strategy,
     candidates: spoken,
     options: ask.question.options,
-    hasContext: ask.question.context !== null,
+    hasContext: readByAdapter(ask.question) !== null,
+    evidenceUnseen: isEvidenceUnseen(ask.question),
     manifest: scoring.manifest,
     llm: ask.model,
     task: ask.task.id,

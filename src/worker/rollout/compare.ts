@@ -5,6 +5,7 @@
 import type { Ranker } from "../../adapter/ranker.ts";
 import { select } from "../../adapter/select/select.ts";
 import type { ScoredCandidate } from "../../adapter/select/types.ts";
+import { isEvidenceUnseen, readByAdapter } from "../../tasks/question.ts";
 import type { Outcome } from "../pipeline/outcome.ts";
 
 /** `dropped`: there was no time or no place; `failed`: the adapter could not score. */
@@ -17,7 +18,7 @@ export async function compare(
   signal: AbortSignal,
 ): Promise<Comparison> {
   const { ask, selection, strategy } = outcome;
-  const { options, context } = ask.question;
+  const { options } = ask.question;
   const opened = ranker.open(ask.question, signal);
   if (!opened.ok) return opened.failure.kind === "question_too_long" ? "failed" : "dropped";
   try {
@@ -34,7 +35,8 @@ export async function compare(
       strategy,
       candidates,
       options,
-      hasContext: context !== null,
+      hasContext: readByAdapter(ask.question) !== null,
+      evidenceUnseen: isEvidenceUnseen(ask.question),
       manifest: ranker.manifest,
       llm: ask.model,
       task: ask.task.id,

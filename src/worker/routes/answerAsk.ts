@@ -18,7 +18,12 @@ import type { AnswerBody, AnswerRequest } from "../schemas/answer.ts";
 import { toQuestion } from "../schemas/shared.ts";
 import { answerParts, type Include } from "./answerBody.ts";
 
-const fields = { task: "task", options: "options", context: "context" };
+const fields = {
+  task: "task",
+  options: "options",
+  context: "context",
+  evidence: "evidence",
+};
 
 /** What to ask the pipeline. Throws `Problem` naming the field. */
 export async function readAnswerAsk(

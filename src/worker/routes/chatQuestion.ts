@@ -18,12 +18,13 @@ import {
 } from "../pipeline/ask.ts";
 import { fieldProblem } from "../problems.ts";
 import type { ChatBody } from "../schemas/chat.ts";
-import { DEFAULT_K, DEFAULT_MAX_TOKENS, toOptions } from "../schemas/shared.ts";
+import { DEFAULT_K, DEFAULT_MAX_TOKENS, toEvidence, toOptions } from "../schemas/shared.ts";
 
 const fields = {
   task: "medadapter.task",
   options: "medadapter.options",
   context: "medadapter.context",
+  evidence: "medadapter.evidence",
 };
 
 /** What to ask the pipeline. Throws `Problem` naming the field. */
@@ -70,9 +71,10 @@ export async function readChat(
 function readQuestion(text: string, extras: NonNullable<ChatBody["medadapter"]>): Question {
   const found = questionFromText(text, taskById(extras.task ?? ""));
   const context = extras.context?.toWellFormed() ?? found.context;
-  if (!extras.options) return { ...found, context };
+  const evidence = toEvidence(extras.evidence);
+  if (!extras.options) return { ...found, context, ...evidence };
   // The options may stand in the text as well; then they are not a part of the question twice.
-  return { question: found.question, options: toOptions(extras.options), context };
+  return { question: found.question, options: toOptions(extras.options), context, ...evidence };
 }
 
 function readSampling(body: ChatBody): Ask["sampling"] {

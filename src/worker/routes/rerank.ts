@@ -45,7 +45,12 @@ interface ScoredText {
   readonly score: Score;
 }
 
-const fields = { task: "task", options: "options", context: "context" };
+const fields = {
+  task: "task",
+  options: "options",
+  context: "context",
+  evidence: "evidence",
+};
 
 export const postRerank: RouteHandler<typeof rerankRoute, AppEnv> = async (c) => {
   const body = c.req.valid("json");

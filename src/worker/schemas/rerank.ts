@@ -3,6 +3,7 @@ import { z } from "@hono/zod-openapi";
 import {
   AdapterName,
   ContextText,
+  EvidenceText,
   Options,
   QuestionText,
   ServingAdapter,
@@ -17,6 +18,7 @@ const Text = z.string().max(32_768);
 const extras = {
   options: Options.nullish(),
   context: ContextText.nullish(),
+  evidence: EvidenceText.nullish(),
   task: TaskId.nullish(),
   adapter: AdapterName.nullish(),
   answers: z

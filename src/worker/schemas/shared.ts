@@ -26,6 +26,11 @@ export const ContextText = z
   .max(MAX_CONTEXT)
   .openapi({ description: "Evidence to answer from. Cut in its middle where it is too long." });
 
+export const EvidenceText = z.string().max(MAX_CONTEXT).openapi({
+  description:
+    "What the adapter alone reads, in the context's place: the LLM is not shown it. Not beside `context`. Cut in its middle where it is too long.",
+});
+
 const Label = z
   .string()
   .max(64)
@@ -76,13 +81,25 @@ export function toQuestion(wire: {
   question: string;
   options?: WireOptions | null | undefined;
   context?: string | null | undefined;
+  evidence?: string | null | undefined;
 }): Question {
-  const context = wire.context?.toWellFormed() ?? "";
   return {
     question: wire.question.toWellFormed().trim(),
     options: toOptions(wire.options),
-    context: context.trim() === "" ? null : context,
+    context: textOrNull(wire.context),
+    ...toEvidence(wire.evidence),
   };
+}
+
+/** The part of a question that is evidence; none where it is blank. */
+export function toEvidence(evidence: string | null | undefined): Pick<Question, "evidence"> {
+  const text = textOrNull(evidence);
+  return text === null ? {} : { evidence: text };
+}
+
+function textOrNull(text: string | null | undefined): string | null {
+  const whole = text?.toWellFormed() ?? "";
+  return whole.trim() === "" ? null : whole;
 }
 
 /** A number, or `auto`: waves until the leading answer is likely to stay ahead. */

@@ -40,6 +40,7 @@ const base: SelectInput = {
   ],
   options,
   hasContext: true,
+  evidenceUnseen: false,
   manifest: fitted,
   llm: "llama",
   task: "pubmedqa",

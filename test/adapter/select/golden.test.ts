@@ -32,7 +32,7 @@ function spentBy(rule: AdaptiveK | null, candidates: readonly ScoredCandidate[])
 }
 
 describe.each(cases)("$name", (golden) => {
-  const { labels, closed, hasContext, task } = golden;
+  const { labels, closed, hasContext, evidenceUnseen, task } = golden;
   const options = labels.map((label) => ({ label, text: closed ? label : `option ${label}` }));
   const candidates = golden.candidates.map(({ answer, logit }, index) => ({
     index,
@@ -45,6 +45,7 @@ describe.each(cases)("$name", (golden) => {
     candidates,
     options,
     hasContext,
+    evidenceUnseen,
     manifest,
     llm: "llm",
     task,

@@ -28,6 +28,7 @@ function input(strategy: Strategy, text: string, more: Partial<SelectInput> = {}
     candidates: candidates(text),
     options,
     hasContext: false,
+    evidenceUnseen: false,
     manifest: null,
     llm: "llm",
     task: "mcq",

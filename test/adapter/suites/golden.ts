@@ -55,6 +55,7 @@ export interface SelectorGolden
     readonly labels: readonly string[];
     readonly closed: boolean;
     readonly hasContext: boolean;
+    readonly evidenceUnseen: boolean;
     readonly candidates: readonly { readonly answer: string | null; readonly logit: number }[];
     readonly probabilities: readonly number[];
     readonly winner: string | null;
