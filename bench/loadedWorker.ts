@@ -1,9 +1,9 @@
 /** The Worker that load is put on, in one isolate, warm, with an LLM that writes at a hosted model's pace. */
-import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { configPath, startReplay, startWorker } from "../scripts/lib/localStack.ts";
 import { seedAdapter } from "../scripts/lib/seed.mjs";
 import { fireSteadily, type Shot } from "./fire.ts";
+import { recordedQuestions } from "./recorded.ts";
 
 export const K = 4;
 /** V8's limit, so that it collects as in an isolate of Cloudflare's, where WebAssembly and this must fit 128 MB. */
@@ -22,17 +22,8 @@ export async function startLoaded(bundle: string, folder: string) {
 }
 
 function recordedShots(): Shot[] {
-  const folder = join(import.meta.dirname, "..", "examples", "recorded");
-  return readdirSync(folder)
-    .filter((name) => name.endsWith(".jsonl"))
-    .flatMap((name) => readFileSync(join(folder, name), "utf8").split("\n"))
-    .filter((line) => line.trim() !== "")
-    .map((line) => {
-      const { question, options, context, task, candidates } = JSON.parse(line);
-      const texts = candidates.map(({ text }: { text: string }) => text);
-      return {
-        body: JSON.stringify({ question, options, context, task, k: K }),
-        texts: new Set<string>(texts),
-      };
-    });
+  return recordedQuestions().map(({ texts, ...question }) => ({
+    body: JSON.stringify({ ...question, k: K }),
+    texts: new Set(texts),
+  }));
 }

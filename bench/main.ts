@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { measureDeployed } from "./deployed.ts";
 import { measureEngines } from "./engines.ts";
 import { measureLoad } from "./load.ts";
 import { machine, say } from "./machine.ts";
@@ -18,6 +19,14 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const given = (path: string): string => resolve(process.env.INIT_CWD ?? process.cwd(), path);
 
 async function bench(options: Options, persistTo: string): Promise<void> {
+  const { url, requests, answers } = options;
+  if (url !== null) {
+    const apiKey = process.env.MEDADAPTER_API_KEY ?? null;
+    const { figures, text } = await measureDeployed({ url, apiKey, requests, answers });
+    console.log(text);
+    write({ deployed: figures }, options, persistTo);
+    return;
+  }
   const { parts, repetitions, minutes, engines, python } = options;
   const bundle = resolve(root, options.bundle);
   const setting: Setting = {

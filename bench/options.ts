@@ -16,6 +16,7 @@ const NAMED_ONLY: readonly Part[] = ["load", "swaps"];
 
 export const usage = `npm run bench -- [PART]... [--json FILE] [--plots DIR] [--engine NAME]... [--repetitions N]
                [--bundle DIR] [--python PATH]
+npm run bench -- --url URL [--requests N] [--answers N] [--json FILE]
 
 Measures the adapter in local workerd, everything side by side in one run. PART: ${parts.join(", ")};
 all but load and swaps by default.
@@ -26,7 +27,10 @@ all but load and swaps by default.
   --minutes N       how long load lasts (10)
   --repetitions N   5 by default, after 2 to warm up
   --bundle DIR      models/mini by default
-  --python PATH     a Python with onnxruntime and torch; the project's own by default`;
+  --python PATH     a Python with onnxruntime and torch; the project's own by default
+  --url URL         measures a service that runs there instead, from here (key in MEDADAPTER_API_KEY)
+  --requests N      how many of each kind, 40 by default; /v1/rerank alone, which asks no LLM
+  --answers N       also so many /v1/answer of 8 candidates, which the LLM's provider bills; 0 by default`;
 
 export interface Options {
   readonly parts: readonly Part[];
@@ -35,6 +39,10 @@ export interface Options {
   readonly engines: readonly string[] | null;
   readonly repetitions: number;
   readonly minutes: number;
+  /** A service to measure in place of all parts; null: none. */
+  readonly url: string | null;
+  readonly requests: number;
+  readonly answers: number;
   readonly bundle: string;
   readonly python: string;
 }
@@ -52,14 +60,14 @@ export function readOptions(args: readonly string[]): Options | "help" {
       minutes: { type: "string", default: "10" },
       bundle: { type: "string", default: "models/mini" },
       python: { type: "string" },
+      url: { type: "string" },
+      requests: { type: "string", default: "40" },
+      answers: { type: "string", default: "0" },
       help: { type: "boolean", default: false },
     },
   });
   if (values.help) return "help";
-  const repetitions = Number(values.repetitions);
-  if (!Number.isInteger(repetitions) || repetitions < 1) {
-    throw new Error("--repetitions takes a whole number from 1");
-  }
+  const repetitions = wholeNumber(values.repetitions, "--repetitions", 1);
   const minutes = Number(values.minutes);
   if (!(minutes > 0)) throw new Error("--minutes takes a number above 0");
   const unknown = positionals.find((name) => !(parts as readonly string[]).includes(name));
@@ -71,10 +79,19 @@ export function readOptions(args: readonly string[]): Options | "help" {
         : (positionals as Part[]),
     json: values.json ?? null,
     plots: values.plots ?? null,
+    url: values.url?.replace(/\/+$/u, "") ?? null,
+    requests: wholeNumber(values.requests, "--requests", 1),
+    answers: wholeNumber(values.answers, "--answers", 0),
     engines: values.engine ?? null,
     repetitions,
     minutes,
     bundle: values.bundle,
     python: values.python ?? process.env.PYTHON_VENV ?? "python3",
   };
+}
+
+function wholeNumber(text: string, option: string, least: number): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= least) return value;
+  throw new Error(`${option} takes a whole number from ${least}`);
 }

@@ -2,8 +2,6 @@
  * The part `request`: CPU time of everything in a request but the engine, stage by stage, in Node, on the recorded
  * examples. The engine is ours, in Node too, so its time is Node's and not workerd's.
  */
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { endStack, startReplay, temporaryFolder } from "../scripts/lib/localStack.ts";
@@ -24,6 +22,7 @@ import { taskById } from "../src/tasks/registry.ts";
 import { AnswerRequest } from "../src/worker/schemas/answer.ts";
 import { toQuestion } from "../src/worker/schemas/shared.ts";
 import { say } from "./machine.ts";
+import { recordedQuestions } from "./recorded.ts";
 import type { Setting } from "./setting.ts";
 import { Stages } from "./stages.ts";
 import { columns } from "./tables.ts";
@@ -144,15 +143,7 @@ async function all(
 }
 
 function recordedBodies(): string[] {
-  const folder = join(import.meta.dirname, "..", "examples", "recorded");
-  return readdirSync(folder)
-    .filter((name) => name.endsWith(".jsonl"))
-    .flatMap((name) => readFileSync(join(folder, name), "utf8").split("\n"))
-    .filter((line) => line !== "")
-    .map((line) => JSON.parse(line))
-    .map(({ task, question, options, context }) =>
-      JSON.stringify({ task, question, options, context, k }),
-    );
+  return recordedQuestions().map(({ texts, ...question }) => JSON.stringify({ ...question, k }));
 }
 
 /** Megabytes of JavaScript heap after a collection. */

@@ -5,8 +5,9 @@ import { ensurePackages, ensurePython, SetupError, say } from "./lib/setup.mjs";
 try {
   const args = process.argv.slice(2);
   ensurePackages();
-  // A Python named by the user needs no set-up of ours.
-  const own = args.some((arg) => arg.startsWith("--python") || arg === "--help");
+  // A Python named by the user needs no set-up of ours; a service elsewhere needs none.
+  const needsNone = ["--python", "--help", "--url"];
+  const own = args.some((arg) => needsNone.some((option) => arg.startsWith(option)));
   const extra = own ? {} : { PYTHON_VENV: ensurePython() };
   process.exitCode = await runUnderNode22("bench/main.ts", args, extra);
 } catch (error) {
