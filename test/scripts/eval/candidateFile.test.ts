@@ -27,7 +27,8 @@ describe("a candidate file", () => {
     expect(found?.question.options.map(({ label }) => label)).toEqual(["yes", "no", "maybe"]);
     // An answer that is no option counts as none.
     expect(found?.candidates.map(({ answer }) => answer)).toEqual(["no", null, null]);
-    expect(found?.question.context).toBe("Evidence.");
+    // Evidence is the adapter's alone.
+    expect(found?.question).toMatchObject({ context: null, evidence: "Evidence." });
     expect(found?.raw).toEqual(good);
   });
 
