@@ -13,8 +13,7 @@ from medadapter_train.scoring import Scored
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """`task` None: every task of this kind. `unseen` None: whether the LLM saw the context or not.
-    """
+    """`task` None: every task of this kind. `unseen` None: with context that the LLM saw or not."""
 
     context: bool
     closed: bool

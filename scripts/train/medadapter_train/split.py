@@ -39,6 +39,11 @@ def share_of(question: str) -> Share:
     return next(share for share, bound in _BOUNDS if position < bound)
 
 
+def is_trained_on(question: str, *, cross_fit: bool) -> bool:
+    """Whether a run that leaves out no fold trains on it. `cross_fit`: its set is cross-fitted."""
+    return share_of(question) == "train" or (cross_fit and share_of(question) == "validation")
+
+
 def fold_key(key: str) -> int:
     """A number below 2^48 for folds of questions; it does not follow the split's own use of the
     hash. `key`: `question_key`."""

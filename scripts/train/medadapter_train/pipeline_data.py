@@ -1,0 +1,143 @@
+"""The stages of a run that make its data, and what its later stages read."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from medadapter_train.errors import DataError, TrainError
+from medadapter_train.jsonl import write_atomic
+from medadapter_train.run_config import FeedbackTable, FitTable, GenerateTable, RunConfig
+from medadapter_train.stamps import Stage, Stages
+from medadapter_train.toml_tables import to_toml
+
+
+def command(*words: object, launch: tuple[str, ...] = ()) -> None:
+    """One of the program's commands, in this process unless it is launched by another.
+
+    Raises the command's `TrainError`; stage_failed where it was launched.
+    """
+    arguments = [str(word) for word in words]
+    if not launch:
+        from medadapter_train.cli import app
+
+        app(arguments, standalone_mode=False)
+        return
+    started = [*launch, "-m", "medadapter_train", *arguments]
+    if subprocess.run(started, check=False).returncode:
+        raise TrainError("stage_failed", f"{arguments[0]}: see its own message above")
+
+
+@dataclass(frozen=True, slots=True)
+class RunData:
+    """A run's candidate files under `data`: made by its stages, or linked from where they are."""
+
+    config: RunConfig
+    folder: Path
+    stages: Stages
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    def make(self) -> None:
+        """Generate and label what has no candidates yet, take feedback in, link the rest."""
+        for table in self.config.generate:
+            self.stages.do(self._generate(table))
+            self.stages.do(self._label(table))
+        if self.config.feedback is not None:
+            self.stages.do(self._feedback(self.config.feedback))
+        self._link()
+
+    def _generate(self, table: GenerateTable) -> Stage:
+        questions = self.config.path(table.questions)
+        out = self.folder / "generated" / table.set
+
+        def work() -> None:
+            from medadapter_train.cli_show import show_bill
+            from medadapter_train.fitting import read_fitted
+            from medadapter_train.generate import generate
+
+            records = list(read_fitted(questions, table.task or None))
+            least = table.min_candidates
+            show_bill(generate(records, out, table.llm, table.k, min_candidates=least).bill)
+
+        # How requests are sent and what they cost does not change what comes of them.
+        settings = {
+            "llm": table.llm.identity(),
+            "k": table.k,
+            "task": table.task,
+            "least": table.min_candidates,
+        }
+        return Stage(f"generate/{table.set}", [questions], settings, [out], work)
+
+    def _label(self, table: GenerateTable) -> Stage:
+        source, out = self.folder / "generated" / table.set, self.data / table.set
+        label = self.config.label
+        human = self.config.path(label.human) if label.human else None
+
+        def work() -> None:
+            from medadapter_train.cli_show import show_labels
+            from medadapter_train.label import label as run
+
+            show_labels(run(source, out, judge=label.judge, human=human, min_kappa=label.min_kappa))
+
+        inputs = [source] if human is None else [source, human]
+        judge = None if label.judge is None else label.judge.identity()
+        return Stage(f"label/{table.set}", inputs, {"judge": judge}, [out], work)
+
+    def _feedback(self, table: FeedbackTable) -> Stage:
+        out = self.data / table.set
+        remote = table.place.startswith("s3://")
+        place = table.place if remote else str(self.config.path(table.place))
+        words = ["--all-tenants"] if table.all_tenants else ["--tenant", table.tenant]
+        settings = {"tenant": table.tenant, "all": table.all_tenants, "place": table.place}
+
+        def work() -> None:
+            command("feedback", place, "--out", out, *words)
+
+        inputs = [] if remote else [Path(place)]
+        return Stage("feedback", inputs, settings, [out], work, always=remote)
+
+    def sets(self) -> list[dict[str, Any]]:
+        """`[train].sets` with what the run itself made and the file does not name."""
+        sets = [dict(entry) for entry in self.config.train.get("sets", [])]
+        named = {entry.get("file") for entry in sets}
+        sets += [{"file": t.set} for t in self.config.generate if t.set not in named]
+        extra = self.config.feedback
+        if extra is not None and extra.set not in named:
+            sets.append({"file": extra.set, "per_round": extra.per_round})
+        return sets
+
+    def files(self, table: FitTable) -> list[Path]:
+        """What a table names, or else every set that is trained on."""
+        names = table.sets or [entry["file"] for entry in self.sets()]
+        return [self.data / name for name in names]
+
+    def effective_file(self) -> Path:
+        """The tables that training and export read, with every set of the run in them."""
+        train = {**self.config.train, "sets": self.sets()}
+        train.pop("data_folder", None)
+        text = to_toml("", {"provenance": self.config.provenance})
+        text += to_toml("train", train) + to_toml("bundle", self.config.bundle)
+        path = self.folder / "train.toml"
+        write_atomic(path, [text.encode()])
+        return path
+
+    def _link(self) -> None:
+        """All candidate files of the run under one folder, by their names."""
+        self.data.mkdir(parents=True, exist_ok=True)
+        wanted = {str(entry.get("file")) for entry in self.sets()}
+        wanted |= {*self.config.train.get("validate_sets", [])}
+        wanted |= {*self.config.calibrate.sets, *self.config.evaluate.sets}
+        for name in sorted(wanted):
+            file = self.data / name
+            if file.is_file() and not file.is_symlink():
+                continue
+            source = self.config.path(self.config.run.candidates) / name
+            if not self.config.run.candidates or not source.is_file():
+                raise DataError("file_missing", f"{name}: neither made by the run nor there before")
+            file.unlink(missing_ok=True)
+            file.symlink_to(source)

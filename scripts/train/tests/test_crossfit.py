@@ -1,0 +1,132 @@
+"""Cross-fitting: every question is scored by a run that never saw it; those scores are fitted."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from medadapter_train.bundle_writer import read_manifest
+from medadapter_train.checkpoint import load_weights
+from medadapter_train.config import load_config, parse_config
+from medadapter_train.data import read_records
+from medadapter_train.errors import DataError, TrainError
+from medadapter_train.out_of_fold import out_of_fold_questions, read_out_of_fold
+from medadapter_train.passes import Passes
+from medadapter_train.pipeline import Run
+from medadapter_train.rankers import load_encoder, make_encoder, make_ranker
+from medadapter_train.run_config import load_run
+from medadapter_train.split import fold_key, question_key, share_of
+from medadapter_train.torch_scorer import TorchScorer
+
+RUN = """
+[run]
+folder = "work"
+candidates = "."
+
+[train]
+base = "{base}"
+passes = 24
+batch = 4
+validate_every = 24
+checkpoint_every = 8
+bf16 = false
+threads = 1
+folds = 2
+sets = [{{ file = "{file}", cross_fit = true, candidates = 4 }}]
+
+[bundle]
+name = "tiny"
+version = "1.0.0"
+
+[calibrate]
+[evaluate]
+"""
+
+
+@pytest.fixture(scope="module")
+def done(
+    tmp_path_factory: pytest.TempPathFactory, tiny_base: Path, candidate_file: Path
+) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("crossed")
+    data = folder / candidate_file.name
+    data.symlink_to(candidate_file)
+    path = folder / "run.toml"
+    path.write_text(RUN.format(base=tiny_base, file=data.name))
+    lines: list[str] = []
+    Run(load_run(path), lines.append).go()
+    (run,) = (folder / "work").glob("train-*")
+    return {"folder": folder, "lines": lines, "run": run, "path": path, "data": data}
+
+
+def test_a_run_with_cross_fitted_sets_calibrates_on_all_but_the_test_share(
+    done: dict[str, Any],
+) -> None:
+    stages = [line.split(":")[0] for line in done["lines"]]
+    assert stages == ["train", "crossfit", "choose", "export", "calibrate", "evaluate"]
+    questions = [r.question for r in read_records(done["data"])]
+    kept = sum(share_of(q) != "test" for q in questions)
+    manifest = read_manifest(done["folder"] / "work" / "bundle")
+    assert manifest["training"]["calibration"]["questions"] == kept
+    assert manifest["metrics"][0]["n"] == len(questions) - kept
+    again: list[str] = []
+    Run(load_run(done["path"]), again.append).go()
+    assert {line.split(": ")[1] for line in again} == {"done before"}
+
+
+def test_scores_are_those_of_the_run_that_left_the_question_out(done: dict[str, Any]) -> None:
+    folds = done["run"] / "folds"
+    found = read_out_of_fold(folds / "out-of-fold.jsonl")
+    records = {r.id: r for r in read_records(done["data"])}
+    assert {name for _, name, _ in found} == {
+        r.id for r in records.values() if share_of(r.question) != "test"
+    }
+    for fold in range(2):
+        config = load_config(folds / f"fold-{fold}.toml")
+        assert config.fold == fold
+        weights = load_weights(max((folds / f"fold-{fold}" / "weights").glob("step-*")))
+        encoder = load_encoder(folds / f"fold-{fold}" / "tokenizer.json", "prefix")
+        scorer = TorchScorer(make_ranker(config.base, "prefix", config.seed, weights), encoder)
+        mine = [
+            key
+            for key in found
+            if fold_key(question_key(records[key[1]].question)) % 2 == fold and not key[2]
+        ]
+        assert len(mine) > 100
+        for key in mine[:5]:
+            scored = scorer.score(records[key[1]])
+            assert scored.logits is not None
+            assert found[key] == pytest.approx(scored.logits.tolist(), abs=1e-4)
+
+
+def test_a_fold_trains_on_nothing_that_it_scores(done: dict[str, Any], tmp_path: Path) -> None:
+    seen: list[set[int]] = []
+    for fold in (0, 1, -1):
+        config = load_config(done["run"] / "folds" / "fold-0.toml")
+        changed = {**config.__dict__, "fold": fold}
+        encoder = make_encoder(config.base, config.attention)
+        passes = Passes(type(config)(**changed), encoder, tmp_path / "tokens")
+        seen.append({store.folds[index] for store, index in passes.rows})
+    assert all(key % 2 == 1 for key in seen[0])
+    assert all(key % 2 == 0 for key in seen[1])
+    assert seen[0] | seen[1] == seen[2]
+
+
+def test_what_cannot_be_crossed_is_named(done: dict[str, Any], tmp_path: Path) -> None:
+    sets = [{"file": "a_x6.jsonl", "cross_fit": True}]
+    with pytest.raises(TrainError, match="validate_sets: names a set of cross_fit"):
+        parse_config({"sets": sets, "validate_sets": ["a_x6.jsonl"]})
+    with pytest.raises(TrainError, match="folds: 2 or more"):
+        parse_config({"sets": sets, "folds": 1})
+    line = {"set": "pubmedqa_toy_x6", "id": "q0", "reduced": False, "logits": [0.1]}
+    short = tmp_path / "out-of-fold.jsonl"
+    short.write_text(json.dumps(line) + "\n")
+    first = next(r for r in read_records(done["data"]))
+    assert first.id == "q0"
+    with pytest.raises(DataError, match="scores of other candidates"):
+        out_of_fold_questions([done["data"]], read_out_of_fold(short))
+    short.write_text('{"set": "x"}\n')
+    with pytest.raises(DataError, match="not as crossfit writes it"):
+        read_out_of_fold(short)
