@@ -1,7 +1,7 @@
 /** Whatever was thrown, as a problem: the one place where exceptions become what the caller sees. */
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
-import { Replayed } from "./ledger/meter.ts";
+import { Replayed } from "./ledger/notGranted.ts";
 import { framesOf, writeLog } from "./log.ts";
 import type { AppEnv } from "./parts.ts";
 import { Problem, type ProblemKind, problemResponse } from "./problems.ts";

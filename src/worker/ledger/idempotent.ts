@@ -3,8 +3,8 @@ import { createMiddleware } from "hono/factory";
 import type { AppEnv } from "../parts.ts";
 import { Problem } from "../problems.ts";
 import type { ReserveResult, Usage } from "./ledger.ts";
-import { refusal, replayed } from "./meter.ts";
 import { readIdempotency } from "./metering.ts";
+import { refusal, replayed } from "./notGranted.ts";
 
 const NOTHING: Usage = {
   adapter: null,

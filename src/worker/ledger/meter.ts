@@ -9,22 +9,13 @@ import { Problem } from "../problems.ts";
 import type { RequestId } from "../requestId.ts";
 import { adapterId } from "./estimate.ts";
 import type { Idempotency } from "./idempotency.ts";
-import type { Ledger, LimitState, ReserveResult, SealedAnswer, Usage } from "./ledger.ts";
+import type { Ledger, LimitState, ReserveResult, Usage } from "./ledger.ts";
+import { refusal, replayed } from "./notGranted.ts";
 
 /** What the scoring half of a request has done so far. */
 export interface ScoringSource {
   readonly adapter: { readonly name: string; readonly version: string } | null;
   readonly figures: { readonly tokens: number; readonly scored: number };
-}
-
-/** Thrown instead of a problem where an earlier request with the same Idempotency-Key has the answer. */
-export class Replayed extends Error {
-  readonly response: Response;
-
-  constructor(response: Response) {
-    super("replayed");
-    this.response = response;
-  }
 }
 
 export interface MeterOptions {
@@ -194,31 +185,4 @@ function fulfilled(promise: Promise<unknown>): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-/** Why the ledger does not let a request through. */
-export function refusal(result: Exclude<ReserveResult, { kind: "granted" | "replay" }>): Problem {
-  switch (result.kind) {
-    case "quota_exceeded":
-      return new Problem("insufficient_quota", {
-        retryAfterSeconds: result.limit.resetMs / 1_000,
-      });
-    case "other_body":
-      return new Problem("idempotency_key_reused");
-    case "running":
-      return new Problem("idempotency_in_progress");
-    case "duplicate":
-      return new Problem("internal");
-  }
-}
-
-/** What to throw for a request whose answer is kept: the answer, or a problem where it cannot be opened. */
-export async function replayed(
-  answer: SealedAnswer,
-  idempotency: Idempotency | null,
-): Promise<Error> {
-  const body = (await idempotency?.open(answer)) ?? null;
-  if (body === null) return new Problem("internal");
-  const headers = { "content-type": answer.contentType, "idempotent-replayed": "true" };
-  return new Replayed(new Response(body, { status: answer.status, headers }));
 }

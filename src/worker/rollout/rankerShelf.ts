@@ -11,15 +11,15 @@ import { pause } from "../../adapter/pause.ts";
 import type { Ranker } from "../../adapter/ranker.ts";
 import { fail, ok, type Result } from "../../adapter/result.ts";
 import type { BundleFault } from "../adapterFault.ts";
+import { type Holder, isIdle, movableFor, type Place } from "./shelfPlaces.ts";
+
+export type { Holder } from "./shelfPlaces.ts";
 
 /** Reads, checks, starts and self-tests a bundle. */
 export type LoadRanker = (
   files: BundleFiles,
   expect: { readonly adapter: string; readonly version: string },
 ) => Promise<Result<Ranker, BundleFault>>;
-
-/** For whom a ranker is held. */
-export type Holder = "stable" | "canary" | "shadow" | "pinned";
 
 export type TakeFault = BundleFault | { readonly kind: "no_room" };
 
@@ -31,30 +31,12 @@ export interface RankerShelfOptions {
   readonly heapBytes: number;
 }
 
-interface Place {
-  readonly version: string;
-  readonly ranker: Ranker;
-  readonly bytes: number;
-  readonly holders: Set<Holder>;
-  usedAt: number;
-}
-
-/** Whom each may move aside, in this order. */
-const WEAKER: Readonly<Record<Holder, readonly Holder[]>> = {
-  stable: ["pinned", "shadow", "canary", "stable"],
-  canary: ["pinned", "shadow"],
-  pinned: ["pinned", "shadow", "canary"],
-  shadow: ["pinned"],
-};
 /** Between two times that a version is loaded whose engine fails. */
 const RENEW_MS = 30_000;
 /** Loading is done one at a time; a load whose request was killed holds the others up no longer than this. */
 const STALE_LOAD_MS = 60_000;
 const LOOK_MS = 10;
 const LEAVE_WAIT_MS = 200;
-/** A version that callers pinned so lately is not moved aside for a trial: the two would take turns in loading. */
-const PINNED_MS = 30_000;
-
 export class RankerShelf {
   readonly #options: RankerShelfOptions;
   readonly #places = new Map<string, Place>();
@@ -181,7 +163,7 @@ export class RankerShelf {
   async #makeRoom(bytes: number, holder: Holder): Promise<boolean> {
     const { heapBytes } = this.#options;
     if (this.heldBytes + bytes > heapBytes) await this.#letLeave(holder);
-    const movable = this.#movableFor(holder);
+    const movable = movableFor(holder, [...this.#places.values()]);
     const most = movable.reduce((sum, place) => sum + place.bytes, 0);
     if (holder !== "stable" && this.heldBytes - most + bytes > heapBytes) return false;
     let free = heapBytes - this.heldBytes;
@@ -192,16 +174,6 @@ export class RankerShelf {
       if (holder === "stable" || isIdle(place.ranker)) await gone;
     }
     return holder === "stable" || this.heldBytes + bytes <= heapBytes;
-  }
-
-  /** Those that `holder` may move aside, the least needed first. */
-  #movableFor(holder: Holder): Place[] {
-    const order = WEAKER[holder];
-    const rank = ({ holders }: Place) => Math.max(...[...holders].map((one) => order.indexOf(one)));
-    return [...this.#places.values()]
-      .filter(({ holders }) => [...holders].every((one) => order.includes(one)))
-      .filter((place) => holder === "stable" || holder === "pinned" || isUnused(place))
-      .sort((a, b) => rank(a) - rank(b) || a.usedAt - b.usedAt);
   }
 
   /** Whoever moved them aside may be gone: they are seen off again, to their end only for `stable`. */
@@ -216,16 +188,6 @@ export class RankerShelf {
     await place.ranker.retire();
     this.#leaving.delete(place);
   }
-}
-
-/** No request is under way, and none that pins it is likely to come. */
-function isUnused({ ranker, holders, usedAt }: Place): boolean {
-  return isIdle(ranker) && !(holders.has("pinned") && Date.now() - usedAt < PINNED_MS);
-}
-
-function isIdle(ranker: Ranker): boolean {
-  const { held, waiting } = ranker.load();
-  return held + waiting === 0;
 }
 
 /** From a manifest that nobody has verified yet: one that tells a wrong size is found wanting when it is loaded. */

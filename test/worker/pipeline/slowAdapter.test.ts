@@ -1,13 +1,14 @@
-/** An adapter that takes longer to load than its LLM to write: waited for, but not for ever, and the next request has it. */
+/** An adapter that takes longer to load than its LLM to write, or is retired at the very moment: waited for, but not for ever. */
 
 import { afterEach, expect, it, vi } from "vitest";
 import { memoryBundleStore } from "../../../src/adapter/memoryBundleStore.ts";
 import type { RankedQuestion, Ranker } from "../../../src/adapter/ranker.ts";
-import { ok } from "../../../src/adapter/result.ts";
+import { fail, ok } from "../../../src/adapter/result.ts";
 import { type Logit, probabilityOf, type Score } from "../../../src/adapter/score.ts";
 import { AdapterHost } from "../../../src/worker/adapterHost.ts";
 import { Scoring } from "../../../src/worker/pipeline/scoring.ts";
 import { RankerShelf } from "../../../src/worker/rollout/rankerShelf.ts";
+import type { RankerSource } from "../../../src/worker/rollout/rankerSource.ts";
 import { noSpans } from "../../../src/worker/spans.ts";
 import { sampleManifest } from "../../adapter/sampleManifest.ts";
 
@@ -25,24 +26,25 @@ const score: Score = {
   tokens: 2,
 };
 
+const session: RankedQuestion = {
+  prefixTokens: 1,
+  remote: false,
+  truncated: false,
+  ready: Promise.resolve(ok(undefined)),
+  score: () => Promise.resolve(ok(score)),
+  close: () => {},
+};
+const ranker: Ranker = {
+  manifest: sampleManifest,
+  open: () => ok(session),
+  load: () => ({ held: 0, waiting: 0, heapBytes: 0 }),
+  fault: () => null,
+  retire: () => Promise.resolve(),
+};
+
 /** A host whose store gives nothing until `arrives`. */
 function slow() {
   const arriving = Promise.withResolvers<void>();
-  const session: RankedQuestion = {
-    prefixTokens: 1,
-    remote: false,
-    truncated: false,
-    ready: Promise.resolve(ok(undefined)),
-    score: () => Promise.resolve(ok(score)),
-    close: () => {},
-  };
-  const ranker: Ranker = {
-    manifest: sampleManifest,
-    open: () => ok(session),
-    load: () => ({ held: 0, waiting: 0, heapBytes: 0 }),
-    fault: () => null,
-    retire: () => Promise.resolve(),
-  };
   const store = memoryBundleStore(objects);
   const load = async () => {
     await arriving.promise;
@@ -59,7 +61,7 @@ function slow() {
   return { adapters, arrives: () => arriving.resolve() };
 }
 
-const scoringOf = (adapters: AdapterHost) =>
+const scoringOf = (adapters: RankerSource) =>
   new Scoring(
     adapters,
     { question: { question: "Is it?", options: [], context: null }, questionField: "question" },
@@ -105,4 +107,25 @@ it("has scores where the adapter comes while the first candidate waits for it", 
   arrives();
   expect(await first).toEqual(score);
   expect(scoring.degraded).toBeNull();
+});
+
+it("takes the next version where the one that it found was retired before it could ask", async () => {
+  const retired: Ranker = { ...ranker, open: () => fail({ kind: "retired" }) };
+  let found: Ranker | null = retired;
+  const source: RankerSource = {
+    look: async () => {
+      found = ranker;
+    },
+    peek: () => retired,
+    settled: () => found,
+    servedBy: "stable",
+    status: () => ({ fault: null }),
+  };
+  const scoring = scoringOf(source);
+  expect(await scoring.score(null, "one")).toEqual(score);
+  expect(scoring.degraded).toBeNull();
+  found = retired;
+  const gone = scoringOf({ ...source, look: async () => {} });
+  expect(await gone.score(null, "one")).toBeNull();
+  expect(gone.degraded).toBe("loading");
 });
