@@ -5,14 +5,14 @@ import { except } from "hono/combine";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { authenticate, brake, needs } from "./auth/authenticate.ts";
 import { crossOrigin } from "./auth/crossOrigin.ts";
+import { onError, onNotFound } from "./errors/onError.ts";
+import { Problem, problemResponse } from "./errors/problems.ts";
 import { idempotent } from "./ledger/idempotent.ts";
 import { metering } from "./ledger/metering.ts";
-import { requestLog } from "./log.ts";
-import { onError, onNotFound } from "./onError.ts";
+import { requestLog } from "./observe/log.ts";
+import { requestId } from "./observe/requestId.ts";
+import { serverTiming } from "./observe/serverTiming.ts";
 import { bearerScheme, openApiDocument } from "./openApiDocument.ts";
-import type { AppEnv } from "./parts.ts";
-import { Problem, problemResponse } from "./problems.ts";
-import { requestId } from "./requestId.ts";
 import { adaptersRoute, getAdapters } from "./routes/adapters.ts";
 import {
   adminOnly,
@@ -58,8 +58,8 @@ import { getModels, modelsRoute } from "./routes/models.ts";
 import { postRerank, rerankRoute } from "./routes/rerank.ts";
 import { getUsage, usageRoute } from "./routes/usage.ts";
 import { schemaProblem } from "./schemas/faults.ts";
-import { serverTiming } from "./serverTiming.ts";
-import { configured, type PartsOf, setup } from "./setup.ts";
+import type { AppEnv } from "./wiring/parts.ts";
+import { configured, type PartsOf, setup } from "./wiring/setup.ts";
 
 const MAX_BODY_BYTES = 1024 * 1024;
 

@@ -1,8 +1,8 @@
 /** A word of care: what every answer carries, and what stands first where a question tells of an emergency. */
 import type { Context } from "hono";
 import { urgentKind } from "../tasks/urgent/urgent.ts";
-import type { Config } from "./env.ts";
-import type { AppEnv } from "./parts.ts";
+import type { Config } from "./wiring/env.ts";
+import type { AppEnv } from "./wiring/parts.ts";
 
 export interface Care {
   readonly notice: string;

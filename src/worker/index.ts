@@ -4,7 +4,7 @@
  */
 import { startEngine as startOnnx } from "../adapter/engines/onnx/workerd.ts";
 import { startEngine as startSimd } from "../adapter/engines/simd/workerd.ts";
-import { partsWith } from "./makeParts.ts";
+import { partsWith } from "./wiring/makeParts.ts";
 import { createWorker } from "./worker.ts";
 
 export { BatchObject } from "./batches/batchObject.ts";

@@ -3,7 +3,7 @@
  * is refused, and a runtime without relaxed SIMD answers by vote. Choose it in wrangler.toml (`main`).
  */
 import { startEngine as startSimd } from "../adapter/engines/simd/workerd.ts";
-import { partsWith } from "./makeParts.ts";
+import { partsWith } from "./wiring/makeParts.ts";
 import { createWorker } from "./worker.ts";
 
 export { BatchObject } from "./batches/batchObject.ts";

@@ -1,10 +1,10 @@
 /** The Worker's ways in: requests, the queue of batches' lines, the clock. All share an isolate's parts. */
 import { createApp } from "./app.ts";
 import { consume } from "./batches/consume.ts";
-import type { Bindings } from "./env.ts";
 import { sweepFeedback } from "./feedback/sweep.ts";
-import type { MakeParts } from "./parts.ts";
-import { partsOnce } from "./setup.ts";
+import type { Bindings } from "./wiring/env.ts";
+import type { MakeParts } from "./wiring/parts.ts";
+import { partsOnce } from "./wiring/setup.ts";
 
 export interface Worker {
   fetch(request: Request, env: Bindings, context: ExecutionContext): Response | Promise<Response>;

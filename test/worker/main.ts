@@ -1,6 +1,6 @@
 /** The real app without ONNX Runtime (10-20 s to start under Vitest): its engine can run no model. */
 import { EngineError } from "../../src/adapter/engine.ts";
-import { partsWith } from "../../src/worker/makeParts.ts";
+import { partsWith } from "../../src/worker/wiring/makeParts.ts";
 import { createWorker } from "../../src/worker/worker.ts";
 
 export { BatchObject } from "../../src/worker/batches/batchObject.ts";

@@ -1,7 +1,7 @@
 /** Stands before every route under /v1: who calls, what they may do, and how fast. */
 import { createMiddleware } from "hono/factory";
-import type { AppEnv } from "../parts.ts";
-import { Problem, type ProblemKind } from "../problems.ts";
+import { Problem, type ProblemKind } from "../errors/problems.ts";
+import type { AppEnv } from "../wiring/parts.ts";
 import { type IdentityFault, identify } from "./identify.ts";
 import type { Scope } from "./scopes.ts";
 

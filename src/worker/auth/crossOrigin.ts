@@ -3,7 +3,7 @@
 import { every } from "hono/combine";
 import { cors } from "hono/cors";
 import { secureHeaders } from "hono/secure-headers";
-import type { AppEnv } from "../parts.ts";
+import type { AppEnv } from "../wiring/parts.ts";
 
 const EXPOSED = [
   "x-request-id",

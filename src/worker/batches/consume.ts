@@ -5,13 +5,13 @@
  * batch ends.
  */
 import { z } from "zod";
-import type { WaitUntil } from "../adapterHost.ts";
 import type { Caller } from "../auth/caller.ts";
+import { Problem, type ProblemKind, problemBody } from "../errors/problems.ts";
 import { holdMs } from "../ledger/metering.ts";
-import { framesOf, type LogFigures } from "../log.ts";
-import type { Parts, PartsResult } from "../parts.ts";
-import { Problem, type ProblemKind, problemBody } from "../problems.ts";
-import { newRequestId, type RequestId } from "../requestId.ts";
+import { framesOf, type LogFigures } from "../observe/log.ts";
+import { newRequestId, type RequestId } from "../observe/requestId.ts";
+import type { WaitUntil } from "../rollout/adapterHost.ts";
+import type { Parts, PartsResult } from "../wiring/parts.ts";
 import { within } from "../within.ts";
 import type { BatchBook, LineMessage } from "./batch.ts";
 import { BatchContent } from "./content.ts";

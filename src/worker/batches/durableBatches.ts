@@ -1,5 +1,5 @@
 /** A tenant's batches behind their Durable Object. */
-import { retried } from "../retried.ts";
+import { retried } from "../durable/retried.ts";
 import type { BatchBook } from "./batch.ts";
 import type { BatchObject } from "./batchObject.ts";
 

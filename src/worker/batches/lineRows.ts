@@ -1,5 +1,5 @@
 /** Lines of batches in SQLite: who works at them, and their outcomes until these are in the bucket. Synchronous. */
-import { joined, partsOf } from "../sqliteParts.ts";
+import { joined, partsOf } from "../durable/sqliteParts.ts";
 import type { Claim, LineMessage, LineOutcome } from "./batch.ts";
 
 /** A line that was tried so often is given up: whatever it does kills those who try. */

@@ -1,21 +1,21 @@
 /** A line of a batch, from its text to its outcome: what `/v1/answer` would say to the same body. */
 import { z } from "@hono/zod-openapi";
-import type { WaitUntil } from "../adapterHost.ts";
 import type { Caller } from "../auth/caller.ts";
 import { careOf } from "../care.ts";
+import { problemOf } from "../errors/onError.ts";
+import { Problem } from "../errors/problems.ts";
 import { Meter } from "../ledger/meter.ts";
 import { holdMs } from "../ledger/metering.ts";
-import type { LogFigures } from "../log.ts";
-import { problemOf } from "../onError.ts";
-import type { Parts } from "../parts.ts";
+import type { LogFigures } from "../observe/log.ts";
+import type { RequestId } from "../observe/requestId.ts";
 import { outcomeOf } from "../pipeline/answer.ts";
 import { meteredAnswer } from "../pipeline/meteredAnswer.ts";
-import { Problem } from "../problems.ts";
-import type { RequestId } from "../requestId.ts";
+import type { WaitUntil } from "../rollout/adapterHost.ts";
 import { readAnswerAsk, wholeBody } from "../routes/answerAsk.ts";
 import { logOutcome } from "../routes/answerBody.ts";
 import { type AnswerBody, AnswerRequest } from "../schemas/answer.ts";
 import { schemaProblem } from "../schemas/faults.ts";
+import type { Parts } from "../wiring/parts.ts";
 import { TOO_LONG } from "./upload.ts";
 
 /** A line as OpenAI's Batch API has it; a line may also be the body alone. */

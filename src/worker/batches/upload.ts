@@ -1,5 +1,5 @@
 /** Reads the lines of a new batch in, a chunk at a time. */
-import { Problem } from "../problems.ts";
+import { Problem } from "../errors/problems.ts";
 import type { Uploaded } from "./batch.ts";
 import { jsonLines } from "./jsonLines.ts";
 

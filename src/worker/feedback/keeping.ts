@@ -1,9 +1,9 @@
 /** Keeps the outcome of a question that was asked with `store: true`, before its answer goes out. */
 import type { Caller } from "../auth/caller.ts";
-import type { Parts } from "../parts.ts";
+import type { RequestId } from "../observe/requestId.ts";
 import type { AnswerEvent } from "../pipeline/answer.ts";
 import type { Outcome } from "../pipeline/outcome.ts";
-import type { RequestId } from "../requestId.ts";
+import type { Parts } from "../wiring/parts.ts";
 import { within } from "../within.ts";
 import { feedbackId } from "./feedbackId.ts";
 import { FeedbackStore } from "./feedbackStore.ts";

@@ -1,5 +1,5 @@
 /** The ledger of a tenant behind its Durable Object. */
-import { retried } from "../retried.ts";
+import { retried } from "../durable/retried.ts";
 import type { Ledger } from "./ledger.ts";
 import type { LedgerObject } from "./ledgerObject.ts";
 

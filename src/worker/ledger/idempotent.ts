@@ -1,7 +1,7 @@
 /** `Idempotency-Key` for POSTs that cost nothing: the first answer again, without a request being counted. */
 import { createMiddleware } from "hono/factory";
-import type { AppEnv } from "../parts.ts";
-import { Problem } from "../problems.ts";
+import { Problem } from "../errors/problems.ts";
+import type { AppEnv } from "../wiring/parts.ts";
 import type { ReserveResult, Usage } from "./ledger.ts";
 import { readIdempotency } from "./metering.ts";
 import { refusal, replayed } from "./notGranted.ts";

@@ -3,10 +3,10 @@
  * of its work has ended, also where its client has left.
  */
 import type { Generator, TokenUsage } from "../../llm/generator.ts";
-import type { WaitUntil } from "../adapterHost.ts";
 import type { Caller } from "../auth/caller.ts";
-import { Problem } from "../problems.ts";
-import type { RequestId } from "../requestId.ts";
+import { Problem } from "../errors/problems.ts";
+import type { RequestId } from "../observe/requestId.ts";
+import type { WaitUntil } from "../rollout/adapterHost.ts";
 import { adapterId } from "./estimate.ts";
 import type { Idempotency } from "./idempotency.ts";
 import type { Ledger, LimitState, ReserveResult, Usage } from "./ledger.ts";

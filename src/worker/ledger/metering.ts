@@ -1,9 +1,9 @@
 /** Gives a POST its meter, its limits in headers, and its answer to the ledger where an Idempotency-Key asks for it. */
 import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
-import type { Config } from "../env.ts";
-import type { AppEnv } from "../parts.ts";
-import { fieldProblem, Problem } from "../problems.ts";
+import { fieldProblem, Problem } from "../errors/problems.ts";
+import type { Config } from "../wiring/env.ts";
+import type { AppEnv } from "../wiring/parts.ts";
 import { Idempotency, isIdempotencyKey } from "./idempotency.ts";
 import type { Ledger } from "./ledger.ts";
 import { limitHeaders } from "./limitHeaders.ts";

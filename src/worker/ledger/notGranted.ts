@@ -1,5 +1,5 @@
 /** What is thrown where the ledger does not let a request through: a problem, or the answer that it has already. */
-import { Problem } from "../problems.ts";
+import { Problem } from "../errors/problems.ts";
 import type { Idempotency } from "./idempotency.ts";
 import type { ReserveResult, SealedAnswer } from "./ledger.ts";
 

@@ -12,11 +12,11 @@ import type {
 } from "../../llm/generator.ts";
 import { parseAnswer } from "../../tasks/parse.ts";
 import type { Option } from "../../tasks/question.ts";
+import { Problem } from "../errors/problems.ts";
 import type { Meter } from "../ledger/meter.ts";
-import { Problem } from "../problems.ts";
+import { type StartSpan, spanned } from "../observe/spans.ts";
 import type { WaitUntil } from "../rollout/pointerWatch.ts";
 import type { RankerSource } from "../rollout/rankerSource.ts";
-import { type StartSpan, spanned } from "../spans.ts";
 import { arrivals } from "./arrivals.ts";
 import type { Ask } from "./ask.ts";
 import { llmProblem } from "./llmProblem.ts";

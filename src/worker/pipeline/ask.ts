@@ -7,9 +7,9 @@ import { inferTask, taskById } from "../../tasks/registry.ts";
 import type { TaskSpec } from "../../tasks/task.ts";
 import { mayUseAdapter } from "../auth/adapterAccess.ts";
 import type { Caller } from "../auth/caller.ts";
-import type { Config } from "../env.ts";
-import type { Parts } from "../parts.ts";
-import { fieldProblem, Problem } from "../problems.ts";
+import { fieldProblem, Problem } from "../errors/problems.ts";
+import type { Config } from "../wiring/env.ts";
+import type { Parts } from "../wiring/parts.ts";
 
 /** How the LLM is to write. */
 export interface Sampling {

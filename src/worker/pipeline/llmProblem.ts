@@ -1,6 +1,6 @@
 /** What the caller gets when the LLM gave nothing: one problem for all its failures. */
 import type { GenerateEvent, GenerateFailure } from "../../llm/generator.ts";
-import { Problem, type ProblemKind } from "../problems.ts";
+import { Problem, type ProblemKind } from "../errors/problems.ts";
 
 const kinds: Record<GenerateFailure, ProblemKind> = {
   not_recorded: "question_not_recorded",

@@ -3,7 +3,7 @@ import { select } from "../../adapter/select/select.ts";
 import type { Selection, Strategy } from "../../adapter/select/types.ts";
 import type { Candidate, GenerateFailure, TokenUsage } from "../../llm/generator.ts";
 import { isEvidenceUnseen, readByAdapter } from "../../tasks/question.ts";
-import type { DegradedReason } from "../adapterFault.ts";
+import type { DegradedReason } from "../rollout/adapterFault.ts";
 import type { Ask } from "./ask.ts";
 import type { Scoring, ScoringFigures, ServingAdapter } from "./scoring.ts";
 import type { KStop } from "./waves.ts";

@@ -7,11 +7,11 @@ import type { Manifest } from "../../adapter/manifest.ts";
 import type { OpenFailure, RankedQuestion, Ranker } from "../../adapter/ranker.ts";
 import type { Score } from "../../adapter/score.ts";
 import type { Option, Question } from "../../tasks/question.ts";
-import type { DegradedReason } from "../adapterFault.ts";
-import { fieldProblem, Problem } from "../problems.ts";
+import { fieldProblem, Problem } from "../errors/problems.ts";
+import type { StartSpan } from "../observe/spans.ts";
+import type { DegradedReason } from "../rollout/adapterFault.ts";
 import type { WaitUntil } from "../rollout/pointerWatch.ts";
 import type { RankerSource, ServedBy } from "../rollout/rankerSource.ts";
-import type { StartSpan } from "../spans.ts";
 import { within } from "../within.ts";
 
 /** How long candidates wait for an adapter that is being loaded, after the first of them came. */

@@ -1,6 +1,6 @@
 /** The ranker of a request that pinned no version: the canary's where the request is of its share, else stable's. */
 import type { Ranker } from "../../adapter/ranker.ts";
-import type { AdapterHost } from "../adapterHost.ts";
+import type { AdapterHost } from "./adapterHost.ts";
 import type { Canary, RequestKey } from "./canary.ts";
 import type { WaitUntil } from "./pointerWatch.ts";
 import type { RankerSource, ServedBy } from "./rankerSource.ts";

@@ -1,9 +1,9 @@
 /** Wires an adapter's channels: R2, the rankers held within the heap budget, the guard, the log. */
 import type { PublicKeys } from "../../adapter/signature.ts";
-import type { AdapterFault } from "../adapterFault.ts";
-import { AdapterHost } from "../adapterHost.ts";
-import { listVersions, r2BundleStore } from "../adapterStore.ts";
-import type { Observe } from "../metrics.ts";
+import type { Observe } from "../observe/metrics.ts";
+import type { AdapterFault } from "./adapterFault.ts";
+import { AdapterHost } from "./adapterHost.ts";
+import { listVersions, r2BundleStore } from "./adapterStore.ts";
 import { Canary } from "./canary.ts";
 import { Comparing } from "./comparing.ts";
 import type { Guard } from "./guard.ts";

@@ -5,7 +5,7 @@ import { type BundleStore, verifyManifest } from "../../adapter/bundle.ts";
 import { pause } from "../../adapter/pause.ts";
 import type { Ranker } from "../../adapter/ranker.ts";
 import type { PublicKeys } from "../../adapter/signature.ts";
-import type { AdapterFault } from "../adapterFault.ts";
+import type { AdapterFault } from "./adapterFault.ts";
 import type { RankerShelf } from "./rankerShelf.ts";
 import type { RankerSource } from "./rankerSource.ts";
 

@@ -13,7 +13,7 @@ import {
 import { isRemoteFailure } from "../../adapter/remote/failure.ts";
 import { fail, type Result } from "../../adapter/result.ts";
 import type { PublicKeys } from "../../adapter/signature.ts";
-import type { AdapterFault } from "../adapterFault.ts";
+import type { AdapterFault } from "./adapterFault.ts";
 
 /** `ctx.waitUntil`: keeps work alive after the response, and after a client that left. */
 export type WaitUntil = (work: Promise<unknown>) => void;

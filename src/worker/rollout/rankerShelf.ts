@@ -10,7 +10,7 @@ import { parseManifest } from "../../adapter/manifest.ts";
 import { pause } from "../../adapter/pause.ts";
 import type { Ranker } from "../../adapter/ranker.ts";
 import { fail, ok, type Result } from "../../adapter/result.ts";
-import type { BundleFault } from "../adapterFault.ts";
+import type { BundleFault } from "./adapterFault.ts";
 import { type Holder, isIdle, movableFor, type Place } from "./shelfPlaces.ts";
 
 export type { Holder } from "./shelfPlaces.ts";

@@ -1,6 +1,6 @@
 /** Where a request's ranker comes from: a channel, or a version that the caller pinned. Decided once a request. */
 import type { Ranker } from "../../adapter/ranker.ts";
-import type { AdapterFault } from "../adapterFault.ts";
+import type { AdapterFault } from "./adapterFault.ts";
 import type { WaitUntil } from "./pointerWatch.ts";
 
 /** By what a version came to answer. */

@@ -4,7 +4,7 @@
  * an isolate as much as a second engine, for ever.
  */
 import type { EngineFailureReason } from "../../adapter/engine.ts";
-import type { AdapterFault } from "../adapterFault.ts";
+import type { AdapterFault } from "./adapterFault.ts";
 import type { WaitUntil } from "./pointerWatch.ts";
 import type { RankerShelf } from "./rankerShelf.ts";
 

@@ -1,7 +1,7 @@
 /** An adapter's channels in one isolate: which of them ranks a request, and what is counted when it has ended. */
 import type { Ranker } from "../../adapter/ranker.ts";
-import type { AdapterHost } from "../adapterHost.ts";
 import type { Outcome } from "../pipeline/outcome.ts";
+import type { AdapterHost } from "./adapterHost.ts";
 import type { Canary, RequestKey } from "./canary.ts";
 import { ChannelSource } from "./channelSource.ts";
 import type { Comparing } from "./comparing.ts";

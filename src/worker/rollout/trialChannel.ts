@@ -4,7 +4,7 @@ import { pause } from "../../adapter/pause.ts";
 import type { Pointer } from "../../adapter/pointer.ts";
 import type { Ranker } from "../../adapter/ranker.ts";
 import type { PublicKeys } from "../../adapter/signature.ts";
-import type { AdapterFault } from "../adapterFault.ts";
+import type { AdapterFault } from "./adapterFault.ts";
 import { PointerWatch, type WaitUntil } from "./pointerWatch.ts";
 import type { RankerShelf } from "./rankerShelf.ts";
 

@@ -2,12 +2,12 @@
 import { createRoute, type RouteHandler, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { mayUseAdapter } from "../auth/adapterAccess.ts";
-import type { AppEnv } from "../parts.ts";
-import { Problem } from "../problems.ts";
+import { Problem } from "../errors/problems.ts";
 import { COUNTS } from "../rollout/guard.ts";
 import type { Rollout } from "../rollout/rollout.ts";
 import type { VersionEntry } from "../rollout/versions.ts";
 import { problemResponses } from "../schemas/problem.ts";
+import type { AppEnv } from "../wiring/parts.ts";
 import { within } from "../within.ts";
 import { ChannelState, channelBodies, Fault, wireFault } from "./channelBody.ts";
 

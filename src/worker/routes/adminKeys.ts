@@ -7,9 +7,9 @@ import { isSameText } from "../auth/constantTime.ts";
 import { KEY_ID, shownKey } from "../auth/keyRecord.ts";
 import { type KeyStore, revokeKey } from "../auth/keyStore.ts";
 import { SCOPES } from "../auth/scopes.ts";
-import type { AppEnv } from "../parts.ts";
-import { Problem } from "../problems.ts";
+import { Problem } from "../errors/problems.ts";
 import { problemResponses } from "../schemas/problem.ts";
+import type { AppEnv } from "../wiring/parts.ts";
 
 /** Lets in who knows the secret. Without a secret or a key store there is nothing here. */
 export function adminOnly() {

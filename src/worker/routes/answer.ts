@@ -3,12 +3,12 @@ import { createRoute, type RouteHandler } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { accepts } from "hono/accepts";
 import { careFor } from "../care.ts";
-import type { AppEnv } from "../parts.ts";
 import type { Outcome } from "../pipeline/outcome.ts";
 import { AnswerRequest, AnswerResponse } from "../schemas/answer.ts";
 import { problemResponses } from "../schemas/problem.ts";
 import { AnswerStream, EVENT_STREAM } from "../schemas/stream.ts";
 import { streamAnswer } from "../stream/streamAnswer.ts";
+import type { AppEnv } from "../wiring/parts.ts";
 import { readAnswerAsk, wholeBody } from "./answerAsk.ts";
 import { wholeAnswer } from "./wholeAnswer.ts";
 

@@ -1,9 +1,7 @@
 /** `/v1/answer` bodies, of requests and of batches' lines: what they ask for, and what they get. */
 import { renderPrompt } from "../../tasks/prompt.ts";
-import { adapterOf } from "../adapterNames.ts";
 import type { Caller } from "../auth/caller.ts";
 import { type Care, urgentFirst } from "../care.ts";
-import type { Parts } from "../parts.ts";
 import {
   type Ask,
   readAbstain,
@@ -16,6 +14,8 @@ import {
 import type { Outcome } from "../pipeline/outcome.ts";
 import type { AnswerBody, AnswerRequest } from "../schemas/answer.ts";
 import { toQuestion } from "../schemas/shared.ts";
+import { adapterOf } from "../wiring/adapterNames.ts";
+import type { Parts } from "../wiring/parts.ts";
 import { answerParts, type Include } from "./answerBody.ts";
 
 const fields = {

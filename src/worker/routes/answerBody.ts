@@ -1,7 +1,7 @@
 /** An outcome on the wire: what `/v1/answer` sends and chat completions carry under `medadapter`. */
 import type { Care } from "../care.ts";
 import { adapterId } from "../ledger/estimate.ts";
-import type { LogFigures } from "../log.ts";
+import type { LogFigures } from "../observe/log.ts";
 import type { Outcome, RankedCandidate } from "../pipeline/outcome.ts";
 import type { AnswerBody } from "../schemas/answer.ts";
 

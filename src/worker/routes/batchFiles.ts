@@ -2,10 +2,10 @@
 import { createRoute, type RouteHandler, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { BatchContent, type BatchFile, FILES } from "../batches/content.ts";
-import type { AppEnv } from "../parts.ts";
-import { Problem } from "../problems.ts";
+import { Problem } from "../errors/problems.ts";
 import { BatchId, JSONL } from "../schemas/batch.ts";
 import { keepingRefusals, problemResponses } from "../schemas/problem.ts";
+import type { AppEnv } from "../wiring/parts.ts";
 import { ownBatch } from "./batches.ts";
 
 const responses = {

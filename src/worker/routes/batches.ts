@@ -2,10 +2,10 @@
 import { createRoute, type RouteHandler, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { Batch, BatchBook } from "../batches/batch.ts";
-import type { AppEnv } from "../parts.ts";
-import { Problem } from "../problems.ts";
+import { Problem } from "../errors/problems.ts";
 import { BatchBody, BatchId, batchBody, JSONL } from "../schemas/batch.ts";
 import { keepingRefusals, problemResponses } from "../schemas/problem.ts";
+import type { AppEnv } from "../wiring/parts.ts";
 import { createBatch } from "./createBatch.ts";
 
 const json = { "application/json": { schema: BatchBody } };

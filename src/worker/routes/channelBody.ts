@@ -1,7 +1,7 @@
 /** An adapter's channels on the wire: what `/readyz` and `GET /v1/adapters` say of them. */
 import { z } from "@hono/zod-openapi";
 import { CHANNELS } from "../../adapter/pointer.ts";
-import type { AdapterFault } from "../adapterFault.ts";
+import type { AdapterFault } from "../rollout/adapterFault.ts";
 import { STOP_REASONS } from "../rollout/guard.ts";
 import type { Rollout } from "../rollout/rollout.ts";
 import type { TrialChannel } from "../rollout/trialChannel.ts";

@@ -1,12 +1,12 @@
 /** `POST /v1/chat/completions`: a drop-in for OpenAI's clients; the n best of K, ranked, whole or as a stream. */
 import { createRoute, type RouteHandler } from "@hono/zod-openapi";
 import { careFor } from "../care.ts";
-import type { AppEnv } from "../parts.ts";
 import type { Outcome } from "../pipeline/outcome.ts";
 import { ChatRequest, ChatResponse } from "../schemas/chat.ts";
 import { problemResponses } from "../schemas/problem.ts";
 import { ChatStream, EVENT_STREAM } from "../schemas/stream.ts";
 import { streamAnswer } from "../stream/streamAnswer.ts";
+import type { AppEnv } from "../wiring/parts.ts";
 import { answerParts, type Include } from "./answerBody.ts";
 import { lastText, readChat } from "./chatQuestion.ts";
 import { type Choice, choicesOf } from "./choices.ts";

@@ -3,9 +3,8 @@
 import { questionFromText } from "../../tasks/fromText.ts";
 import type { ChatMessage, Question } from "../../tasks/question.ts";
 import { taskById } from "../../tasks/registry.ts";
-import { adapterOf } from "../adapterNames.ts";
 import type { Caller } from "../auth/caller.ts";
-import type { Parts } from "../parts.ts";
+import { fieldProblem } from "../errors/problems.ts";
 import {
   type Ask,
   promptAfter,
@@ -16,9 +15,10 @@ import {
   readStore,
   readTaskAndQuestion,
 } from "../pipeline/ask.ts";
-import { fieldProblem } from "../problems.ts";
 import type { ChatBody } from "../schemas/chat.ts";
 import { DEFAULT_K, DEFAULT_MAX_TOKENS, toEvidence, toOptions } from "../schemas/shared.ts";
+import { adapterOf } from "../wiring/adapterNames.ts";
+import type { Parts } from "../wiring/parts.ts";
 
 const fields = {
   task: "medadapter.task",

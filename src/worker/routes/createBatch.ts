@@ -3,11 +3,11 @@ import type { Context } from "hono";
 import { type Batch, newBatchId } from "../batches/batch.ts";
 import { BatchContent, chainOf } from "../batches/content.ts";
 import { upload } from "../batches/upload.ts";
+import { fieldProblem, Problem } from "../errors/problems.ts";
 import { isIdempotencyKey } from "../ledger/idempotency.ts";
 import { sealerFor } from "../ledger/seal.ts";
-import type { AppEnv } from "../parts.ts";
-import { fieldProblem, Problem } from "../problems.ts";
 import { JSONL } from "../schemas/batch.ts";
+import type { AppEnv } from "../wiring/parts.ts";
 import { bookOf } from "./batches.ts";
 
 const TYPES: readonly string[] = [JSONL, "application/jsonl", "application/ndjson"];

@@ -2,14 +2,14 @@
 import { createRoute, type RouteHandler, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { Caller } from "../auth/caller.ts";
+import { fieldProblem, Problem } from "../errors/problems.ts";
 import { feedbackId } from "../feedback/feedbackId.ts";
 import { FeedbackStore } from "../feedback/feedbackStore.ts";
 import { type FeedbackRecord, trainingLine, type Verdict } from "../feedback/record.ts";
-import type { AppEnv } from "../parts.ts";
-import { fieldProblem, Problem } from "../problems.ts";
 import { JSONL } from "../schemas/batch.ts";
 import { FeedbackBody, FeedbackRequest } from "../schemas/feedback.ts";
 import { keepingRefusals, problemResponses } from "../schemas/problem.ts";
+import type { AppEnv } from "../wiring/parts.ts";
 import { jsonLinesResponse } from "./batchFiles.ts";
 
 const tags = ["Feedback"];

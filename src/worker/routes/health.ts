@@ -1,9 +1,9 @@
 /** Probes. `/healthz`: the isolate runs. `/readyz`: it can rank answers with an adapter, or why not. */
 import { createRoute, type RouteHandler, z } from "@hono/zod-openapi";
-import type { AdapterStatus } from "../adapterHost.ts";
-import type { Config } from "../env.ts";
-import type { AppEnv } from "../parts.ts";
+import type { AdapterStatus } from "../rollout/adapterHost.ts";
 import type { Rollout } from "../rollout/rollout.ts";
+import type { Config } from "../wiring/env.ts";
+import type { AppEnv } from "../wiring/parts.ts";
 import { within } from "../within.ts";
 import { ChannelState, channelBodies, Fault, wireFault } from "./channelBody.ts";
 

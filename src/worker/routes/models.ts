@@ -1,10 +1,10 @@
 /** `GET /v1/models`: what can be asked for: LLMs, the adapter that ranks them, tasks. */
 import { createRoute, type RouteHandler, z } from "@hono/zod-openapi";
 import { taskIds } from "../../tasks/registry.ts";
-import { adapterOf } from "../adapterNames.ts";
 import { mayUseAdapter } from "../auth/adapterAccess.ts";
-import type { AppEnv } from "../parts.ts";
 import { problemResponses } from "../schemas/problem.ts";
+import { adapterOf } from "../wiring/adapterNames.ts";
+import type { AppEnv } from "../wiring/parts.ts";
 
 const ModelList = z
   .object({

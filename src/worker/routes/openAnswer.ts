@@ -1,9 +1,9 @@
 /** Starts the pipeline for a request, whole or streamed. */
 import type { Context } from "hono";
-import type { AppEnv } from "../parts.ts";
 import type { AnswerEvent } from "../pipeline/answer.ts";
 import type { Ask } from "../pipeline/ask.ts";
 import { meteredAnswer } from "../pipeline/meteredAnswer.ts";
+import type { AppEnv } from "../wiring/parts.ts";
 import { logOutcome } from "./answerBody.ts";
 
 /**

@@ -4,12 +4,11 @@ import type { Context } from "hono";
 import type { Score } from "../../adapter/score.ts";
 import { parseAnswer } from "../../tasks/parse.ts";
 import type { Option } from "../../tasks/question.ts";
+import { fieldProblem, Problem } from "../errors/problems.ts";
 import { adapterId, estimateOf } from "../ledger/estimate.ts";
-import type { LogFigures } from "../log.ts";
-import type { AppEnv } from "../parts.ts";
+import type { LogFigures } from "../observe/log.ts";
 import { type AdapterChoice, readAdapter, readTaskAndQuestion } from "../pipeline/ask.ts";
 import { Scoring } from "../pipeline/scoring.ts";
-import { fieldProblem, Problem } from "../problems.ts";
 import { problemResponses } from "../schemas/problem.ts";
 import {
   type CohereRequest,
@@ -18,6 +17,7 @@ import {
   type TeiRequest,
 } from "../schemas/rerank.ts";
 import { toQuestion } from "../schemas/shared.ts";
+import type { AppEnv } from "../wiring/parts.ts";
 
 export const rerankRoute = createRoute({
   method: "post",

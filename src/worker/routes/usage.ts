@@ -1,10 +1,10 @@
 /** `GET /v1/usage`: what was used, exactly, by day, key and adapter version. */
 import { createRoute, type RouteHandler, z } from "@hono/zod-openapi";
+import { Problem } from "../errors/problems.ts";
 import { dayOf } from "../ledger/books.ts";
 import { GROUPS, type UsageRow } from "../ledger/ledger.ts";
-import type { AppEnv } from "../parts.ts";
-import { Problem } from "../problems.ts";
 import { problemResponses } from "../schemas/problem.ts";
+import type { AppEnv } from "../wiring/parts.ts";
 
 const Day = z.iso.date().openapi({ example: "2026-11-23" });
 

@@ -1,9 +1,9 @@
 /** Runs the pipeline for callers who wait for the whole. */
 import type { Context } from "hono";
-import type { AppEnv } from "../parts.ts";
 import { outcomeOf } from "../pipeline/answer.ts";
 import type { Ask } from "../pipeline/ask.ts";
 import type { Outcome } from "../pipeline/outcome.ts";
+import type { AppEnv } from "../wiring/parts.ts";
 import { openAnswer } from "./openAnswer.ts";
 
 /** The outcome of a question. Throws `Problem`. */

@@ -4,7 +4,7 @@
  * only when it looks like a field's name.
  */
 import type { z } from "@hono/zod-openapi";
-import { type FieldFault, Problem } from "../problems.ts";
+import { type FieldFault, Problem } from "../errors/problems.ts";
 
 type Issue = z.core.$ZodIssue;
 

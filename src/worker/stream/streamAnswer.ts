@@ -5,15 +5,15 @@
  */
 import type { Context } from "hono";
 import type { Care } from "../care.ts";
-import { problemOf } from "../onError.ts";
-import type { AppEnv } from "../parts.ts";
+import { problemOf } from "../errors/onError.ts";
+import { type ProblemKind, problemBody } from "../errors/problems.ts";
 import type { AnswerEvent } from "../pipeline/answer.ts";
 import type { Ask } from "../pipeline/ask.ts";
 import type { Outcome } from "../pipeline/outcome.ts";
-import { type ProblemKind, problemBody } from "../problems.ts";
 import type { Include } from "../routes/answerBody.ts";
 import { choicesOf } from "../routes/choices.ts";
 import { openAnswer } from "../routes/openAnswer.ts";
+import type { AppEnv } from "../wiring/parts.ts";
 import { candidateEvent, chunksOf, type Envelope, urgentChunk, usageChunk } from "./chunks.ts";
 import { EventStream } from "./eventStream.ts";
 

@@ -1,6 +1,6 @@
 /** Who gets in, over HTTP: keys, tokens, scopes, private adapters, the brake, the admin routes. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Bindings } from "../../../src/worker/env.ts";
+import type { Bindings } from "../../../src/worker/wiring/env.ts";
 import { claims, issuerKey, token, tokenRules } from "./tokens.ts";
 import { deployed, fakeLlm, isolate, newKey } from "./worker.ts";
 

@@ -5,7 +5,7 @@ import { vi } from "vitest";
 import { makeKey } from "../../../src/worker/auth/apiKey.ts";
 import type { KeyWish } from "../../../src/worker/auth/keyRecord.ts";
 import { kvKeyStore } from "../../../src/worker/auth/keyStore.ts";
-import type { Bindings } from "../../../src/worker/env.ts";
+import type { Bindings } from "../../../src/worker/wiring/env.ts";
 import type main from "../main.ts";
 import { bindings } from "./bindings.ts";
 

@@ -10,7 +10,7 @@ import { env } from "cloudflare:workers";
 import { expect, vi } from "vitest";
 import type { LineMessage } from "../../../src/worker/batches/batch.ts";
 import type { BatchNamespace } from "../../../src/worker/batches/durableBatches.ts";
-import type { Bindings } from "../../../src/worker/env.ts";
+import type { Bindings } from "../../../src/worker/wiring/env.ts";
 import type main from "../main.ts";
 
 export const content = (env as unknown as { readonly CONTENT: R2Bucket }).CONTENT;

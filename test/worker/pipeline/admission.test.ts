@@ -5,12 +5,12 @@ import type { RankedQuestion, Ranker } from "../../../src/adapter/ranker.ts";
 import { fail, ok, type Result } from "../../../src/adapter/result.ts";
 import type { Generator } from "../../../src/llm/generator.ts";
 import { taskById } from "../../../src/tasks/registry.ts";
-import { AdapterHost } from "../../../src/worker/adapterHost.ts";
 import { Meter } from "../../../src/worker/ledger/meter.ts";
+import { noSpans } from "../../../src/worker/observe/spans.ts";
 import { answer } from "../../../src/worker/pipeline/answer.ts";
 import type { Ask } from "../../../src/worker/pipeline/ask.ts";
+import { AdapterHost } from "../../../src/worker/rollout/adapterHost.ts";
 import { RankerShelf } from "../../../src/worker/rollout/rankerShelf.ts";
-import { noSpans } from "../../../src/worker/spans.ts";
 import { sampleManifest } from "../../adapter/sampleManifest.ts";
 
 const pointer = { schema: 1, adapter: "mini", version: "1.0.0", serial: 1, share: 1 };

@@ -5,11 +5,11 @@ import { memoryBundleStore } from "../../../src/adapter/memoryBundleStore.ts";
 import type { RankedQuestion, Ranker } from "../../../src/adapter/ranker.ts";
 import { fail, ok } from "../../../src/adapter/result.ts";
 import { type Logit, probabilityOf, type Score } from "../../../src/adapter/score.ts";
-import { AdapterHost } from "../../../src/worker/adapterHost.ts";
+import { noSpans } from "../../../src/worker/observe/spans.ts";
 import { Scoring } from "../../../src/worker/pipeline/scoring.ts";
+import { AdapterHost } from "../../../src/worker/rollout/adapterHost.ts";
 import { RankerShelf } from "../../../src/worker/rollout/rankerShelf.ts";
 import type { RankerSource } from "../../../src/worker/rollout/rankerSource.ts";
-import { noSpans } from "../../../src/worker/spans.ts";
 import { sampleManifest } from "../../adapter/sampleManifest.ts";
 
 const pointer = { schema: 1, adapter: "mini", version: "1.0.0", serial: 1, share: 1 };

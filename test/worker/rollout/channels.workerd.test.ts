@@ -2,14 +2,14 @@
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type parsePublicKeys, signedMessage } from "../../../src/adapter/signature.ts";
-import { AdapterHost } from "../../../src/worker/adapterHost.ts";
-import { r2BundleStore } from "../../../src/worker/adapterStore.ts";
-import type { Bindings } from "../../../src/worker/env.ts";
+import { AdapterHost } from "../../../src/worker/rollout/adapterHost.ts";
+import { r2BundleStore } from "../../../src/worker/rollout/adapterStore.ts";
 import { Canary } from "../../../src/worker/rollout/canary.ts";
 import { ChannelSource } from "../../../src/worker/rollout/channelSource.ts";
 import { durableGuard } from "../../../src/worker/rollout/durableGuard.ts";
 import { type Guard, NO_COUNTS } from "../../../src/worker/rollout/guard.ts";
 import { TrialChannel } from "../../../src/worker/rollout/trialChannel.ts";
+import type { Bindings } from "../../../src/worker/wiring/env.ts";
 import golden from "../../fixtures/signature.golden.json" with { type: "json" };
 import { fakeShelf } from "./fakeRankers.ts";
 

@@ -1,7 +1,6 @@
 /** The guard's Durable Object: what isolates report adds up, and a canary out of bounds is stopped for good. */
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
-import type { Bindings } from "../../../src/worker/env.ts";
 import { durableGuard } from "../../../src/worker/rollout/durableGuard.ts";
 import {
   type ChannelCounts,
@@ -9,6 +8,7 @@ import {
   NO_COUNTS,
   type Trial,
 } from "../../../src/worker/rollout/guard.ts";
+import type { Bindings } from "../../../src/worker/wiring/env.ts";
 
 const { GUARD } = env as unknown as Bindings;
 let made = 0;

@@ -5,10 +5,10 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, expectTypeOf, test } from "vitest";
-import { writeLog } from "../../src/worker/log.ts";
-import type { Observe, pointOf } from "../../src/worker/metrics.ts";
-import { newRequestId } from "../../src/worker/requestId.ts";
-import type { OpenSpan, StartSpan } from "../../src/worker/spans.ts";
+import { writeLog } from "../../../src/worker/observe/log.ts";
+import type { Observe, pointOf } from "../../../src/worker/observe/metrics.ts";
+import { newRequestId } from "../../../src/worker/observe/requestId.ts";
+import type { OpenSpan, StartSpan } from "../../../src/worker/observe/spans.ts";
 
 type LogRecord = Parameters<typeof writeLog>[0];
 
@@ -62,7 +62,7 @@ test("a data point is made of a log record, and a span holds figures alone", () 
 });
 
 test("nothing else in the Worker writes logs, metrics or traces", () => {
-  const source = join(import.meta.dirname, "..", "..", "src");
+  const source = join(import.meta.dirname, "..", "..", "..", "src");
   const files = readdirSync(source, { recursive: true, encoding: "utf8" }).filter(
     (path) => path.endsWith(".ts") && !path.startsWith("pages"),
   );
@@ -70,5 +70,5 @@ test("nothing else in the Worker writes logs, metrics or traces", () => {
   const writes = /\bconsole\.|\bwriteDataPoint\b|\btracing\b|\benterSpan\b|\bsetAttribute\b/;
   const writing = files.filter((path) => writes.test(readFileSync(join(source, path), "utf8")));
   const allowed = ["log.ts", "metrics.ts", "platformSpans.ts"];
-  expect(writing.toSorted()).toEqual(allowed.map((file) => join("worker", file)));
+  expect(writing.toSorted()).toEqual(allowed.map((file) => join("worker", "observe", file)));
 });

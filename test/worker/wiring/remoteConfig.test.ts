@@ -1,10 +1,10 @@
 /** What the deployment says of Workers AI and of the /rerank server, and whom a bundle may ask. */
 import { describe, expect, test } from "vitest";
-import type { AiBinding } from "../../src/net/aiBinding.ts";
-import { type Bindings, readConfig } from "../../src/worker/env.ts";
-import { llmGenerator } from "../../src/worker/llmGenerator.ts";
-import { readRemote } from "../../src/worker/remoteConfig.ts";
-import { remoteScorer } from "../../src/worker/remoteScorer.ts";
+import type { AiBinding } from "../../../src/net/aiBinding.ts";
+import { type Bindings, readConfig } from "../../../src/worker/wiring/env.ts";
+import { llmGenerator } from "../../../src/worker/wiring/llmGenerator.ts";
+import { readRemote } from "../../../src/worker/wiring/remoteConfig.ts";
+import { remoteScorer } from "../../../src/worker/wiring/remoteScorer.ts";
 
 const asked: unknown[][] = [];
 const AI: AiBinding = {

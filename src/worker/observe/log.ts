@@ -3,15 +3,15 @@
  * answer: numbers, booleans and names out of closed sets only.
  */
 import { createMiddleware } from "hono/factory";
-import type { GenerateFailure } from "../llm/generator.ts";
-import type { AdapterFault } from "./adapterFault.ts";
-import type { AdapterId } from "./ledger/estimate.ts";
-import type { AppEnv } from "./parts.ts";
-import type { ProblemKind } from "./problems.ts";
-import { Problem } from "./problems.ts";
+import type { GenerateFailure } from "../../llm/generator.ts";
+import type { ProblemKind } from "../errors/problems.ts";
+import { Problem } from "../errors/problems.ts";
+import type { AdapterId } from "../ledger/estimate.ts";
+import type { AdapterFault } from "../rollout/adapterFault.ts";
+import type { StopReason } from "../rollout/guard.ts";
+import type { Holder } from "../rollout/rankerShelf.ts";
+import type { AppEnv } from "../wiring/parts.ts";
 import type { RequestId } from "./requestId.ts";
-import type { StopReason } from "./rollout/guard.ts";
-import type { Holder } from "./rollout/rankerShelf.ts";
 
 const ROUTES = [
   "/v1/answer",

@@ -1,5 +1,10 @@
 /** Bundles and pointers in R2: `adapters/<name>/<version>/...` and `channels/<name>/<channel>.json`. */
-import { type BundleFiles, type BundleStore, hex, type PointerObject } from "../adapter/bundle.ts";
+import {
+  type BundleFiles,
+  type BundleStore,
+  hex,
+  type PointerObject,
+} from "../../adapter/bundle.ts";
 
 /** A BundleStore over an R2 bucket. Strongly consistent: a pointer never shows before the files put before it. */
 export function r2BundleStore(bucket: R2Bucket): BundleStore {

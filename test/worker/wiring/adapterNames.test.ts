@@ -1,6 +1,10 @@
 /** Which adapter ranks whose candidates. */
 import { describe, expect, it } from "vitest";
-import { adapterNames, adapterOf, readModelAdapters } from "../../src/worker/adapterNames.ts";
+import {
+  adapterNames,
+  adapterOf,
+  readModelAdapters,
+} from "../../../src/worker/wiring/adapterNames.ts";
 
 const read = (text: string | undefined) => {
   const faults: string[] = [];

@@ -2,18 +2,18 @@
  * The adapter that an isolate serves by default: the version that the pointer of `stable` names, loaded beside the
  * requests, swapped in when its self-test passes. What is refused leaves the old one serving.
  */
-import type { BundleStore } from "../adapter/bundle.ts";
-import type { Pointer } from "../adapter/pointer.ts";
-import type { Ranker } from "../adapter/ranker.ts";
-import type { PublicKeys } from "../adapter/signature.ts";
+import type { BundleStore } from "../../adapter/bundle.ts";
+import type { Pointer } from "../../adapter/pointer.ts";
+import type { Ranker } from "../../adapter/ranker.ts";
+import type { PublicKeys } from "../../adapter/signature.ts";
 import type { AdapterFault } from "./adapterFault.ts";
-import { PointerWatch, type WaitUntil } from "./rollout/pointerWatch.ts";
-import type { RankerShelf } from "./rollout/rankerShelf.ts";
-import type { RankerSource } from "./rollout/rankerSource.ts";
-import { Restarts } from "./rollout/restarts.ts";
+import { PointerWatch, type WaitUntil } from "./pointerWatch.ts";
+import type { RankerShelf } from "./rankerShelf.ts";
+import type { RankerSource } from "./rankerSource.ts";
+import { Restarts } from "./restarts.ts";
 
-export type { WaitUntil } from "./rollout/pointerWatch.ts";
-export type { LoadRanker } from "./rollout/rankerShelf.ts";
+export type { WaitUntil } from "./pointerWatch.ts";
+export type { LoadRanker } from "./rankerShelf.ts";
 
 export interface AdapterHostOptions {
   readonly store: BundleStore;

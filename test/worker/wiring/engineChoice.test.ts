@@ -2,11 +2,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { bundleFolder } from "../../src/adapter/bundleStore.node.ts";
-import { EngineError, type EngineFailureReason } from "../../src/adapter/engine.ts";
-import { startEngine } from "../../src/adapter/engines/onnx/engine.node.ts";
-import { EngineChoice, type EngineKind } from "../../src/worker/engineChoice.ts";
-import { bundlePath } from "../adapter/paths.node.ts";
+import { bundleFolder } from "../../../src/adapter/bundleStore.node.ts";
+import { EngineError, type EngineFailureReason } from "../../../src/adapter/engine.ts";
+import { startEngine } from "../../../src/adapter/engines/onnx/engine.node.ts";
+import { EngineChoice, type EngineKind } from "../../../src/worker/wiring/engineChoice.ts";
+import { bundlePath } from "../../adapter/paths.node.ts";
 
 const { name: adapter, version } = JSON.parse(
   readFileSync(join(bundlePath, "manifest.json"), "utf8"),

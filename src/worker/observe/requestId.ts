@@ -3,7 +3,7 @@
  * carry text into the logs, and metering must not be keyed by what a caller chooses.
  */
 import { createMiddleware } from "hono/factory";
-import type { AppEnv } from "./parts.ts";
+import type { AppEnv } from "../wiring/parts.ts";
 
 export type RequestId = string & { readonly brand: "RequestId" };
 

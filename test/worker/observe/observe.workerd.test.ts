@@ -1,9 +1,9 @@
 /** What a request leaves behind for those who run the service: a line, a data point, spans, times for the caller. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { pointOf } from "../../src/worker/metrics.ts";
-import { platformSpans } from "../../src/worker/platformSpans.ts";
-import { type OpenSpan, type SpanName, spanned } from "../../src/worker/spans.ts";
-import { fakeLlm, isolate, newKey } from "./auth/worker.ts";
+import { pointOf } from "../../../src/worker/observe/metrics.ts";
+import { platformSpans } from "../../../src/worker/observe/platformSpans.ts";
+import { type OpenSpan, type SpanName, spanned } from "../../../src/worker/observe/spans.ts";
+import { fakeLlm, isolate, newKey } from "../auth/worker.ts";
 
 const ask = { question: "Is water wet?", options: { yes: "yes", no: "no" }, k: 2 };
 

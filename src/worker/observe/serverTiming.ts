@@ -1,7 +1,7 @@
 /** `Server-Timing` (W3C) of what is answered whole: what a request waited for. A stream's times are in its last event. */
 import { createMiddleware } from "hono/factory";
+import type { AppEnv } from "../wiring/parts.ts";
 import type { LogFigures } from "./log.ts";
-import type { AppEnv } from "./parts.ts";
 
 /** Names on the wire. All but `score` and `after` are counted from the start, so they overlap. */
 const METRICS = [

@@ -1,6 +1,6 @@
 /** What the deployment says of services beyond the Worker: who writes candidates, and which /rerank server scores. */
-import { type RerankForm, rerankForms } from "../adapter/remote/forms.ts";
-import type { AiBinding } from "../net/aiBinding.ts";
+import { type RerankForm, rerankForms } from "../../adapter/remote/forms.ts";
+import type { AiBinding } from "../../net/aiBinding.ts";
 
 /** The variables, secrets and the binding that are read here. */
 export interface RemoteBindings {

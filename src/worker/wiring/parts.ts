@@ -1,18 +1,18 @@
 /** What the routes are built from, made once an isolate, and what a request carries with it. */
-import type { Generator } from "../llm/generator.ts";
-import type { Caller } from "./auth/caller.ts";
-import type { Doors } from "./auth/identify.ts";
-import type { KeyStore } from "./auth/keyStore.ts";
-import type { BatchBook } from "./batches/batch.ts";
+import type { Generator } from "../../llm/generator.ts";
+import type { Caller } from "../auth/caller.ts";
+import type { Doors } from "../auth/identify.ts";
+import type { KeyStore } from "../auth/keyStore.ts";
+import type { BatchBook } from "../batches/batch.ts";
+import type { ProblemKind } from "../errors/problems.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import type { Meter } from "../ledger/meter.ts";
+import type { LogFigures } from "../observe/log.ts";
+import type { Observe } from "../observe/metrics.ts";
+import type { RequestId } from "../observe/requestId.ts";
+import type { StartSpan } from "../observe/spans.ts";
+import type { Rollout } from "../rollout/rollout.ts";
 import type { Bindings, Config } from "./env.ts";
-import type { Ledger } from "./ledger/ledger.ts";
-import type { Meter } from "./ledger/meter.ts";
-import type { LogFigures } from "./log.ts";
-import type { Observe } from "./metrics.ts";
-import type { ProblemKind } from "./problems.ts";
-import type { RequestId } from "./requestId.ts";
-import type { Rollout } from "./rollout/rollout.ts";
-import type { StartSpan } from "./spans.ts";
 
 export interface Parts {
   readonly config: Config;

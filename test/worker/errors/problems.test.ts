@@ -1,10 +1,15 @@
 /** The table of problems, the reader of the configuration, the eager reader of a source. */
 import { describe, expect, it } from "vitest";
-import { type Bindings, readConfig } from "../../src/worker/env.ts";
-import { framesOf } from "../../src/worker/log.ts";
-import { arrivals } from "../../src/worker/pipeline/arrivals.ts";
-import { llmProblem } from "../../src/worker/pipeline/llmProblem.ts";
-import { fieldProblem, Problem, problemBody, problemResponse } from "../../src/worker/problems.ts";
+import {
+  fieldProblem,
+  Problem,
+  problemBody,
+  problemResponse,
+} from "../../../src/worker/errors/problems.ts";
+import { framesOf } from "../../../src/worker/observe/log.ts";
+import { arrivals } from "../../../src/worker/pipeline/arrivals.ts";
+import { llmProblem } from "../../../src/worker/pipeline/llmProblem.ts";
+import { type Bindings, readConfig } from "../../../src/worker/wiring/env.ts";
 
 describe("a problem's response", () => {
   it("is a problem detail (RFC 9457) and an OpenAI error at once", async () => {

@@ -1,11 +1,11 @@
 /** Whatever was thrown, as a problem: the one place where exceptions become what the caller sees. */
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
-import { Replayed } from "./ledger/notGranted.ts";
-import { framesOf, writeLog } from "./log.ts";
-import type { AppEnv } from "./parts.ts";
+import { Replayed } from "../ledger/notGranted.ts";
+import { framesOf, writeLog } from "../observe/log.ts";
+import type { RequestId } from "../observe/requestId.ts";
+import type { AppEnv } from "../wiring/parts.ts";
 import { Problem, type ProblemKind, problemResponse } from "./problems.ts";
-import type { RequestId } from "./requestId.ts";
 
 /** Hono's own exceptions: its validators throw them for bodies they cannot read. */
 const httpKinds: Readonly<Record<number, ProblemKind>> = {

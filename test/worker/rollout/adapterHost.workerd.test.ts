@@ -1,15 +1,15 @@
 /** When the pointer in R2 is looked at, and what a look costs a request. Real R2; swaps are tested end to end. */
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { type BundleStore, verifyBundle } from "../../src/adapter/bundle.ts";
-import { fail } from "../../src/adapter/result.ts";
-import { type PublicKeys, parsePublicKeys, signedMessage } from "../../src/adapter/signature.ts";
-import { AdapterHost } from "../../src/worker/adapterHost.ts";
-import { r2BundleStore } from "../../src/worker/adapterStore.ts";
-import type { Bindings } from "../../src/worker/env.ts";
-import { RankerShelf } from "../../src/worker/rollout/rankerShelf.ts";
-import golden from "../fixtures/signature.golden.json" with { type: "json" };
-import { fakeLlm, isolate, newKey } from "./auth/worker.ts";
+import { type BundleStore, verifyBundle } from "../../../src/adapter/bundle.ts";
+import { fail } from "../../../src/adapter/result.ts";
+import { type PublicKeys, parsePublicKeys, signedMessage } from "../../../src/adapter/signature.ts";
+import { AdapterHost } from "../../../src/worker/rollout/adapterHost.ts";
+import { r2BundleStore } from "../../../src/worker/rollout/adapterStore.ts";
+import { RankerShelf } from "../../../src/worker/rollout/rankerShelf.ts";
+import type { Bindings } from "../../../src/worker/wiring/env.ts";
+import golden from "../../fixtures/signature.golden.json" with { type: "json" };
+import { fakeLlm, isolate, newKey } from "../auth/worker.ts";
 
 const bucket = (env as unknown as Bindings).ADAPTERS;
 const key = "channels/mini/stable.json";

@@ -1,9 +1,9 @@
 /** Who writes the candidates, as the deployment says. */
-import type { Generator } from "../llm/generator.ts";
-import { openAIGenerator } from "../llm/openai/generator.ts";
-import { ProviderMemory } from "../llm/openai/providerMemory.ts";
-import { workersAiGenerator } from "../llm/workersAi/generator.ts";
-import { aiGateway } from "../net/aiBinding.ts";
+import type { Generator } from "../../llm/generator.ts";
+import { openAIGenerator } from "../../llm/openai/generator.ts";
+import { ProviderMemory } from "../../llm/openai/providerMemory.ts";
+import { workersAiGenerator } from "../../llm/workersAi/generator.ts";
+import { aiGateway } from "../../net/aiBinding.ts";
 import type { Config } from "./env.ts";
 
 export function llmGenerator(config: Config): Generator {

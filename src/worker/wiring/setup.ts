@@ -1,8 +1,8 @@
 /** What stands before every route: the isolate's parts, made once, and who may call. */
 import { createMiddleware } from "hono/factory";
+import { Problem } from "../errors/problems.ts";
 import { type Bindings, readConfig } from "./env.ts";
 import type { AppEnv, MakeParts, PartsResult } from "./parts.ts";
-import { Problem } from "./problems.ts";
 
 /** The isolate's parts. */
 export type PartsOf = (env: Bindings) => PartsResult;

@@ -1,7 +1,7 @@
 /** Why no adapter is served, or why a newer one is not: names for `/readyz`, logs and `degraded_reason`. */
-import type { BundleFailure } from "../adapter/bundle.ts";
-import type { LoadFailure } from "../adapter/load.ts";
-import type { PointerFailure } from "../adapter/pointer.ts";
+import type { BundleFailure } from "../../adapter/bundle.ts";
+import type { LoadFailure } from "../../adapter/load.ts";
+import type { PointerFailure } from "../../adapter/pointer.ts";
 
 /** A bundle that cannot serve. */
 export type BundleFault = BundleFailure | LoadFailure;

@@ -1,19 +1,20 @@
 /** Wires the parts: the LLM, R2, the engine. What runs the encoder is the entry's choice, or the bundle's. */
+
+import { Jwks } from "../auth/jwks.ts";
+import { KeyCache } from "../auth/keyCache.ts";
+import { kvKeyStore } from "../auth/keyStore.ts";
+import { durableBatches } from "../batches/durableBatches.ts";
+import { durableLedger } from "../ledger/durableLedger.ts";
+import { observeWith } from "../observe/metrics.ts";
+import { platformSpans } from "../observe/platformSpans.ts";
+import { durableGuard } from "../rollout/durableGuard.ts";
+import { makeRollout } from "../rollout/makeRollout.ts";
 import { adapterNames } from "./adapterNames.ts";
-import { Jwks } from "./auth/jwks.ts";
-import { KeyCache } from "./auth/keyCache.ts";
-import { kvKeyStore } from "./auth/keyStore.ts";
-import { durableBatches } from "./batches/durableBatches.ts";
 import { EngineChoice, type EngineKind } from "./engineChoice.ts";
 import type { Bindings, Config } from "./env.ts";
-import { durableLedger } from "./ledger/durableLedger.ts";
 import { llmGenerator } from "./llmGenerator.ts";
-import { observeWith } from "./metrics.ts";
 import type { MakeParts, Parts } from "./parts.ts";
-import { platformSpans } from "./platformSpans.ts";
 import { remoteScorer } from "./remoteScorer.ts";
-import { durableGuard } from "./rollout/durableGuard.ts";
-import { makeRollout } from "./rollout/makeRollout.ts";
 
 /** What keeps content for callers, where there is a secret to encrypt it with. */
 function contentParts(env: Bindings, config: Config): Pick<Parts, "batchesOf" | "content"> {

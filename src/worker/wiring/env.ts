@@ -3,14 +3,14 @@
  * parsed once an isolate, every fault named by its variable, never by its value (docs/configuration.md).
  */
 
-import { type PublicKeys, parsePublicKeys } from "../adapter/signature.ts";
-import { parseUrgentRules, standardRules, type UrgentRules } from "../tasks/urgent/urgent.ts";
+import { type PublicKeys, parsePublicKeys } from "../../adapter/signature.ts";
+import { parseUrgentRules, standardRules, type UrgentRules } from "../../tasks/urgent/urgent.ts";
+import { type AccessBindings, type AccessConfig, readAccess } from "../auth/accessConfig.ts";
+import type { BatchNamespace } from "../batches/durableBatches.ts";
+import type { LedgerNamespace } from "../ledger/durableLedger.ts";
+import type { GuardNamespace } from "../rollout/durableGuard.ts";
 import { ADAPTER_NAME, readModelAdapters } from "./adapterNames.ts";
-import { type AccessBindings, type AccessConfig, readAccess } from "./auth/accessConfig.ts";
-import type { BatchNamespace } from "./batches/durableBatches.ts";
-import type { LedgerNamespace } from "./ledger/durableLedger.ts";
 import { type RemoteBindings, type RemoteConfig, readRemote } from "./remoteConfig.ts";
-import type { GuardNamespace } from "./rollout/durableGuard.ts";
 
 /** Bindings of wrangler.toml. Variables are strings; secrets come from `wrangler secret put` or .dev.vars. */
 export interface Bindings extends AccessBindings, RemoteBindings {

@@ -3,17 +3,17 @@
  * that file, or a runtime without relaxed SIMD, is left to the next. A bundle that an engine has run and found wrong
  * (self-test) is refused, not tried elsewhere. A bundle whose manifest names an engine elsewhere runs on that alone.
  */
-import { type BundleFiles, verifyBundle, verifyManifest } from "../adapter/bundle.ts";
-import { loadRanker, type StartEngine } from "../adapter/load.ts";
-import type { FileRole } from "../adapter/manifest.ts";
-import type { Ranker } from "../adapter/ranker.ts";
-import { loadRemoteRanker } from "../adapter/remote/loadRemote.ts";
-import type { RemoteEngine } from "../adapter/remote/remoteEngine.ts";
-import type { TextScorer } from "../adapter/remote/textScorer.ts";
-import { fail, type Result } from "../adapter/result.ts";
-import type { PublicKeys } from "../adapter/signature.ts";
-import type { BundleFault } from "./adapterFault.ts";
-import type { LoadRanker } from "./adapterHost.ts";
+import { type BundleFiles, verifyBundle, verifyManifest } from "../../adapter/bundle.ts";
+import { loadRanker, type StartEngine } from "../../adapter/load.ts";
+import type { FileRole } from "../../adapter/manifest.ts";
+import type { Ranker } from "../../adapter/ranker.ts";
+import { loadRemoteRanker } from "../../adapter/remote/loadRemote.ts";
+import type { RemoteEngine } from "../../adapter/remote/remoteEngine.ts";
+import type { TextScorer } from "../../adapter/remote/textScorer.ts";
+import { fail, type Result } from "../../adapter/result.ts";
+import type { PublicKeys } from "../../adapter/signature.ts";
+import type { BundleFault } from "../rollout/adapterFault.ts";
+import type { LoadRanker } from "../rollout/adapterHost.ts";
 
 /** A way to run the encoder. */
 export interface EngineKind {

@@ -5,16 +5,16 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import type { BundleStore, PointerObject } from "../../src/adapter/bundle.ts";
-import { bundleFolder } from "../../src/adapter/bundleStore.node.ts";
-import { compileEncoder } from "../../src/adapter/engines/simd/load.ts";
-import { startOnBundle } from "../../src/adapter/engines/simd/start.ts";
-import type { RankedQuestion } from "../../src/adapter/ranker.ts";
-import { AdapterHost } from "../../src/worker/adapterHost.ts";
-import { EngineChoice } from "../../src/worker/engineChoice.ts";
-import { RankerShelf } from "../../src/worker/rollout/rankerShelf.ts";
-import { type Breakable, FAULT, faultyEncoder } from "../adapter/faultyEncoder.node.ts";
-import { bundlePath } from "../adapter/paths.node.ts";
+import type { BundleStore, PointerObject } from "../../../src/adapter/bundle.ts";
+import { bundleFolder } from "../../../src/adapter/bundleStore.node.ts";
+import { compileEncoder } from "../../../src/adapter/engines/simd/load.ts";
+import { startOnBundle } from "../../../src/adapter/engines/simd/start.ts";
+import type { RankedQuestion } from "../../../src/adapter/ranker.ts";
+import { AdapterHost } from "../../../src/worker/rollout/adapterHost.ts";
+import { RankerShelf } from "../../../src/worker/rollout/rankerShelf.ts";
+import { EngineChoice } from "../../../src/worker/wiring/engineChoice.ts";
+import { type Breakable, FAULT, faultyEncoder } from "../../adapter/faultyEncoder.node.ts";
+import { bundlePath } from "../../adapter/paths.node.ts";
 
 const { version } = JSON.parse(readFileSync(join(bundlePath, "manifest.json"), "utf8"));
 const INTERVAL_MS = 30_000;
