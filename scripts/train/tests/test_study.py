@@ -20,7 +20,7 @@ from study_files import RUNS, study_text, write_sets
 
 from medadapter_train.errors import DataError, ModelError, TrainError
 from medadapter_train.metrics import area_under_curve
-from medadapter_train.study import runs as study_runs
+from medadapter_train.study import launcher
 from medadapter_train.study.config import load_study
 from medadapter_train.study.config_tables import CostTable, LlmTable, MachineTable, ModelsTable
 from medadapter_train.study.costs import costs
@@ -45,7 +45,7 @@ def write_study(folder: Path, base: Path, runs: dict[str, str] = RUNS) -> Path:
     return path
 
 
-def train_here(command: list[str], check: bool) -> subprocess.CompletedProcess[str]:
+def train_here(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
     """`medadapter-train train` without another process, which takes seconds to start."""
     from medadapter_train.config import load_config
     from medadapter_train.train import Trainer
@@ -84,7 +84,7 @@ def test_a_killed_study_goes_on_and_does_nothing_twice(
     trained = weights.stat().st_mtime_ns
     assert "because" not in scores.read_text()
 
-    monkeypatch.setattr(study_runs.subprocess, "run", train_here)
+    monkeypatch.setattr(launcher.subprocess, "run", train_here)
     lines: list[str] = []
     result = study(load_study(toml), data, out, lines.append)
     assert lines[0] == "all: done before"
@@ -97,7 +97,7 @@ def test_a_killed_study_goes_on_and_does_nothing_twice(
     def never(*_: Any, **__: Any) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(study_runs.subprocess, "run", never)
+    monkeypatch.setattr(launcher.subprocess, "run", never)
     before, text = written(out / "scores"), (out / "study.md").read_text()
     again = study(load_study(toml), data, out, lines.append)
     assert written(out / "scores") == before
@@ -106,7 +106,7 @@ def test_a_killed_study_goes_on_and_does_nothing_twice(
     check_damage(tiny_base, toml, data, out)
 
     # Other settings are another run; of those before nothing is lost.
-    monkeypatch.setattr(study_runs.subprocess, "run", train_here)
+    monkeypatch.setattr(launcher.subprocess, "run", train_here)
     toml.write_text(toml.read_text().replace("share = 0.5", "share = 0.25"))
     changed = study(load_study(toml), data, out, lines.append, only=["share-1-2"])
     assert lines[-3:] == ["share-1-2: training", "share-1-2: scoring", "measuring"]
@@ -155,6 +155,28 @@ def check_result(result: dict[str, Any], out: Path) -> None:
     text = (out / "study.md").read_text()
     assert str(out.parent) not in text + (out / "study.json").read_text()
     assert all(f"\n| {name} | " in text for name in RUNS)
+
+
+def test_a_study_waits_for_the_run_that_another_left_behind(tmp_path: Path) -> None:
+    # As a training process whose study was killed: it has nothing of it but the lock.
+    with launcher.one_at_a_time(tmp_path, [], print) as first:
+        assert first.lock is not None
+        left = subprocess.Popen(
+            [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=(first.lock,)
+        )
+    lines: list[str] = []
+
+    def told(line: str) -> None:
+        assert left.poll() is None
+        lines.append(line)
+        left.communicate(b"\n")
+
+    with launcher.one_at_a_time(tmp_path, [], told) as second:
+        assert second.lock is not None
+    assert lines == ["waiting for another study's run in this folder to end"]
+    assert left.returncode == 0
+    with launcher.one_at_a_time(tmp_path, [], told):
+        assert len(lines) == 1
 
 
 def test_a_run_of_a_share_sees_no_other_question(data: Path, tiny_base: Path) -> None:
@@ -340,7 +362,7 @@ def test_errors_of_a_study_have_names(
     assert failed(only=["bundle"]).kind == "bad_option"
     assert failed(folder=tmp_path).kind == "file_missing"
     done = subprocess.CompletedProcess([], 1)
-    monkeypatch.setattr(study_runs.subprocess, "run", lambda *_, **__: done)
+    monkeypatch.setattr(launcher.subprocess, "run", lambda *_, **__: done)
     assert failed().kind == "stage_failed"
     assert "run all" in str(failed())
     error = failed(only=["layers-2"])

@@ -43,6 +43,7 @@ def evaluations(
     return {
         "adapter": adapter.name,
         "fitted": bool(adapter.manifest.get("selector")),
+        "apart": [name for name in adapter.parts if name not in adapter.main],
         "rules": _rows(adapter, _rules),
         "k_curve": _k_curve(adapter, sizes),
         "strongest": _strongest(adapter, questions),

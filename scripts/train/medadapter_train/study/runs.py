@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -22,6 +20,7 @@ from medadapter_train.rankers import load_encoder, make_ranker
 from medadapter_train.stamps import Stamp, make_stamp
 from medadapter_train.study.config import StudyConfig
 from medadapter_train.study.config_tables import RunTable
+from medadapter_train.study.launcher import Launcher
 from medadapter_train.study.questions import Questions
 from medadapter_train.study.scores import write_scores
 from medadapter_train.toml_tables import to_toml
@@ -88,7 +87,7 @@ def do_run(
     run: Run,
     sets: Sequence[Questions],
     original: str,
-    launch: Sequence[str],
+    launcher: Launcher,
     report: Callable[[str], None],
 ) -> None:
     """Train and score what is not done. Raises `TrainError` stage_failed; `original`: the base that
@@ -100,14 +99,14 @@ def do_run(
         report(f"{run.table.name}: training")
         if run.table.layers:
             _cut(original, run.table.layers, Path(run.config.base))
-        _train(run, launch)
+        _train(run, launcher)
     # The optimizer's state is no longer of use.
     (run.folder / "checkpoint.pt").unlink(missing_ok=True)
     report(f"{run.table.name}: scoring")
     write_scores(run.scores, run.scorer(), sets, joint=run.config.attention == "prefix")
 
 
-def _train(run: Run, launch: Sequence[str]) -> None:
+def _train(run: Run, launcher: Launcher) -> None:
     shared = run.folder.parents[1] / "tokens"
     shared.mkdir(parents=True, exist_ok=True)
     run.folder.mkdir(parents=True, exist_ok=True)
@@ -117,9 +116,7 @@ def _train(run: Run, launch: Sequence[str]) -> None:
         tokens.symlink_to(Path("..", "..", "tokens"))
     toml = run.folder / "train.toml"
     write_atomic(toml, [to_toml("train", asdict(run.config)).encode()])
-    words = ["-m", "medadapter_train", "train", str(toml), "--out", str(run.folder)]
-    failed = subprocess.run([*(launch or [sys.executable]), *words], check=False).returncode
-    if failed or not run.weights.is_file():
+    if not launcher.train(toml, run.folder) or not run.weights.is_file():
         raise TrainError("stage_failed", f"run {run.table.name}: see its own message above")
 
 

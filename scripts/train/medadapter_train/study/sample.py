@@ -45,13 +45,13 @@ def part_of(keys: Sequence[str], scored: Sequence[Scored], manifest: dict[str, A
     return Part(scored[0].set_name, tuple(keys), found, tuple(scored))
 
 
-@lru_cache(maxsize=64)
-def _draws(keys: tuple[str, ...]) -> tuple[dict[str, int], NDArray[np.int64]]:
+@lru_cache(maxsize=16)
+def _draws(keys: tuple[str, ...]) -> tuple[dict[str, int], NDArray[np.int16]]:
     """Each distinct question's column, and how often it is in each draw [REPEATS, questions]."""
     columns = {key: i for i, key in enumerate(dict.fromkeys(keys))}
     count = len(columns)
     drawn = np.random.default_rng(1).multinomial(count, np.full(count, 1 / count), REPEATS)
-    return columns, drawn
+    return columns, drawn.astype(np.int16)
 
 
 class Sample:
@@ -104,7 +104,7 @@ class Sample:
         return self._figure(point, np.stack([draws for _, draws in found], axis=1))
 
 
-def _auc(scored: Sequence[Scored], drawn: NDArray[np.int64]) -> tuple[float, Floats]:
+def _auc(scored: Sequence[Scored], drawn: NDArray[np.int16]) -> tuple[float, Floats]:
     """On the questions, and in each draw: ties count half."""
     known = [(i, q) for i, q in enumerate(scored) if q.logits is not None]
     if not known:

@@ -18,6 +18,7 @@ from medadapter_train.study.comparisons import Measured, comparisons, measure
 from medadapter_train.study.config import StudyConfig
 from medadapter_train.study.costs import costs
 from medadapter_train.study.evaluations import Adapter, evaluations
+from medadapter_train.study.launcher import one_at_a_time
 from medadapter_train.study.questions import Questions, load_questions
 from medadapter_train.study.runs import Run, do_run, plan
 from medadapter_train.study.sample import part_of
@@ -51,10 +52,11 @@ def study(
     questions = load_questions(config.sets, data, config.study.most)
     torch.set_num_threads(config.study.threads)
     runs = plan(config, questions, data, out)
-    for run in runs:
-        if not only or run.table.name in only:
-            sets = [questions[s.name] for s in config.measured(run.table)]
-            do_run(run, sets, config.train.base, launch, report)
+    with one_at_a_time(out, launch, report) as launcher:
+        for run in runs:
+            if not only or run.table.name in only:
+                sets = [questions[s.name] for s in config.measured(run.table)]
+                do_run(run, sets, config.train.base, launcher, report)
     done = [run for run in runs if run.scores.is_file() and run.weights.is_file()]
     report("measuring")
     measured = [measure(r, [questions[s.name] for s in config.measured(r.table)]) for r in done]

@@ -32,7 +32,7 @@ def study_markdown(result: dict[str, Any]) -> str:
             sections.append((title, _llms(grid)))
     if result["evaluations"] is not None:
         sections += adapter_sections(result["evaluations"], result["paper"])
-    if result["costs"] is not None:
+    if result["costs"] is not None and result["costs"]["fitting"]:
         sections += _costs(result["costs"])
     return "\n\n".join(f"### {title}\n\n{text}" for title, text in sections) + "\n"
 
@@ -71,7 +71,7 @@ def _runs(rows: Sequence[dict[str, Any]]) -> str:
         ]
         for row in rows
     ]
-    spent = ["run", "training questions", "passes", "training, s", "weights, million"]
+    spent = ["run", "training questions, by set", "passes", "training, s", "weights, million"]
     spent += ["of them word embeddings", "scoring a question, ms", "n"]
     times = [[row["run"], *_spent(row)] for row in rows]
     return f"{table(heads, quality)}\n\n{table(spent, times)}"

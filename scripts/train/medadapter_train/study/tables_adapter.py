@@ -14,8 +14,13 @@ def adapter_sections(found: dict[str, Any], paper: dict[str, float]) -> list[Sec
     """Titles with their tables."""
     rules = found["rules"]
     fitted = "its fitted selector" if found["fitted"] else "the sum of sigmoid(logit)"
+    apart = f", without {', '.join(found['apart'])}" if found["apart"] else ""
+    means = f"Mean: of the main sets{apart}."
     return [
-        ("Rules", f"Adapter: {found['adapter']}; weighted vote: {fitted}.\n\n{_rules(rules)}"),
+        (
+            "Rules",
+            f"Adapter: {found['adapter']}; weighted vote: {fitted}. {means}\n\n{_rules(rules)}",
+        ),
         ("Number of candidates", _k_curve(found["k_curve"])),
         ("Strength of the LLM", _strong(rules, found["strongest"])),
         ("Answers without their texts", _bare(found["answers_alone"])),
