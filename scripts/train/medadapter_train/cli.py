@@ -15,6 +15,7 @@ from medadapter_train import (
     cli_model,
     cli_publish,
     cli_run,
+    cli_study,
 )
 from medadapter_train.errors import TrainError
 from medadapter_train.full_disk import is_full
@@ -26,6 +27,7 @@ cli_evaluate.register(app)
 cli_publish.register(app)
 cli_channels.register(app)
 cli_run.register(app)
+cli_study.register(app)
 
 
 @app.callback()

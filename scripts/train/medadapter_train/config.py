@@ -40,7 +40,7 @@ class TrainConfig:
     `attention`: `prefix`, or `cross` for any encoder (cross.py). `loss` names a preset of losses.py
     in place of the weights `bce`, `listwise` and `pure`; `soft` is a teacher's share of the target
     where a candidate has a soft label. `fold`: of the questions of cross-fitted sets, this one of
-    `folds` is left out; -1 trains on all.
+    `folds` is left out; -1 trains on all. `train_share`: so much of the questions, by their hash.
     """
 
     sets: list[SourceSet]
@@ -51,6 +51,7 @@ class TrainConfig:
     seed: int = 1
     folds: int = 3
     fold: int = -1
+    train_share: float = 1.0
     passes: int = 9600
     batch: int = 8
     pack_tokens: int = 0
@@ -127,6 +128,8 @@ def parse_config(raw: Any) -> TrainConfig:
             raise TrainError("bad_config", f"train.{choice}: one of {names}")
     if not 0 <= raw.get("soft", 0.0) <= 1:
         raise TrainError("bad_config", "train.soft: a share from 0 to 1")
+    if not 0 < raw.get("train_share", 1.0) <= 1:
+        raise TrainError("bad_config", "train.train_share: a share above 0, up to 1")
     return TrainConfig(**{**raw, "sets": sets})
 
 

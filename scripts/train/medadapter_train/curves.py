@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from medadapter_train.adaptive import curve
 from medadapter_train.decided import Decided
 from medadapter_train.scoring import Scored
-from medadapter_train.select import majority, weighted_vote
+from medadapter_train.select import best_of, majority, weighted_vote
 
+Floats = NDArray[np.float64]
 ADAPTIVE_REPEATS = 8
 
 
@@ -82,17 +84,30 @@ def k_curve(questions: Sequence[Scored], manifest: dict[str, Any]) -> list[dict[
     rng = np.random.default_rng(1)
     rows = []
     for k in sizes:
-        parts = [q.subset(rng.permutation(len(q.answers))[:k]) for q in questions for _ in range(2)]
-        rows.append(
-            {
-                "k": k,
-                "majority": float(np.mean([majority(p) for p in parts])),
-                "weighted_vote": float(
-                    np.mean([weighted_vote(p, manifest).correct for p in parts])
-                ),
-            }
-        )
+        found = with_k(questions, manifest, k, 2, rng)
+        means = {name: float(found[name].mean()) for name in ("majority", "weighted_vote")}
+        rows.append({"k": k, **means})
     return rows
+
+
+def with_k(
+    questions: Sequence[Scored],
+    manifest: dict[str, Any],
+    k: int,
+    draws: int,
+    rng: np.random.Generator,
+) -> dict[str, Floats]:
+    """By question, how often each rule is right with k random candidates."""
+    rules: dict[str, Callable[[Scored], float]] = {
+        "majority": majority,
+        "best_of": lambda q: float(best_of(q, manifest)),
+        "weighted_vote": lambda q: float(weighted_vote(q, manifest).correct),
+    }
+    parts = [q.subset(rng.permutation(len(q.answers))[:k]) for q in questions for _ in range(draws)]
+    return {
+        name: np.array([rule(p) for p in parts]).reshape(-1, draws).mean(axis=1)
+        for name, rule in rules.items()
+    }
 
 
 def _adaptive(questions: Sequence[Scored], manifest: dict[str, Any]) -> dict[str, float] | None:

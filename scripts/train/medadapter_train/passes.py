@@ -11,6 +11,7 @@ from medadapter_train.data import set_name_of
 from medadapter_train.errors import DataError
 from medadapter_train.mixture import Mixture, draw_candidates, mask_ids
 from medadapter_train.packed import Packed
+from medadapter_train.split import in_share
 from medadapter_train.store import Row, TokenStore
 from medadapter_train.template import Encoder
 
@@ -37,7 +38,7 @@ class Passes:
         self, config: TrainConfig, encoder: Encoder, folder: Path
     ) -> list[tuple[TokenStore, int]]:
         """The training share, of cross-fitted sets the validation share as well, but no question
-        of the fold that is left out."""
+        of the fold that is left out; of all that, `train_share`."""
         paths = [Path(config.data_folder) / s.file for s in config.sets if s.cross_fit]
         stores = [self.store]
         if paths:
@@ -47,7 +48,8 @@ class Passes:
             (store, index)
             for store in stores
             for index, (name, fold) in enumerate(zip(store.sets, store.folds, strict=True))
-            if name not in crossed or config.fold < 0 or fold % config.folds != config.fold
+            if in_share(fold, config.train_share)
+            and (name not in crossed or config.fold < 0 or fold % config.folds != config.fold)
         ]
 
     def at(self, position: int) -> tuple[Packed, torch.Tensor]:

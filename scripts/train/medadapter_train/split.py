@@ -50,6 +50,12 @@ def fold_key(key: str) -> int:
     return int(hashlib.sha256(f"fold/{key}".encode()).hexdigest()[:12], 16)
 
 
+def in_share(fold: int, share: float) -> bool:
+    """Whether a question is in that share of all, by its `fold_key`; a smaller share lies in a
+    greater one."""
+    return fold < share * 2**48
+
+
 def check_leak(train: Iterable[Record], held_out: Iterable[Record]) -> None:
     """Raise `DataError` question_leak when a question (normalised) stands on both sides."""
     seen = {question_key(r.question) for r in train}

@@ -1,0 +1,51 @@
+"""Starting training runs, one study at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """`words` start Python in place of this one, `torchrun ...`. A run's process inherits `lock`,
+    so that after kill -9 of the study alone nobody trains in its folder beside it."""
+
+    words: Sequence[str] = ()
+    lock: int | None = None
+
+    def train(self, config: Path, out: Path) -> bool:
+        """Train to the end; whether it went well."""
+        words = ["-m", "medadapter_train", "train", str(config), "--out", str(out)]
+        command = [*(self.words or [sys.executable]), *words]
+        held = () if self.lock is None else (self.lock,)
+        return subprocess.run(command, check=False, pass_fds=held).returncode == 0
+
+
+@contextlib.contextmanager
+def one_at_a_time(
+    folder: Path, words: Sequence[str], report: Callable[[str], None]
+) -> Iterator[Launcher]:
+    """Waits while another study, or a run that one left behind, works in the folder. Windows has no
+    flock; there no lock is taken."""
+    try:
+        import fcntl
+    except ImportError:
+        yield Launcher(words)
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            report("waiting for another study's run in this folder to end")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield Launcher(words, lock)
+    finally:
+        os.close(lock)

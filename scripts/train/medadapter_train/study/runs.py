@@ -1,0 +1,140 @@
+"""The study's training runs: each in a folder named after its settings and its data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedModel
+
+from medadapter_train.base import load_base, tokenizer_json
+from medadapter_train.bundle_writer import whole_folder
+from medadapter_train.checkpoint import load_weights
+from medadapter_train.config import TrainConfig
+from medadapter_train.errors import ModelError, TrainError
+from medadapter_train.jsonl import write_atomic
+from medadapter_train.rankers import load_encoder, make_ranker
+from medadapter_train.stamps import Stamp, make_stamp
+from medadapter_train.study.config import StudyConfig
+from medadapter_train.study.config_tables import RunTable
+from medadapter_train.study.launcher import Launcher
+from medadapter_train.study.questions import Questions
+from medadapter_train.study.scores import write_scores
+from medadapter_train.toml_tables import to_toml
+from medadapter_train.torch_scorer import TorchScorer
+
+
+@dataclass(frozen=True)
+class Run:
+    """Where a run of the study lies. `id`: its name and what decides its weights."""
+
+    table: RunTable
+    config: TrainConfig
+    id: str
+    folder: Path
+    scores: Path
+
+    @property
+    def weights(self) -> Path:
+        steps = self.config.passes // self.config.batch
+        return self.folder / "weights" / f"step-{steps:05d}.safetensors"
+
+    def scorer(self) -> TorchScorer:
+        """By the weights of the last step. Raises `ModelError`."""
+        config = self.config
+        weights = load_weights(self.weights)
+        ranker = make_ranker(config.base, config.attention, config.seed, weights)
+        return TorchScorer(ranker, load_encoder(self.folder / "tokenizer.json", config.attention))
+
+    def seconds(self) -> float | None:
+        """Of training, by the speed that its log ends with; None where it was too short to tell."""
+        try:
+            lines = (self.folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
+            return None
+        speeds = [json.loads(line).get("questions_per_second") for line in lines]
+        known = [float(speed) for speed in speeds if speed]
+        return self.config.passes / known[-1] if known else None
+
+
+def plan(config: StudyConfig, questions: dict[str, Questions], data: Path, out: Path) -> list[Run]:
+    """All runs of the study. Settings and data are part of their folders' names."""
+    runs = []
+    for table in config.runs:
+        settings = config.settings(table)
+        kept = {k: v for k, v in asdict(settings).items() if k != "data_folder"}
+        trained = [questions[s.name].path for s in config.trained_on(table)]
+        stamp = make_stamp("study-train", trained, {**kept, "layers": table.layers})
+        name = f"{table.name}-{stamp.value[:10]}"
+        measured = [questions[s.name] for s in config.measured(table)]
+        asked = {"run": stamp.value, "keys": [[q.name, q.keys] for q in measured]}
+        scores = make_stamp("study-scores", [q.path for q in measured], asked)
+        base = str(_base(out, settings.base, table.layers)) if table.layers else settings.base
+        full = replace(settings, base=base, data_folder=str(data.resolve()))
+        runs.append(Run(table, full, name, out / "runs" / name, scores_file(out, table, scores)))
+    return runs
+
+
+def scores_file(out: Path, table: RunTable, stamp: Stamp) -> Path:
+    """Where a run's scores lie."""
+    return out / "scores" / f"{table.name}-{stamp.value[:10]}.jsonl"
+
+
+def do_run(
+    run: Run,
+    sets: Sequence[Questions],
+    original: str,
+    launcher: Launcher,
+    report: Callable[[str], None],
+) -> None:
+    """Train and score what is not done. Raises `TrainError` stage_failed; `original`: the base that
+    a smaller one is cut from."""
+    if run.scores.is_file() and run.weights.is_file():
+        report(f"{run.table.name}: done before")
+        return
+    if not run.weights.is_file():
+        report(f"{run.table.name}: training")
+        if run.table.layers:
+            _cut(original, run.table.layers, Path(run.config.base))
+        _train(run, launcher)
+    # The optimizer's state is no longer of use.
+    (run.folder / "checkpoint.pt").unlink(missing_ok=True)
+    report(f"{run.table.name}: scoring")
+    write_scores(run.scores, run.scorer(), sets, joint=run.config.attention == "prefix")
+
+
+def _train(run: Run, launcher: Launcher) -> None:
+    shared = run.folder.parents[1] / "tokens"
+    shared.mkdir(parents=True, exist_ok=True)
+    run.folder.mkdir(parents=True, exist_ok=True)
+    tokens = run.folder / "tokens"
+    if not tokens.is_symlink():
+        # Runs on the same files have the same tokens.
+        tokens.symlink_to(Path("..", "..", "tokens"))
+    toml = run.folder / "train.toml"
+    write_atomic(toml, [to_toml("train", asdict(run.config)).encode()])
+    if not launcher.train(toml, run.folder) or not run.weights.is_file():
+        raise TrainError("stage_failed", f"run {run.table.name}: see its own message above")
+
+
+def _base(out: Path, base: str, layers: int) -> Path:
+    stamp = Stamp("study-base", {}, {"base": base, "layers": layers})
+    return (out / "bases" / f"{Path(base).name}-layers-{layers}-{stamp.value[:10]}").resolve()
+
+
+def _cut(base: str, layers: int, folder: Path) -> None:
+    """The base's embeddings and first layers as a base of their own. Raises `ModelError`."""
+    if folder.is_dir():
+        return
+    model: Any = load_base(base)
+    if layers >= len(model.encoder.layer):
+        raise ModelError("base_kind", f"layers: the base has no more than {layers}")
+    model.encoder.layer = model.encoder.layer[:layers]
+    model.config.num_hidden_layers = layers
+    assert isinstance(model, PreTrainedModel)
+    with whole_folder(folder) as scratch:
+        model.save_pretrained(scratch)
+        (scratch / "tokenizer.json").write_text(tokenizer_json(base), encoding="utf-8")
