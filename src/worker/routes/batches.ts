@@ -29,6 +29,7 @@ export const createBatchRoute = createRoute({
   responses: {
     200: { description: "Taken in: its lines are being answered", content: json },
     ...keepingRefusals,
+    404: { ...problemResponses[404], description: "It was deleted while it came in" },
     409: problemResponses[409],
     413: problemResponses[413],
     415: problemResponses[415],

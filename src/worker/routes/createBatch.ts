@@ -50,7 +50,7 @@ export async function createBatch(
     const put = (chunk: number, lines: readonly string[]) => kept.putChunk(chunk, lines);
     const uploaded = await upload(body, { put, chain });
     const batch = await book.uploaded(id, uploaded);
-    if (batch === null) throw new Problem("internal"); // deleted while it came in
+    if (batch === null) throw new Problem("not_found"); // deleted while it came in
     return { batch, replayed: false };
   } catch (error) {
     c.executionCtx.waitUntil(book.remove(id).catch(() => {})); // else its expiry does it

@@ -231,7 +231,7 @@ describe("a batch", () => {
     await worker.send(owner, `/v1/batches/${id}`, { method: "DELETE" });
     await writer.write(bytes);
     await writer.close();
-    expect((await sent).status).toBe(500);
+    expect((await sent).status).toBe(404);
     await expect.poll(() => kept(`batches/${tenant}`)).toEqual([]);
   });
 
