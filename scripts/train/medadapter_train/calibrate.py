@@ -14,7 +14,7 @@ from medadapter_train.adaptive import fit_threshold
 from medadapter_train.errors import DataError, TrainError
 from medadapter_train.fit import fit_platt, fit_temperature
 from medadapter_train.fit_groups import Groups
-from medadapter_train.metrics import calibration_error
+from medadapter_train.metrics import calibration_error, interval
 from medadapter_train.prepared import FEATURE_NAMES
 from medadapter_train.scoring import Scored
 from medadapter_train.select import majority
@@ -95,12 +95,14 @@ def calibrate(
         abstention_entry(confidences[once], right[once], target) for target in TARGET_ERRORS
     ]
     fields["adaptiveK"] = fit_threshold(genuine, fields)
+    held = _out_of_fold([u.scored for u in usable], right, real)
     report = {
         "questions": len(genuine),
         "method": method,
         "pulls": pulls,
         "ece_out_of_fold": calibration_error(confidences[real], right[real]),
-        "gain_out_of_fold": _gains([u.scored for u in usable], right, real),
+        "gain_out_of_fold": {name: row["diff"] for name, row in held.items()},
+        "out_of_fold": held,
     }
     return Calibrated(fields, report)
 
@@ -116,15 +118,27 @@ def _first_of_each(keys: Sequence[str]) -> NDArray[np.bool_]:
     return chosen
 
 
-def _gains(
+def _out_of_fold(
     questions: Sequence[Scored], right: NDArray[np.float64], real: NDArray[np.bool_]
-) -> dict[str, float]:
-    """By set, weighted vote less self-consistency on held-out questions, out of fold."""
-    by_set: dict[str, list[float]] = {}
+) -> dict[str, dict[str, float]]:
+    """By set, on held-out questions: n, SC@K, weighted vote, and their paired difference with its
+    95 % interval. The selector did not see the question either."""
+    by_set: dict[str, list[tuple[float, float]]] = {}
     for question, good, counts in zip(questions, right, real, strict=True):
         if counts:
-            by_set.setdefault(question.set_name, []).append(float(good) - majority(question))
-    return {name: float(np.mean(values)) for name, values in by_set.items()}
+            by_set.setdefault(question.set_name, []).append((majority(question), float(good)))
+    found = {}
+    for name, pairs in by_set.items():
+        values = np.array(pairs)
+        gain = values[:, 1] - values[:, 0]
+        found[name] = {
+            "n": len(pairs),
+            "majority": float(values[:, 0].mean()),
+            "weighted_vote": float(values[:, 1].mean()),
+            "diff": float(gain.mean()),
+            **interval(gain),
+        }
+    return found
 
 
 def _candidate_probability(questions: Sequence[Scored], method: str) -> dict[str, Any]:

@@ -37,6 +37,7 @@ def model_card(manifest: dict[str, Any]) -> str:
         "",
         *_provenance(manifest["provenance"]),
         *_metrics(manifest["metrics"]),
+        *_out_of_fold(manifest["training"].get("calibration")),
         *_calibration(manifest),
     ]
     return "\n".join(lines).rstrip() + "\n"
@@ -99,6 +100,29 @@ def _metrics(metrics: list[dict[str, Any]]) -> list[str]:
         f"- Loses (interval wholly below 0): {', '.join(gains['worse']) or 'none'}",
         "",
     ]
+
+
+def _out_of_fold(report: dict[str, Any] | None) -> list[str]:
+    """Of a calibration's report; an earlier one has no such figures."""
+    rows = (report or {}).get("out_of_fold", {})
+    if not rows:
+        return []
+    lines = [
+        "## Out of fold",
+        "",
+        "The same gain on the questions that the selector was fitted on, each by a selector that",
+        "did not see it and by weights that did not: those of the validation share, and of",
+        "cross-fitted sets all but the test share's (scored by runs that left them out).",
+        "",
+        "| set | n | SC@K | weighted | gain |",
+        "|---|---|---|---|---|",
+    ]
+    for name, row in rows.items():
+        gain = f"{_points(row['diff'])} ({_points(row['low'])} to {_points(row['high'])})"
+        values = f"{row['majority']:.3f} | {row['weighted_vote']:.3f}"
+        lines.append(f"| {name} | {row['n']} | {values} | {gain} |")
+    mean = sum(row["diff"] for row in rows.values()) / len(rows)
+    return [*lines, "", f"Macro mean of the gain: {_points(mean)} points.", ""]
 
 
 def _points(share: float) -> str:

@@ -69,7 +69,14 @@ def test_a_run_with_cross_fitted_sets_calibrates_on_all_but_the_test_share(
     questions = [r.question for r in read_records(done["data"])]
     kept = sum(share_of(q) != "test" for q in questions)
     manifest = read_manifest(done["folder"] / "work" / "bundle")
-    assert manifest["training"]["calibration"]["questions"] == kept
+    report = manifest["training"]["calibration"]
+    assert report["questions"] == kept
+    row = report["out_of_fold"]["pubmedqa_toy_x6"]
+    assert row["n"] == kept
+    assert row["diff"] == pytest.approx(row["weighted_vote"] - row["majority"])
+    assert row["low"] <= row["diff"] <= row["high"]
+    card = (done["folder"] / "work" / "bundle" / "README.md").read_text()
+    assert f"| pubmedqa_toy_x6 | {kept} |" in card
     assert manifest["metrics"][0]["n"] == len(questions) - kept
     again: list[str] = []
     Run(load_run(done["path"]), again.append).go()
