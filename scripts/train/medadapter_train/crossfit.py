@@ -15,7 +15,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from medadapter_train.checkpoint import load_weights
+from medadapter_train.checkpoint import average_weights, load_weights, save_weights
 from medadapter_train.config import TrainConfig
 from medadapter_train.data import read_records
 from medadapter_train.errors import TrainError
@@ -27,13 +27,15 @@ from medadapter_train.torch_scorer import TorchScorer
 
 
 def crossfit(config: TrainConfig, out: Path, launch: Sequence[str] = ()) -> int:
-    """Train a run a fold in `out`/fold-N and write `out`/out-of-fold.jsonl; how many lines it has.
+    """Train a run a fold in `out`/fold-N; write `out`/out-of-fold.jsonl, and the mean of the folds'
+    weights as `out`/mean.safetensors. How many lines of scores there are.
 
     `launch`: words that start Python in place of this one, `torchrun ...`. Goes on where it was
     stopped. Raises `TrainError` bad_config, stage_failed.
     """
     paths = cross_fitted(config)
     rows: list[dict[str, Any]] = []
+    files: list[Path] = []
     for fold in range(config.folds):
         run = out / f"fold-{fold}"
         toml = out / f"fold-{fold}.toml"
@@ -42,10 +44,12 @@ def crossfit(config: TrainConfig, out: Path, launch: Sequence[str] = ()) -> int:
         words = ["-m", "medadapter_train", "train", str(toml), "--out", str(run)]
         if subprocess.run([*(launch or [sys.executable]), *words], check=False).returncode:
             raise TrainError("stage_failed", f"fold {fold}: see its own message above")
-        weights = load_weights(max((run / "weights").glob("step-*.safetensors")))
+        files.append(max((run / "weights").glob("step-*.safetensors")))
+        weights = load_weights(files[-1])
         ranker = make_ranker(config.base, config.attention, config.seed, weights)
         scorer = TorchScorer(ranker, load_encoder(run / "tokenizer.json", config.attention))
         rows += scored_rows(scorer, paths, config.folds, fold)
+    save_weights(out / "mean.safetensors", average_weights(files))
     return write_jsonl(out / "out-of-fold.jsonl", rows)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from datasets import Dataset
 
 from medadapter_train.config import TrainConfig
+from medadapter_train.data import set_name_of
 from medadapter_train.errors import TrainError
 from medadapter_train.export import ExportRequest
 
@@ -20,7 +21,7 @@ _FIELDS = ("name", "licence", "llms", "note")
 def load_request(path: Path, settings: TrainConfig, run: Path | None) -> ExportRequest:
     """Raises `TrainError` bad_config naming the field."""
     raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    counts = _counts(run)
+    counts = _counts(run, {set_name_of(Path(s.file)) for s in settings.sets if s.cross_fit})
     entries: list[dict[str, Any]] = []
     for index, entry in enumerate(raw.get("provenance", [])):
         missing = [f for f in _FIELDS if f not in entry]
@@ -41,9 +42,12 @@ def load_request(path: Path, settings: TrainConfig, run: Path | None) -> ExportR
     )
 
 
-def _counts(run: Path | None) -> Counter[str]:
-    """Training questions by set, from the run's token store."""
+def _counts(run: Path | None, crossed: set[str]) -> Counter[str]:
+    """Training questions by set, from the run's token stores; of cross-fitted sets those of the
+    validation share as well."""
     counts: Counter[str] = Counter()
-    for folder in sorted((run / "tokens").glob("train-*")) if run is not None else []:
-        counts.update(Dataset.load_from_disk(str(folder))["set"])
+    for folder in sorted((run / "tokens").iterdir()) if run is not None else []:
+        names = list(Dataset.load_from_disk(str(folder))["set"])
+        trained = folder.name.startswith("train-")
+        counts.update(name for name in names if trained or name in crossed)
     return counts

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from medadapter_train.bundle_writer import read_manifest
 from medadapter_train.checkpoint import load_weights
@@ -90,6 +91,7 @@ def test_scores_are_those_of_the_run_that_left_the_question_out(done: dict[str, 
     assert {name for _, name, _ in found} == {
         r.id for r in records.values() if share_of(r.question) != "test"
     }
+    halves: list[Any] = []
     for fold in range(2):
         config = load_config(folds / f"fold-{fold}.toml")
         assert config.fold == fold
@@ -102,10 +104,13 @@ def test_scores_are_those_of_the_run_that_left_the_question_out(done: dict[str, 
             if fold_key(question_key(records[key[1]].question)) % 2 == fold and not key[2]
         ]
         assert len(mine) > 100
+        weight = load_weights(folds / "mean.safetensors")["out.weight"]
+        halves.append(weights["out.weight"] / 2)
         for key in mine[:5]:
             scored = scorer.score(records[key[1]])
             assert scored.logits is not None
             assert found[key] == pytest.approx(scored.logits.tolist(), abs=1e-4)
+    assert torch.allclose(weight, halves[0] + halves[1])
 
 
 def test_a_fold_trains_on_nothing_that_it_scores(done: dict[str, Any], tmp_path: Path) -> None:
