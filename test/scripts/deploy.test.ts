@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parsePointer } from "../../src/adapter/pointer.ts";
-import { endpoint, KEY, playedDeployment } from "./playedDeployment.ts";
+import { endpoint, KEY, playedDeployment, VERSION } from "./playedDeployment.ts";
 
 const played = playedDeployment();
 const { deploy, stored } = played;
@@ -60,9 +60,9 @@ describe("npm run deploy", () => {
 
   it("uploads the bundle byte by byte, and a pointer that the Worker reads", async () => {
     await deploy(endpoint);
-    const manifest = stored("medadapter-adapters@/adapters/mini/2026.11.2/manifest.json");
+    const manifest = stored(`medadapter-adapters@/adapters/mini/${VERSION}/manifest.json`);
     for (const { path } of JSON.parse(manifest.toString()).files) {
-      const there = stored(`medadapter-adapters@/adapters/mini/2026.11.2/${path}`);
+      const there = stored(`medadapter-adapters@/adapters/mini/${VERSION}/${path}`);
       expect(there.equals(readFileSync(join(played.copy, "models", "mini", path))), path).toBe(
         true,
       );
@@ -70,7 +70,7 @@ describe("npm run deploy", () => {
     const pointer = stored("medadapter-adapters@/channels/mini/stable.json");
     expect(parsePointer(pointer, "mini", "stable")).toMatchObject({
       ok: true,
-      value: { version: "2026.11.2", serial: 1 },
+      value: { version: VERSION, serial: 1 },
     });
   });
 

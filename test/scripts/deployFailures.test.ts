@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { endpoint, KEY, playedDeployment } from "./playedDeployment.ts";
+import { endpoint, KEY, playedDeployment, VERSION } from "./playedDeployment.ts";
 
 const played = playedDeployment();
 const { deploy } = played;
@@ -27,13 +27,13 @@ describe("npm run deploy, where something fails,", () => {
     const place = join(
       played.account.folder,
       "objects",
-      "medadapter-adapters@/adapters/mini/2026.11.2",
+      `medadapter-adapters@/adapters/mini/${VERSION}`,
     );
     mkdirSync(place, { recursive: true });
     writeFileSync(join(place, "manifest.json"), "{}");
     const { code, output } = await deploy(endpoint);
     expect(code).toBe(1);
-    expect(output).toContain("holds another mini@2026.11.2: a version never changes");
+    expect(output).toContain(`holds another mini@${VERSION}: a version never changes`);
     expect(played.account.changes().filter((line) => line.startsWith("r2 object"))).toEqual([]);
   });
 

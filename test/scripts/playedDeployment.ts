@@ -22,6 +22,11 @@ export const endpoint = [
   "LLM_MODEL:some-model",
 ];
 
+/** The version of the bundle that is deployed. */
+export const VERSION: string = JSON.parse(
+  readFileSync(join(import.meta.dirname, "..", "..", "models", "mini", "manifest.json"), "utf8"),
+).version;
+
 export interface PlayedDeployment {
   /** Empty at the beginning of each test. */
   readonly account: PlayedAccount;
