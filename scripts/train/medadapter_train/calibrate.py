@@ -54,11 +54,15 @@ def check_method(method: str) -> None:
 
 
 def calibrate(
-    held_out: Sequence[HeldOut], method: str = "platt", votes: Sequence[Scored] = ()
+    held_out: Sequence[HeldOut],
+    method: str = "platt",
+    votes: Sequence[Scored] = (),
+    crossed: frozenset[str] = frozenset(),
 ) -> Calibrated:
     """Fit candidate probability, selector, confidence, abstention and stopping rule.
 
     `votes`: questions of the training share, unscored, for what votes and labels are worth.
+    `crossed`: names of the cross-fitted sets; their kinds learn that from their own questions.
     `method` is how logits become candidate probabilities: `platt` (slope and bias) or `temperature`
     (the slope alone; the same formula with bias 0, so the manifest calls it by the same name).
     Raises `DataError` too_few_questions, one_class.
@@ -75,7 +79,7 @@ def calibrate(
     confidences = np.full(len(usable), np.nan)
     right = np.zeros(len(usable))
     keys = [fold_key(h.key) for h in usable]
-    fitting = Groups([h.scored for h in usable], keys, votes, calibration)
+    fitting = Groups([h.scored for h in usable], keys, votes, calibration, crossed)
     for kind, members, fitted in fitting.fit(LEAST_QUESTIONS):
         groups.append(fitted.entry)
         pulls[kind.name] = fitted.pull

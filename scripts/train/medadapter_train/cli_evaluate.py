@@ -100,6 +100,7 @@ def share(
     split: Annotated[str, typer.Option(help="all, test, validation, train")] = "test",
 ) -> None:
     """Print the numbers of each file's lines whose question is in a share, as JSON."""
+    from medadapter_train.data import own_question
     from medadapter_train.held_out import check_split
     from medadapter_train.jsonl import read_jsonl
     from medadapter_train.split import share_of
@@ -109,8 +110,13 @@ def share(
         [
             int(where.rpartition(":")[2])
             for where, raw in read_jsonl(path)
-            if split == "all" or share_of(str(raw.get("question"))) == split
+            if split == "all" or share_of(own_question(*_texts(raw))) == split
         ]
         for path in files
     ]
     typer.echo(json.dumps(lines))
+
+
+def _texts(raw: dict[str, Any]) -> tuple[str, str | None]:
+    context = raw.get("context") or raw.get("evidence")
+    return str(raw.get("question")), context if isinstance(context, str) else None

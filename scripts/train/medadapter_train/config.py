@@ -122,6 +122,8 @@ def parse_config(raw: Any) -> TrainConfig:
         raise TrainError("bad_config", "train.validate_sets: names a set of cross_fit")
     if raw.get("folds", 3) < 2:
         raise TrainError("bad_config", "train.folds: 2 or more")
+    if not -1 <= raw.get("fold", -1) < raw.get("folds", 3):
+        raise TrainError("bad_config", "train.fold: -1, or below train.folds")
     for choice, allowed in (("attention", ("prefix", "cross")), ("loss", ("", *PRESETS))):
         if raw.get(choice, allowed[0]) not in allowed:
             names = ", ".join(filter(None, allowed))

@@ -8,8 +8,7 @@ part; together they are out-of-fold scores of all those questions (Chernozhukov 
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -20,37 +19,50 @@ from medadapter_train.config import TrainConfig
 from medadapter_train.data import read_records
 from medadapter_train.errors import TrainError
 from medadapter_train.jsonl import write_atomic, write_jsonl
+from medadapter_train.launcher import one_at_a_time
 from medadapter_train.rankers import load_encoder, make_ranker
 from medadapter_train.split import fold_key, question_key, share_of
+from medadapter_train.stamps import make_stamp
 from medadapter_train.toml_tables import to_toml
 from medadapter_train.torch_scorer import TorchScorer
 
+log = logging.getLogger("medadapter")
+
 
 def crossfit(config: TrainConfig, out: Path, launch: Sequence[str] = ()) -> int:
-    """Train a run a fold in `out`/fold-N; write `out`/out-of-fold.jsonl, and the mean of the folds'
-    weights as `out`/mean.safetensors. How many lines of scores there are.
+    """Train a run a fold in a folder of `out`; write `out`/out-of-fold.jsonl, and the mean of the
+    folds' weights as `out`/mean.safetensors. How many lines of scores there are.
 
     `launch`: words that start Python in place of this one, `torchrun ...`. Goes on where it was
-    stopped. Raises `TrainError` bad_config, stage_failed.
+    stopped; settings and data are part of the folders' names, so that nothing is gone on with that
+    left out other questions. Raises `TrainError` bad_config, stage_failed.
     """
     paths = cross_fitted(config)
     rows: list[dict[str, Any]] = []
     files: list[Path] = []
     for fold in range(config.folds):
-        run = out / f"fold-{fold}"
-        toml = out / f"fold-{fold}.toml"
-        own = asdict(replace(config, fold=fold))
-        write_atomic(toml, [to_toml("train", own).encode()])
-        words = ["-m", "medadapter_train", "train", str(toml), "--out", str(run)]
-        if subprocess.run([*(launch or [sys.executable]), *words], check=False).returncode:
-            raise TrainError("stage_failed", f"fold {fold}: see its own message above")
-        files.append(max((run / "weights").glob("step-*.safetensors")))
+        own = replace(config, fold=fold)
+        run = out / fold_folder(own)
+        files.append(run / "weights" / f"step-{config.passes // config.batch:05d}.safetensors")
+        with one_at_a_time(out, launch, log.info) as launcher:
+            toml = run.with_suffix(".toml")
+            write_atomic(toml, [to_toml("train", asdict(own)).encode()])
+            if not launcher.train(toml, run) or not files[-1].is_file():
+                raise TrainError("stage_failed", f"fold {fold}: see its own message above")
         weights = load_weights(files[-1])
         ranker = make_ranker(config.base, config.attention, config.seed, weights)
         scorer = TorchScorer(ranker, load_encoder(run / "tokenizer.json", config.attention))
         rows += scored_rows(scorer, paths, config.folds, fold)
     save_weights(out / "mean.safetensors", average_weights(files))
     return write_jsonl(out / "out-of-fold.jsonl", rows)
+
+
+def fold_folder(config: TrainConfig) -> str:
+    """`fold-N-` and what decides that run: settings, data, the weights that it begins with."""
+    settings = {k: v for k, v in asdict(config).items() if k != "data_folder"}
+    inputs = [Path(config.data_folder) / s.file for s in config.sets]
+    inputs += [Path(config.init_weights)] if config.init_weights else []
+    return f"fold-{config.fold}-{make_stamp('fold', inputs, settings).value[:10]}"
 
 
 def cross_fitted(config: TrainConfig) -> list[Path]:

@@ -15,6 +15,8 @@ from typing import Any
 from medadapter_train.errors import DataError
 from medadapter_train.jsonl import read_jsonl
 
+#: Characters of a context that a question is searched for; a shorter one may be a phrase of it.
+LEAST_REPEATED = 40
 CLOSED_WORDS = frozenset({"yes", "no", "maybe"})
 
 
@@ -84,11 +86,11 @@ def parse_record(raw: Any, set_name: str, where: str) -> Record:
     """Check one decoded line. `where` (file and line) is all that an error tells."""
     if not isinstance(raw, dict):
         raise DataError("bad_record", f"{where}: not an object")
-    question = _text(raw, "question", where)
     options, rename = _options(raw.get("options"), where)
     context = raw.get("context") or raw.get("evidence") or None
     if context is not None and not isinstance(context, str):
         raise DataError("bad_record", f"{where}: field context is not text")
+    question = own_question(_text(raw, "question", where), context)
     gold = rename.get(str(raw.get("gold")), str(raw.get("gold")))
     if options and gold not in dict(options):
         raise DataError("unknown_label", f"{where}: field gold is none of the options")
@@ -104,6 +106,14 @@ def parse_record(raw: Any, set_name: str, where: str) -> Record:
     task = str(raw.get("task") or "")
     unseen = context is not None and not raw.get("context")
     return Record(record_id, set_name, question, options, context, gold, candidates, task, unseen)
+
+
+def own_question(question: str, context: str | None) -> str:
+    """The question without its context, where it repeats that word for word: the adapter reads the
+    context beside it, and the same question elsewhere must fall into the same share."""
+    if context is None or len(context.strip()) < LEAST_REPEATED:
+        return question
+    return " ".join(question.split(context.strip())).strip() or question
 
 
 def _text(raw: dict[str, Any], field: str, where: str) -> str:

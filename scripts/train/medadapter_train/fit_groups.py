@@ -19,12 +19,14 @@ SCORE_FEATURES = len(RANKING) - 1
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """Held-out questions, their fold keys, and training questions of which the votes are read."""
+    """Held-out questions, their fold keys, training questions of which the votes are read, and the
+    names of the cross-fitted sets."""
 
     questions: Sequence[Scored]
     keys: Sequence[int]
     votes: Sequence[Scored]
     calibration: dict[str, Any]
+    crossed: frozenset[str] = frozenset()
 
     def fit(self, least: int) -> Iterator[tuple[Kind, list[int], FittedGroup]]:
         """Each kind with the indices of its questions. `least`: the fewest questions of a kind."""
@@ -45,8 +47,16 @@ class Groups:
         return own if kind.task is None else replace(own, others=tuple(self._others(kind)))
 
     def _votes(self, kind: Kind, questions: Sequence[Scored]) -> list[Prepared]:
-        """The kind's training questions. Without its context a question has the same votes."""
-        found = [v for v in self.votes if replace(kind, context=v.has_context).holds(v)]
+        """The kind's training questions, none where the kind holds cross-fitted sets: those of its
+        other sets would speak for them. What the LLM did not see changes no vote."""
+        if any(q.set_name in self.crossed for q in self.questions if kind.holds(q)):
+            return []
+        found = [
+            v
+            for v in self.votes
+            if replace(kind, context=v.has_context, unseen=None).holds(v)
+            and (kind.unseen is None or kind.unseen == (v.unseen or not v.has_context))
+        ]
         return prepare(found, self.calibration, labels_of(questions) if kind.closed else [])
 
     def _others(self, kind: Kind) -> list[Choice]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -43,14 +44,7 @@ class Passes:
         stores = [self.store]
         if paths:
             stores.append(TokenStore.build(paths, "validation", encoder, folder))
-        crossed = {set_name_of(path) for path in paths}
-        return [
-            (store, index)
-            for store in stores
-            for index, (name, fold) in enumerate(zip(store.sets, store.folds, strict=True))
-            if in_share(fold, config.train_share)
-            and (name not in crossed or config.fold < 0 or fold % config.folds != config.fold)
-        ]
+        return trained_rows(stores, config)
 
     def at(self, position: int) -> tuple[Packed, torch.Tensor]:
         """The packed question and its candidates' targets [C]: outcome labels of 0 and 1, or what
@@ -74,6 +68,22 @@ class Passes:
     def _target(self, row: Row, candidate: int) -> float:
         hard, soft = float(row.correct[candidate]), row.soft[candidate]
         return hard if soft is None else (1 - self.soft) * hard + self.soft * soft
+
+
+def trained_rows(stores: Sequence[TokenStore], config: TrainConfig) -> list[tuple[TokenStore, int]]:
+    """A question of the fold that is left out is left out of every set that it stands in."""
+    crossed = {set_name_of(Path(s.file)) for s in config.sets if s.cross_fit}
+    pairs = [(store, index, key) for store in stores for index, key in enumerate(store.folds)]
+    left_out = {
+        key
+        for store, index, key in pairs
+        if store.sets[index] in crossed and key % config.folds == config.fold
+    }
+    return [
+        (store, index)
+        for store, index, key in pairs
+        if in_share(key, config.train_share) and key not in left_out
+    ]
 
 
 def _check_classes(store: TokenStore) -> None:

@@ -9,6 +9,7 @@ the bundle's manifest, so export goes before them; each of the three has its own
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -38,7 +39,7 @@ class Run:
         train = self._train(toml)
         run = train.outputs[0].parent
         self.stages.do(train)
-        if self.crossed:
+        if self.crossed and self.config.attention != "cross":
             self.stages.do(self._crossfit(run, toml))
         for stage in (self._choose(run), self._export(run, toml)):
             self.stages.do(stage)
@@ -79,7 +80,7 @@ class Run:
         out = run / "folds"
 
         def work() -> None:
-            words = ["--launch", " ".join(self.config.run.launch)]
+            words = ["--launch", shlex.join(self.config.run.launch)]
             command("crossfit", toml, "--out", out, "--data", self.data, *words)
 
         outputs = [out / "out-of-fold.jsonl"]

@@ -8,12 +8,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from datasets import Dataset
-
 from medadapter_train.config import TrainConfig
 from medadapter_train.data import set_name_of
 from medadapter_train.errors import TrainError
 from medadapter_train.export import ExportRequest
+from medadapter_train.passes import trained_rows
+from medadapter_train.store import TokenStore
 
 _FIELDS = ("name", "licence", "llms", "note")
 
@@ -21,7 +21,7 @@ _FIELDS = ("name", "licence", "llms", "note")
 def load_request(path: Path, settings: TrainConfig, run: Path | None) -> ExportRequest:
     """Raises `TrainError` bad_config naming the field."""
     raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    counts = _counts(run, {set_name_of(Path(s.file)) for s in settings.sets if s.cross_fit})
+    counts = _counts(run, settings)
     entries: list[dict[str, Any]] = []
     for index, entry in enumerate(raw.get("provenance", [])):
         missing = [f for f in _FIELDS if f not in entry]
@@ -42,12 +42,14 @@ def load_request(path: Path, settings: TrainConfig, run: Path | None) -> ExportR
     )
 
 
-def _counts(run: Path | None, crossed: set[str]) -> Counter[str]:
-    """Training questions by set, from the run's token stores; of cross-fitted sets those of the
-    validation share as well."""
-    counts: Counter[str] = Counter()
-    for folder in sorted((run / "tokens").iterdir()) if run is not None else []:
-        names = list(Dataset.load_from_disk(str(folder))["set"])
-        trained = folder.name.startswith("train-")
-        counts.update(name for name in names if trained or name in crossed)
-    return counts
+def _counts(run: Path | None, settings: TrainConfig) -> Counter[str]:
+    """Questions by set that a run of these settings trains on, from the run's token stores."""
+    if run is None:
+        return Counter()
+    crossed = {set_name_of(Path(s.file)) for s in settings.sets if s.cross_fit}
+    stores = []
+    for folder in sorted((run / "tokens").iterdir()):
+        store = TokenStore.open(folder)
+        if folder.name.startswith("train-") or crossed.issuperset(store.sets):
+            stores.append(store)
+    return Counter(store.sets[index] for store, index in trained_rows(stores, settings))

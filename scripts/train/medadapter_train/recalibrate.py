@@ -16,6 +16,7 @@ from medadapter_train.bundle_writer import whole_folder, write_manifest
 from medadapter_train.calibrate import calibrate
 from medadapter_train.card import model_card
 from medadapter_train.data import set_name_of
+from medadapter_train.errors import DataError
 from medadapter_train.held_out import held_out_questions, training_votes
 from medadapter_train.out_of_fold import out_of_fold_questions, read_out_of_fold
 from medadapter_train.scoring import BundleScorer
@@ -37,15 +38,21 @@ def recalibrate(
     With `out` the bundle stays untouched and a copy of this `version` appears there in one step.
     `out_of_fold`: scores that `crossfit` wrote; of the files they are of, these questions are taken
     in place of the share.
-    Raises `DataError` too_few_questions, one_class.
+    Raises `DataError` too_few_questions, one_class, trained_on, file_missing.
     """
     scorer = BundleScorer(bundle, threads)
     crossed = {} if out_of_fold is None else read_out_of_fold(out_of_fold)
     names = {name for name, _, _ in crossed}
+    unknown = names - {set_name_of(path) for path in data}
+    if unknown:
+        raise DataError("file_missing", f"{min(unknown)}: has out-of-fold scores, but no --data")
     plain = [path for path in data if set_name_of(path) not in names]
+    check_not_trained_on(manifest, plain, split)
     held_out = held_out_questions(scorer, plain, split, reduced=True)
     held_out += out_of_fold_questions(data, crossed)
-    fitted = calibrate(held_out, method, [] if split == "all" else training_votes(plain))
+    fitted = calibrate(
+        held_out, method, [] if split == "all" else training_votes(plain), frozenset(names)
+    )
     training = {**manifest["training"], "calibration": fitted.report}
     new = {**manifest, **fitted.fields, "training": training, "metrics": []}
     if out is None:
@@ -55,6 +62,18 @@ def recalibrate(
         shutil.copytree(bundle, scratch, dirs_exist_ok=True)
         _write(scratch, {**new, "version": version})
     return fitted.report
+
+
+def check_not_trained_on(manifest: dict[str, Any], files: Sequence[Path], split: str) -> None:
+    """Of a cross-fitted set the validation share was trained on. Raises `DataError` trained_on."""
+    sets = manifest["training"].get("sets", [])
+    crossed = {set_name_of(Path(s["file"])) for s in sets if s.get("cross_fit")}
+    for path in files:
+        if split == "validation" and set_name_of(path) in crossed:
+            raise DataError(
+                "trained_on",
+                f"{path.name}: cross-fitted, its validation share was trained on",
+            )
 
 
 def _write(folder: Path, manifest: dict[str, Any]) -> None:

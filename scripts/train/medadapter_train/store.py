@@ -120,7 +120,12 @@ class TokenStore:
             dataset.save_to_disk(str(scratch / "rows"))
             (scratch / "rows").replace(final)
             shutil.rmtree(scratch, ignore_errors=True)
-        return cls(Dataset.load_from_disk(str(final)))
+        return cls.open(final)
+
+    @classmethod
+    def open(cls, folder: Path) -> TokenStore:
+        """One that was built before."""
+        return cls(Dataset.load_from_disk(str(folder)))
 
     def __len__(self) -> int:
         return len(self.sets)
@@ -150,7 +155,7 @@ def _data_error(error: BaseException | None) -> DataError | None:
 
 
 def _key(paths: Sequence[Path], share: str, encoder: Encoder) -> str:
-    digest = hashlib.sha256(f"{share} {encoder.identity} v4".encode())
+    digest = hashlib.sha256(f"{share} {encoder.identity} v5".encode())
     for path in paths:
         if not path.is_file():
             raise DataError("file_missing", f"{path.name}: no such file")

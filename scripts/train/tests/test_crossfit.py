@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,9 @@ import torch
 
 from medadapter_train.bundle_writer import read_manifest
 from medadapter_train.checkpoint import load_weights
-from medadapter_train.config import load_config, parse_config
+from medadapter_train.cli import app
+from medadapter_train.config import SourceSet, TrainConfig, load_config, parse_config
+from medadapter_train.crossfit import fold_folder
 from medadapter_train.data import read_records
 from medadapter_train.errors import DataError, TrainError
 from medadapter_train.out_of_fold import out_of_fold_questions, read_out_of_fold
@@ -45,6 +50,12 @@ version = "1.0.0"
 [calibrate]
 [evaluate]
 """
+
+
+def settings_of(done: dict[str, Any]) -> TrainConfig:
+    """Of the run of all questions."""
+    settings = load_config(done["folder"] / "work" / "train.toml")
+    return replace(settings, data_folder=str(done["folder"]), fold=0)
 
 
 @pytest.fixture(scope="module")
@@ -93,10 +104,11 @@ def test_scores_are_those_of_the_run_that_left_the_question_out(done: dict[str, 
     }
     halves: list[Any] = []
     for fold in range(2):
-        config = load_config(folds / f"fold-{fold}.toml")
+        (run,) = (path for path in folds.glob(f"fold-{fold}-*") if path.is_dir())
+        config = load_config(run.with_suffix(".toml"))
         assert config.fold == fold
-        weights = load_weights(max((folds / f"fold-{fold}" / "weights").glob("step-*")))
-        encoder = load_encoder(folds / f"fold-{fold}" / "tokenizer.json", "prefix")
+        weights = load_weights(max((run / "weights").glob("step-*")))
+        encoder = load_encoder(run / "tokenizer.json", "prefix")
         scorer = TorchScorer(make_ranker(config.base, "prefix", config.seed, weights), encoder)
         mine = [
             key
@@ -116,20 +128,63 @@ def test_scores_are_those_of_the_run_that_left_the_question_out(done: dict[str, 
 def test_a_fold_trains_on_nothing_that_it_scores(done: dict[str, Any], tmp_path: Path) -> None:
     seen: list[set[int]] = []
     for fold in (0, 1, -1):
-        config = load_config(done["run"] / "folds" / "fold-0.toml")
-        changed = {**config.__dict__, "fold": fold}
+        config = replace(settings_of(done), fold=fold)
         encoder = make_encoder(config.base, config.attention)
-        passes = Passes(type(config)(**changed), encoder, tmp_path / "tokens")
+        passes = Passes(config, encoder, tmp_path / "tokens")
         seen.append({store.folds[index] for store, index in passes.rows})
     assert all(key % 2 == 1 for key in seen[0])
     assert all(key % 2 == 0 for key in seen[1])
     assert seen[0] | seen[1] == seen[2]
 
 
+def test_a_question_of_the_fold_is_left_out_of_plain_sets_too(
+    done: dict[str, Any], tmp_path: Path
+) -> None:
+    settings = settings_of(done)
+    shutil.copy(done["data"], tmp_path / done["data"].name)
+    shutil.copy(done["data"], tmp_path / "plain_x6.jsonl.gz")
+    sets = [*settings.sets, SourceSet("plain_x6.jsonl.gz", candidates=4)]
+    config = replace(settings, sets=sets, data_folder=str(tmp_path), fold=0)
+    passes = Passes(config, make_encoder(config.base, config.attention), tmp_path / "tokens")
+    names = {store.sets[index] for store, index in passes.rows}
+    assert names == {"pubmedqa_toy_x6", "plain_x6"}
+    assert all(store.folds[index] % 2 == 1 for store, index in passes.rows)
+
+
+def test_other_settings_or_data_are_another_run(done: dict[str, Any], tmp_path: Path) -> None:
+    settings = settings_of(done)
+    here = fold_folder(settings)
+    assert fold_folder(settings) == here
+    changed = [{"folds": 3}, {"seed": 2}, {"passes": 28}, {"fold": 1}]
+    assert here not in {fold_folder(replace(settings, **one)) for one in changed}
+    other = tmp_path / done["data"].name
+    other.write_bytes(done["data"].read_bytes() + gzip.compress(b""))
+    assert fold_folder(replace(settings, data_folder=str(tmp_path))) != here
+
+
+def test_nothing_is_fitted_on_what_was_trained_on(done: dict[str, Any], tmp_path: Path) -> None:
+    bundle = done["folder"] / "work" / "bundle"
+    words = ["calibrate", "--bundle", str(bundle), "--data", str(done["data"])]
+    words += ["--out", str(tmp_path / "new"), "--version", "1.0.1"]
+    with pytest.raises(DataError, match="cross-fitted, its validation share was trained on"):
+        app(words, standalone_mode=False)
+    scores = done["run"] / "folds" / "out-of-fold.jsonl"
+    app([*words, "--out-of-fold", str(scores)], standalone_mode=False)
+    first, again = (read_manifest(path) for path in (bundle, tmp_path / "new"))
+    assert again["selector"] == first["selector"]
+    other = tmp_path / "other_x6.jsonl.gz"
+    shutil.copy(done["data"], other)
+    words = ["calibrate", "--bundle", str(bundle), "--data", str(other), "--split", "all"]
+    with pytest.raises(DataError, match="pubmedqa_toy_x6: has out-of-fold scores, but no --data"):
+        app([*words, "--out-of-fold", str(scores)], standalone_mode=False)
+
+
 def test_what_cannot_be_crossed_is_named(done: dict[str, Any], tmp_path: Path) -> None:
     sets = [{"file": "a_x6.jsonl", "cross_fit": True}]
     with pytest.raises(TrainError, match="validate_sets: names a set of cross_fit"):
         parse_config({"sets": sets, "validate_sets": ["a_x6.jsonl"]})
+    with pytest.raises(TrainError, match="fold: -1, or below"):
+        parse_config({"sets": sets, "fold": 3})
     with pytest.raises(TrainError, match="folds: 2 or more"):
         parse_config({"sets": sets, "folds": 1})
     line = {"set": "pubmedqa_toy_x6", "id": "q0", "reduced": False, "logits": [0.1]}

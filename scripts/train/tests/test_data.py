@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
 from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import record
 
 from medadapter_train.data import read_records
 from medadapter_train.errors import DataError
@@ -141,3 +143,26 @@ def test_leak_check_sees_the_same_question_through_its_spelling(tmp_path: Path) 
         check_leak([record], [other])
     assert caught.value.kind == "question_leak"
     check_leak([record], [])
+
+
+def test_a_question_that_repeats_its_context_is_the_same_without_it(tmp_path: Path) -> None:
+    context = "Forty patients were asked about their sleep before and after the change of shifts."
+    row = {**record(1, random.Random(1)), "context": context, "question": "Do shifts harm sleep?"}
+    path = tmp_path / "pubmedqa_x6.jsonl"
+    repeated = {
+        **row,
+        "context": None,
+        "evidence": context,
+        "question": f"{context}\nDo shifts harm sleep?",
+    }
+    path.write_text(f"{json.dumps(row)}\n{json.dumps(repeated)}\n")
+    one, two = read_records(path)
+    assert two.question == one.question == "Do shifts harm sleep?"
+    assert share_of(one.question) == share_of(two.question)
+    with pytest.raises(DataError, match="also in training"):
+        check_leak([one], [two])
+    short = {**row, "context": "shifts", "question": "Do shifts harm sleep?"}
+    path.write_text(json.dumps(short) + "\n")
+    assert next(iter(read_records(path))).question == "Do shifts harm sleep?"
+    path.write_text(json.dumps({**row, "question": context}) + "\n")
+    assert next(iter(read_records(path))).question == context

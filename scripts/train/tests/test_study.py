@@ -173,7 +173,7 @@ def test_a_study_waits_for_the_run_that_another_left_behind(tmp_path: Path) -> N
 
     with launcher.one_at_a_time(tmp_path, [], told) as second:
         assert second.lock is not None
-    assert lines == ["waiting for another study's run in this folder to end"]
+    assert lines == ["waiting for another run in this folder to end"]
     assert left.returncode == 0
     with launcher.one_at_a_time(tmp_path, [], told):
         assert len(lines) == 1

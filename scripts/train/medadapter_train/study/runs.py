@@ -16,11 +16,11 @@ from medadapter_train.checkpoint import load_weights
 from medadapter_train.config import TrainConfig
 from medadapter_train.errors import ModelError, TrainError
 from medadapter_train.jsonl import write_atomic
+from medadapter_train.launcher import Launcher
 from medadapter_train.rankers import load_encoder, make_ranker
 from medadapter_train.stamps import Stamp, make_stamp
 from medadapter_train.study.config import StudyConfig
 from medadapter_train.study.config_tables import RunTable
-from medadapter_train.study.launcher import Launcher
 from medadapter_train.study.questions import Questions
 from medadapter_train.study.scores import write_scores
 from medadapter_train.toml_tables import to_toml

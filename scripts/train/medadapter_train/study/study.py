@@ -12,13 +12,13 @@ import torch
 from medadapter_train.bundle_writer import read_manifest
 from medadapter_train.errors import TrainError
 from medadapter_train.jsonl import write_atomic, write_json
+from medadapter_train.launcher import one_at_a_time
 from medadapter_train.scoring import BundleScorer
 from medadapter_train.stamps import make_stamp
 from medadapter_train.study.comparisons import Measured, comparisons, measure
 from medadapter_train.study.config import StudyConfig
 from medadapter_train.study.costs import costs
 from medadapter_train.study.evaluations import Adapter, evaluations
-from medadapter_train.study.launcher import one_at_a_time
 from medadapter_train.study.questions import Questions, load_questions
 from medadapter_train.study.runs import Run, do_run, plan
 from medadapter_train.study.sample import part_of

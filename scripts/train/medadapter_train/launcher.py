@@ -1,4 +1,4 @@
-"""Starting training runs, one study at a time."""
+"""Starting training runs, one at a time in a folder."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def one_at_a_time(
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            report("waiting for another study's run in this folder to end")
+            report("waiting for another run in this folder to end")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield Launcher(words, lock)
     finally:
