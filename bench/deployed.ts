@@ -115,7 +115,9 @@ async function fire(
         method: body === undefined ? "GET" : "POST",
         headers: {
           ...(body === undefined ? {} : { "content-type": "application/json" }),
-          ...(apiKey === null ? {} : { authorization: `Bearer ${apiKey}` }),
+          ...(apiKey === null || !path.startsWith("/v1/")
+            ? {}
+            : { authorization: `Bearer ${apiKey}` }),
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         signal: AbortSignal.timeout(TIMEOUT_MS),

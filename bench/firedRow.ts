@@ -4,7 +4,7 @@ import { n } from "./tables.ts";
 
 export const FIRED_HEAD = [
   ...["load", "offered/s", "answered/s", "200", "503", "failed", "mixed up", "degraded"],
-  ...["p50 ms", "p90", "p99", "503 ms, p50"],
+  ...["p50 ms", "p90", "p99", "503 ms, p50", "codes"],
 ];
 
 export function firedRow(name: string, one: Fired): string[] {
@@ -12,6 +12,7 @@ export function firedRow(name: string, one: Fired): string[] {
     const value = values[Math.min(values.length - 1, Math.floor(values.length * share))];
     return value === undefined ? "" : value.toFixed(0);
   };
+  const codes = Object.entries(one.codes).map(([code, count]) => `${count} ${code}`);
   return [
     name,
     one.offered === null ? "" : n(one.offered),
@@ -19,5 +20,6 @@ export function firedRow(name: string, one: Fired): string[] {
     ...[one.ok, one.sentBack, one.failed, one.mixedUp, one.degraded].map(String),
     ...[0.5, 0.9, 0.99].map((share) => at(one.okMs, share)),
     at(one.sentBackMs, 0.5),
+    codes.join(", "),
   ];
 }

@@ -72,6 +72,9 @@ export function readOptions(args: readonly string[]): Options | "help" {
   if (!(minutes > 0)) throw new Error("--minutes takes a number above 0");
   const unknown = positionals.find((name) => !(parts as readonly string[]).includes(name));
   if (unknown !== undefined) throw new Error(`a part is one of ${parts.join(", ")}`);
+  if (values.url !== undefined && values.plots !== undefined) {
+    throw new Error("--plots draws the parts, not what --url measures");
+  }
   return {
     parts:
       positionals.length === 0

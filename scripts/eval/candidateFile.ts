@@ -124,13 +124,23 @@ function readLine(text: string, line: number, name: string): EvalQuestion {
     return { text: body.toWellFormed(), answer: known ? named : null, correct, model: model ?? "" };
   });
   const question = toQuestion({
-    question: data.question,
+    question: ownQuestion(data.question, data.context || data.evidence || ""),
     options: options.map(([label, body]) => ({ label, text: body })),
     context: data.context || null,
     ...(data.evidence && !data.context ? { evidence: data.evidence } : {}),
   });
   const task = data.task || taskOf(setName(name));
   return { line, raw: raw as Record<string, unknown>, question, task, candidates };
+}
+
+/** A context that is shorter may be a phrase of the question. */
+const LEAST_REPEATED = 40;
+
+/** The question without its context, where it repeats that word for word; as the training package reads it. */
+function ownQuestion(question: string, context: string): string {
+  const repeated = context.trim();
+  if (repeated.length < LEAST_REPEATED) return question;
+  return question.split(repeated).join(" ").trim() || question;
 }
 
 function taskOf(set: string): string {

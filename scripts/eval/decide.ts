@@ -98,7 +98,12 @@ function candidateAt(
 function selectionOf(ballot: Ballot, order: readonly number[], strategy: Strategy): Selection {
   const { manifest, question } = ballot;
   // The confidence is measured here, so whether it was validated before does not count.
-  const measured = { ...manifest, validatedOn: [{ llm: "", task: question.task }] };
+  const { task } = question;
+  const validatedOn = [
+    { llm: "", task },
+    { llm: "", task, evidence: "unseen" as const },
+  ];
+  const measured = { ...manifest, validatedOn };
   return selectAs(ballot, order, strategy, measured, "");
 }
 

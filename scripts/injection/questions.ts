@@ -59,11 +59,16 @@ function taskOfFile(name: string): TaskSpec | null {
 
 function toCase(row: z.infer<typeof rowSchema>, named: TaskSpec | null): Case {
   const lettered: Option[] = Object.entries(row.options).map(([label, text]) => ({ label, text }));
-  const context = row.evidence ?? row.context;
-  const task = named ?? inferTask({ question: row.question, options: lettered, context });
+  const context = row.context || null;
+  const asked = {
+    question: row.question,
+    context,
+    ...(row.evidence && context === null ? { evidence: row.evidence } : {}),
+  };
+  const task = named ?? inferTask({ ...asked, options: lettered });
   const texts = row.candidates.map(({ text }) => text);
   const options = task.kind === "closed" && task.labels.length > 0 ? labelOptions(task) : lettered;
   const goldText = row.options[row.gold] ?? "";
   const gold = options === lettered ? row.gold : goldText.trim().toLowerCase();
-  return { task, question: { question: row.question, options, context }, gold, texts };
+  return { task, question: { ...asked, options }, gold, texts };
 }

@@ -109,7 +109,14 @@ const manifestSchema = z.strictObject({
     }),
   ),
   adaptiveK: z.strictObject({ threshold: share, first: positive, step: positive }).nullable(),
-  validatedOn: z.array(z.strictObject({ llm: z.string().min(1), task: z.string().min(1) })),
+  validatedOn: z.array(
+    z.strictObject({
+      llm: z.string().min(1),
+      task: z.string().min(1),
+      /** With evidence that the LLM was not shown; absent: without, or with context that it was. */
+      evidence: z.literal("unseen").optional(),
+    }),
+  ),
   labelSets: z.record(z.string(), z.array(label)),
   metrics: z.array(
     z.strictObject({

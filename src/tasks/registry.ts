@@ -1,6 +1,6 @@
 /** The tasks that the service knows, from `registry/*.json`, and the guess for a caller who names none. */
 import { optionsAreLabels } from "./options.ts";
-import type { Question } from "./question.ts";
+import { type Question, readByAdapter } from "./question.ts";
 import bioasq from "./registry/bioasq.json" with { type: "json" };
 import cord19 from "./registry/cord19.json" with { type: "json" };
 import mcq from "./registry/mcq.json" with { type: "json" };
@@ -55,13 +55,14 @@ export function inferTask(question: Question): TaskSpec {
   return known(inferId(question));
 }
 
-function inferId({ question, options, context }: Question): string {
+function inferId(asked: Question): string {
+  const { question, options } = asked;
   if (options.length > 0) {
     const closed = ["yesno", "pubmedqa", "mednli", "pubhealth"];
     return closed.find((id) => optionsAreLabels(options, known(id).labels)) ?? "mcq";
   }
   if (!asksYesOrNo(question)) return "mediqa";
-  return context === null || context.trim() === "" ? "yesno" : "pubmedqa";
+  return (readByAdapter(asked) ?? "").trim() === "" ? "yesno" : "pubmedqa";
 }
 
 function known(id: string): TaskSpec {

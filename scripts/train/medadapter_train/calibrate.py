@@ -159,15 +159,19 @@ def _candidate_probability(questions: Sequence[Scored], method: str) -> dict[str
 
 def validated_pairs(questions: Sequence[Scored]) -> list[dict[str, str]]:
     """LLM and task of the sets that one LLM wrote at least 70 % of; a mixture of LLMs validates the
-    confidence for none of them alone."""
-    counts: dict[tuple[str, str | None], dict[str, int]] = {}
+    confidence for none of them alone. With `evidence` where the LLM did not see what the adapter
+    read: that is another kind of question."""
+    counts: dict[tuple[str, str | None, bool], dict[str, int]] = {}
     for q in questions:
-        own = counts.setdefault((q.set_name, q.task or None), {})
+        own = counts.setdefault((q.set_name, q.task or None, q.unseen), {})
         for model in q.models:
             own[model] = own.get(model, 0) + 1
     pairs = set()
-    for (_, task), models in counts.items():
+    for (_, task, unseen), models in counts.items():
         llm, most = max(models.items(), key=lambda item: item[1])
         if llm and task is not None and most >= MAIN_LLM_SHARE * sum(models.values()):
-            pairs.add((llm, task))
-    return [{"llm": llm, "task": task} for llm, task in sorted(pairs)]
+            pairs.add((llm, task, unseen))
+    return [
+        {"llm": llm, "task": task} | ({"evidence": "unseen"} if unseen else {})
+        for llm, task, unseen in sorted(pairs)
+    ]

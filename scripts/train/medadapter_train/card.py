@@ -132,7 +132,10 @@ def _points(share: float) -> str:
 def _calibration(manifest: dict[str, Any]) -> list[str]:
     if manifest["calibration"] is None:
         return []
-    pairs = [f"{p['llm']} on {p['task']}" for p in manifest["validatedOn"]]
+    pairs = [
+        f"{p['llm']} on {p['task']}" + (" with evidence it did not see" if "evidence" in p else "")
+        for p in manifest["validatedOn"]
+    ]
     lines = [
         "## Confidence",
         "",

@@ -18,19 +18,29 @@ export interface ConfidenceInput {
   readonly incomplete: boolean;
   readonly llm: string;
   readonly task: string;
+  readonly evidenceUnseen: boolean;
 }
 
 /** sigmoid(a * answer score + b), fitted on held-out questions, or null with the first reason that applies. */
 export function confidenceOf(input: ConfidenceInput): Confidence {
-  const { strategy, manifest, group, winnerScore, incomplete, llm, task } = input;
+  const { strategy, manifest, group, winnerScore, incomplete } = input;
   if (manifest === null || incomplete) return none("degraded");
   if (winnerScore === null) return none("no_answer");
   if (group === null) return none("not_calibrated");
   if (strategy !== "weighted_vote") return none("not_calibrated_for_strategy");
-  const validated = manifest.validatedOn.some((pair) => pair.llm === llm && pair.task === task);
-  if (!validated) return none("not_validated_for_llm_task");
+  if (!isValidated(manifest, input)) return none("not_validated_for_llm_task");
   const { a, b } = group.confidence;
   return { value: sigmoid(a * winnerScore + b), reason: null };
+}
+
+function isValidated(
+  { validatedOn }: Manifest,
+  { llm, task, evidenceUnseen }: ConfidenceInput,
+): boolean {
+  const evidence = evidenceUnseen ? "unseen" : undefined;
+  return validatedOn.some(
+    (pair) => pair.llm === llm && pair.task === task && pair.evidence === evidence,
+  );
 }
 
 function none(reason: ConfidenceReason): Confidence {

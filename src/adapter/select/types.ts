@@ -47,7 +47,7 @@ export type ConfidenceReason =
   | "degraded"
   /** The manifest holds no fitted selector for this kind of question. */
   | "not_calibrated"
-  /** The manifest was not validated with this LLM on this task. */
+  /** The manifest was not validated with this LLM on this task, or not with evidence that it did not see. */
   | "not_validated_for_llm_task"
   /** The strategy is not the one that the confidence was fitted for. */
   | "not_calibrated_for_strategy"

@@ -1,4 +1,4 @@
-/** The fields of a question, which both forms have: example, question, options, evidence. */
+/** The fields of a question, which both forms have: example, question, options, context. */
 import { byId } from "./dom.ts";
 import { type Example, fillExamples, readOptions, writeOptions } from "./examples.ts";
 import type { Asked } from "./wire.ts";

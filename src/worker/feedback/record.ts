@@ -23,8 +23,8 @@ export const FeedbackRecord = z.strictObject({
   adapter: z.string().nullable(),
   question: z.string(),
   context: z.string().nullable(),
-  /** Absent in records of earlier versions. */
-  evidence: z.string().nullable().default(null),
+  /** Absent where there was none, so that an earlier version of the Worker reads the record too. */
+  evidence: z.string().optional(),
   options: z.array(z.tuple([z.string(), z.string()])),
   candidates: z.array(
     z.strictObject({
@@ -55,7 +55,7 @@ export function recordOf(id: string, outcome: Outcome, caller: Caller, now: Date
     adapter: adapter === null ? null : `${adapter.name}@${adapter.version}`,
     question: ask.question.question,
     context: ask.question.context,
-    evidence: ask.question.evidence ?? null,
+    ...(ask.question.evidence === undefined ? {} : { evidence: ask.question.evidence }),
     options: ask.question.options.map(({ label, text }) => [label, text]),
     candidates: candidates.map(({ text, answer, logit }) => ({ text, answer, score: logit })),
     chosen: place < 0 ? null : place,
@@ -73,7 +73,7 @@ export function trainingLine(record: FeedbackRecord, tenant: string): object {
     question: record.question,
     options: Object.fromEntries(record.options),
     context: record.context,
-    evidence: record.evidence,
+    evidence: record.evidence ?? null,
     llm: record.llm,
     task: record.task,
     adapter: record.adapter,

@@ -53,7 +53,8 @@ const AdapterReadiness = z.object({
       waiting: z.int(),
       heap_mb: z.number().openapi({ description: "Of the version that serves." }),
       all_heap_mb: z.number().openapi({
-        description: "Of all versions in memory: canary, pinned ones, and one that is leaving.",
+        description:
+          "Of all versions of this adapter in memory: canary, pinned ones, one that is leaving. ONNX Runtime's one heap counts with each.",
       }),
     })
     .nullable(),

@@ -3,7 +3,7 @@ import { createRoute, type RouteHandler, type z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { Score } from "../../adapter/score.ts";
 import { parseAnswer } from "../../tasks/parse.ts";
-import type { Option } from "../../tasks/question.ts";
+import { isEvidenceUnseen, type Option, readByAdapter } from "../../tasks/question.ts";
 import { fieldProblem, Problem } from "../errors/problems.ts";
 import { adapterId, estimateOf } from "../ledger/estimate.ts";
 import type { LogFigures } from "../observe/log.ts";
@@ -56,11 +56,12 @@ export const postRerank: RouteHandler<typeof rerankRoute, AppEnv> = async (c) =>
   const body = c.req.valid("json");
   const texts = textsOf(body);
   const { adapter, pin } = await readWanted(c, body);
-  const { task, question } = readTaskAndQuestion(
-    body.task,
-    toQuestion({ ...body, question: body.query }),
-    fields,
-  );
+  const given = toQuestion({ ...body, question: body.query });
+  // No LLM is asked: evidence is context like any other.
+  const asked = isEvidenceUnseen(given)
+    ? { question: given.question, options: given.options, context: readByAdapter(given) }
+    : given;
+  const { task, question } = readTaskAndQuestion(body.task, asked, fields);
   const answers = readAnswers(body, texts.length, question.options);
   const labelled = texts.map((text, index) => {
     const answer = answers

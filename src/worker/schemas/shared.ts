@@ -24,11 +24,14 @@ export const QuestionText = z
 export const ContextText = z
   .string()
   .max(MAX_CONTEXT)
-  .openapi({ description: "Evidence to answer from. Cut in its middle where it is too long." });
+  .openapi({
+    description:
+      "What the answer is to be drawn from; LLM and adapter read it. Cut in its middle for the adapter where it is too long.",
+  });
 
 export const EvidenceText = z.string().max(MAX_CONTEXT).openapi({
   description:
-    "What the adapter alone reads, in the context's place: the LLM is not shown it. Not beside `context`. Cut in its middle where it is too long.",
+    "What the adapter alone reads, in the context's place: it is in no prompt. Not beside `context`. Cut in its middle where it is too long.",
 });
 
 const Label = z

@@ -77,6 +77,37 @@ describe("the selector", () => {
   });
 });
 
+describe("evidence that the LLM did not see", () => {
+  const group = fitted.selector?.groups[0];
+  if (group === undefined) throw new Error("the manifest above has a group");
+  const yesman = { ...group, weights: [0, 0], bias: 0, priors: { yes: 1, no: -1 } };
+  const naysayer = { ...group, weights: [0, 0], bias: 0, priors: { yes: -1, no: 1 } };
+  const chosen = (groups: NonNullable<Manifest["selector"]>["groups"], unseen: boolean) => {
+    const selector = { features: ["vote_share", "prob_max"], groups };
+    const validatedOn = [{ llm: "llama", task: "pubmedqa", evidence: "unseen" as const }];
+    const manifest = { ...fitted, selector, validatedOn };
+    return select({ ...base, manifest, evidenceUnseen: unseen });
+  };
+
+  test("has a selector of its own, of its task's before that of all tasks", () => {
+    const unseen = { ...naysayer, evidence: "unseen" as const };
+    expect(chosen([yesman, unseen], true)).toMatchObject({ answer: "no", confidenceReason: null });
+    expect(chosen([yesman, unseen], false)).toMatchObject({
+      answer: "yes",
+      confidenceReason: "not_validated_for_llm_task",
+    });
+    const other = { ...yesman, evidence: "unseen" as const };
+    const own = { ...unseen, task: "pubmedqa" };
+    expect(chosen([yesman, other, own], true).answer).toBe("no");
+    expect(chosen([other, { ...naysayer, task: "pubmedqa" }], true).answer).toBe("yes");
+  });
+
+  test("is chosen for by the common selector where there is none of its own", () => {
+    expect(chosen([naysayer], true).answer).toBe("no");
+    expect(chosen([yesman, { ...naysayer, task: "pubmedqa" }], true).answer).toBe("no");
+  });
+});
+
 describe("no confidence", () => {
   test.each<[string, Partial<SelectInput>]>([
     ["degraded", { manifest: null }],
@@ -95,6 +126,8 @@ describe("no confidence", () => {
     ["not_calibrated_for_strategy", { strategy: "best_of" }],
     ["not_validated_for_llm_task", { llm: "other" }],
     ["not_validated_for_llm_task", { task: "medqa" }],
+    // It was, but not with evidence that it had not seen.
+    ["not_validated_for_llm_task", { evidenceUnseen: true }],
   ])("%s", (reason, change) => {
     const selection = select({ ...base, ...change });
     expect(selection.confidence).toBeNull();

@@ -17,7 +17,10 @@ const { cases, ...fields } = golden;
 const manifest = {
   ...sampleManifest,
   ...fields,
-  validatedOn: [...new Set(cases.map(({ task }) => task))].map((task) => ({ llm: "llm", task })),
+  validatedOn: [...new Set(cases.map(({ task }) => task))].flatMap((task) => [
+    { llm: "llm", task },
+    { llm: "llm", task, evidence: "unseen" as const },
+  ]),
 };
 
 /** Candidates asked for, in their order, until the rule ends it. */
