@@ -55,6 +55,13 @@ def test_a_gold_label_judges_every_candidate(tmp_path: Path) -> None:
     assert (parsed.gold, len(parsed.candidates)) == ("A", 3)
 
 
+def test_evidence_is_read_as_what_the_llm_did_not_see(tmp_path: Path) -> None:
+    [record] = read(tmp_path, entry(evidence="Haem holds iron.")).records.values()
+    parsed = parse_record(record, "feedback", "test")
+    assert (parsed.context, parsed.unseen) == ("Haem holds iron.", True)
+    assert read(tmp_path, entry(evidence=7)).records == {}
+
+
 def test_a_right_answer_is_the_gold_label(tmp_path: Path) -> None:
     [record] = read(tmp_path, entry(outcome={"correct": True}, chosen=1)).records.values()
     assert labels(record) == [False, True, False]

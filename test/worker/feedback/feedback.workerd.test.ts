@@ -106,6 +106,7 @@ describe("feedback", () => {
       trusted: false,
       question: "Is water wet?",
       context: "It is.",
+      evidence: null,
       options: { yes: "yes", no: "no" },
       llm: "replay",
       candidates: [
@@ -116,6 +117,14 @@ describe("feedback", () => {
       chosen: 0,
       outcome: { gold: "no" },
     });
+  });
+
+  it("keeps evidence apart from context", async () => {
+    const { say, exported } = await stored({ ...ask, evidence: "It is, says the record." });
+    await say({ gold: "yes" });
+    expect(await exported()).toMatchObject([
+      { context: null, evidence: "It is, says the record." },
+    ]);
   });
 
   it("of a trusted key stands, and only a trusted one replaces it", async () => {
