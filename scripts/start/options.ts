@@ -28,7 +28,7 @@ export function readOptions(argv: readonly string[]): StartOptions {
       once: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
       help: { type: "boolean", default: false, short: "h" },
-      question: { type: "string", default: "examples/questions/pubmedqa-2.json" },
+      question: { type: "string", default: "examples/questions/medqa-2.json" },
       port: { type: "string" },
       bundle: { type: "string", default: "models/mini" },
     },

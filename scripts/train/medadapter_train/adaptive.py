@@ -18,6 +18,7 @@ from medadapter_train.select import units_of, weighted_vote
 FIRST, STEP = 3, 2
 THRESHOLDS = [0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99]
 LEAST_CANDIDATES = 7
+MOST_SHARE = 0.6
 
 
 def leader_stays_ahead(scored: Scored, calibration: dict[str, Any] | None) -> float:
@@ -60,10 +61,12 @@ def curve(
 
 
 def fit_threshold(
-    questions: Sequence[Scored], manifest: dict[str, Any], most_loss: float = 0.003
+    questions: Sequence[Scored], manifest: dict[str, Any], most_share: float = MOST_SHARE
 ) -> dict[str, Any] | None:
-    """The least threshold that loses at most `most_loss` against all candidates, by set in the
-    mean.
+    """The threshold of the best accuracy, by set in the mean, among those that spend at most
+    `most_share` of the candidates; of equals the cheapest. The least one where all spend more.
+
+    None where no set has candidates enough.
     """
     by_set: dict[str, list[Scored]] = {}
     for q in questions:
@@ -71,11 +74,9 @@ def fit_threshold(
             by_set.setdefault(q.set_name, []).append(q)
     if not by_set:
         return None
-    full = np.mean(
-        [np.mean([weighted_vote(q, manifest).correct for q in qs]) for qs in by_set.values()]
-    )
+    found = []
     for threshold in THRESHOLDS:
         parts = [curve(qs, manifest, threshold, 8, 1) for qs in by_set.values()]
-        if full - np.mean([accuracy for _, accuracy in parts]) <= most_loss:
-            return {"threshold": threshold, "first": FIRST, "step": STEP}
-    return {"threshold": THRESHOLDS[-1], "first": FIRST, "step": STEP}
+        share, accuracy = np.mean(parts, axis=0)
+        found.append((share > most_share, -accuracy if share <= most_share else share, threshold))
+    return {"threshold": min(found)[2], "first": FIRST, "step": STEP}
