@@ -21,13 +21,10 @@ export const QuestionText = z
   .regex(...notBlank)
   .openapi({ example: "Does regular handwashing reduce the spread of colds in schools?" });
 
-export const ContextText = z
-  .string()
-  .max(MAX_CONTEXT)
-  .openapi({
-    description:
-      "What the answer is to be drawn from; LLM and adapter read it. Cut in its middle for the adapter where it is too long.",
-  });
+export const ContextText = z.string().max(MAX_CONTEXT).openapi({
+  description:
+    "What the answer is to be drawn from; LLM and adapter read it. Cut in its middle for the adapter where it is too long.",
+});
 
 export const EvidenceText = z.string().max(MAX_CONTEXT).openapi({
   description:
