@@ -18,9 +18,9 @@ import pytest
 from simulated import LETTERED, question
 from study_files import RUNS, study_text, write_sets
 
+from medadapter_train import launcher
 from medadapter_train.errors import DataError, ModelError, TrainError
 from medadapter_train.metrics import area_under_curve
-from medadapter_train.study import launcher
 from medadapter_train.study.config import load_study
 from medadapter_train.study.config_tables import CostTable, LlmTable, MachineTable, ModelsTable
 from medadapter_train.study.costs import costs
