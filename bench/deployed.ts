@@ -5,6 +5,7 @@
  */
 import { host, say } from "./machine.ts";
 import { type RecordedQuestion, recordedQuestions } from "./recorded.ts";
+import { quantile } from "./spread.ts";
 import { columns, n } from "./tables.ts";
 
 export interface DeployedOptions {
@@ -149,7 +150,7 @@ function serverTiming(headers: Headers): [string, number][] {
 
 function textOf({ url, from, at, colo, version, engine, rows }: DeployedFigures): string {
   const share = (values: readonly number[], part: number) => {
-    const value = values[Math.min(values.length - 1, Math.floor(values.length * part))];
+    const value = quantile(values, part);
     return value === undefined ? "" : n(value);
   };
   const head = ["what", "at once", "answered", "failed", "1/s", "p50 ms", "p90", "p99", "of it"];

@@ -1,5 +1,6 @@
 /** A load as a row of a table. */
 import type { Fired } from "./fire.ts";
+import { quantile } from "./spread.ts";
 import { n } from "./tables.ts";
 
 export const FIRED_HEAD = [
@@ -8,10 +9,8 @@ export const FIRED_HEAD = [
 ];
 
 export function firedRow(name: string, one: Fired): string[] {
-  const at = (values: readonly number[], share: number) => {
-    const value = values[Math.min(values.length - 1, Math.floor(values.length * share))];
-    return value === undefined ? "" : value.toFixed(0);
-  };
+  const at = (values: readonly number[], share: number) =>
+    quantile(values, share)?.toFixed(0) ?? "";
   const codes = Object.entries(one.codes).map(([code, count]) => `${count} ${code}`);
   return [
     name,

@@ -13,3 +13,8 @@ export function spread(values: readonly number[]): Spread {
   const median = sorted.length % 2 === 1 ? at(half) : (at(half - 1) + at(half)) / 2;
   return { median, min: at(0), max: at(sorted.length - 1) };
 }
+
+/** The value below which `share` of the values lie, of values in ascending order; undefined without any. */
+export function quantile(ascending: readonly number[], share: number): number | undefined {
+  return ascending[Math.min(ascending.length - 1, Math.floor(ascending.length * share))];
+}

@@ -12,6 +12,7 @@ import { HeapCurve, type HeapPoint, sparkline } from "./heapCurve.ts";
 import { startLoaded } from "./loadedWorker.ts";
 import { say } from "./machine.ts";
 import type { Setting } from "./setting.ts";
+import { quantile } from "./spread.ts";
 import { columns, n } from "./tables.ts";
 
 export interface SwapFigures {
@@ -98,7 +99,7 @@ async function twoVersions(bundle: string, folder: string, bucket: Bucket): Prom
 
 function textOf({ fired, swapMs, pointers, heap, peaksMB }: SwapFigures): string {
   const sorted = [...swapMs].sort((a, b) => a - b);
-  const at = (share: number) => n((sorted[Math.floor(sorted.length * share)] ?? 0) / 1000);
+  const at = (share: number) => n((quantile(sorted, share) ?? Number.NaN) / 1000);
   const sums = heap.map(({ jsMB, wasmMB }) => jsMB + wasmMB);
   return [
     `Swaps: ${swapMs.length} of ${pointers} pointers seen to serve, after ${at(0.5)} s in the middle, 90 % within ${at(0.9)} s`,

@@ -105,7 +105,6 @@ def calibrate(
         "method": method,
         "pulls": pulls,
         "ece_out_of_fold": calibration_error(confidences[real], right[real]),
-        "gain_out_of_fold": {name: row["diff"] for name, row in held.items()},
         "out_of_fold": held,
     }
     return Calibrated(fields, report)

@@ -62,9 +62,10 @@ def choose(
         scorer = TorchScorer(make_ranker(base, attention, 1, weights), encoder)
         held_out = held_out_questions(scorer, data, "validation", reduced=False, most=most)
         result = calibrate(held_out, votes=votes).report
-        gain = float(np.mean(list(result["gain_out_of_fold"].values())))
+        gains = {set_name: row["diff"] for set_name, row in result["out_of_fold"].items()}
+        gain = float(np.mean(list(gains.values())))
         report[name] = {"macro_gain": gain, **result}
-        log.info("%s: macro gain %+.4f %s", name, gain, result["gain_out_of_fold"])
+        log.info("%s: macro gain %+.4f %s", name, gain, gains)
         if gain > best[0]:
             best = (gain, name)
             save_weights(run / "best.safetensors", weights)
