@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { makeKey } from "../../src/worker/auth/apiKey.ts";
 import { type KeyRecord, shownKey } from "../../src/worker/auth/keyRecord.ts";
 import { type KeyStore, kvKeyStore, revokeKey } from "../../src/worker/auth/keyStore.ts";
+import { wranglerIn } from "../lib/wranglerCli.ts";
 import { localKeyValues } from "./local.ts";
 import { type Command, type KeysOptions, readOptions, usage } from "./options.ts";
 import { remoteKeyValues } from "./remote.ts";
@@ -42,9 +43,9 @@ async function run(command: Command, store: KeyStore, json: boolean): Promise<st
   }
 }
 
-async function main({ command, remote, json, persistTo }: KeysOptions): Promise<string> {
+async function main({ command, remote, env, json, persistTo }: KeysOptions): Promise<string> {
   if (command.kind === "help") return usage;
-  if (remote) return run(command, kvKeyStore(remoteKeyValues(root)), json);
+  if (remote) return run(command, kvKeyStore(remoteKeyValues(wranglerIn(root), env)), json);
   const { values, close } = await localKeyValues(root, persistTo);
   try {
     return await run(command, kvKeyStore(values), json);

@@ -12,6 +12,7 @@ npm run keys -- revoke ID
   --quota N       requests a calendar month (default: no limit)
   --local         the keys of \`npm start\` and \`wrangler dev\` (default)
   --remote        the deployed Worker's keys (wrangler must be logged in)
+  --env NAME      with --remote: an environment of wrangler.toml, e.g. workers-ai (default: the top level)
   --persist-to D  where local state lies (default: .wrangler/state)
   --json          machine-readable output`;
 
@@ -24,6 +25,8 @@ export type Command =
 export interface KeysOptions {
   readonly command: Command;
   readonly remote: boolean;
+  /** Environment of wrangler.toml whose Worker's keys they are; "": the top level. */
+  readonly env: string;
   readonly json: boolean;
   readonly persistTo: string;
 }
@@ -40,15 +43,17 @@ export function readOptions(argv: readonly string[]): KeysOptions {
       quota: { type: "string" },
       local: { type: "boolean", default: false },
       remote: { type: "boolean", default: false },
+      env: { type: "string", default: "" },
       "persist-to": { type: "string", default: ".wrangler/state" },
       json: { type: "boolean", default: false },
       help: { type: "boolean", default: false, short: "h" },
     },
   });
   if (values.local && values.remote) throw new Error("--local and --remote exclude each other");
+  if (values.env !== "" && !values.remote) throw new Error("--env wants --remote beside it");
   const command: Command = values.help ? { kind: "help" } : readCommand(positionals, values);
-  const { remote, json } = values;
-  return { command, remote, json, persistTo: values["persist-to"] };
+  const { remote, env, json } = values;
+  return { command, remote, env, json, persistTo: values["persist-to"] };
 }
 
 interface WishFlags {

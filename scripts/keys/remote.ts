@@ -1,26 +1,26 @@
 /** The deployed Worker's KV namespace KEYS, through wrangler's own commands and login. */
-import { spawnSync } from "node:child_process";
 import { z } from "zod";
 import type { KeyValues } from "../../src/worker/auth/keyStore.ts";
+import type { Ran, Wrangler } from "../lib/wranglerCli.ts";
 
 const Listed = z.array(z.object({ name: z.string() }));
 
-/** A namespace whose every call is one wrangler command, run in the repository's root. */
-export function remoteKeyValues(root: string): KeyValues {
-  const kv = (verb: string, ...args: string[]) => {
-    const all = ["kv", "key", verb, ...args, "--binding", "KEYS", "--remote"];
-    const run = spawnSync("wrangler", all, { cwd: root, encoding: "utf8" });
-    if (run.error) throw run.error;
-    return run;
-  };
-  const need = (run: ReturnType<typeof kv>) => {
-    if (run.status === 0) return run.stdout;
-    throw new Error(`wrangler failed:\n${(run.stderr || run.stdout).trim()}`);
+/**
+ * A namespace whose every call is one wrangler command.
+ *
+ * @param env environment of wrangler.toml; "": the top level
+ */
+export function remoteKeyValues(wrangler: Wrangler, env: string): KeyValues {
+  const kv = (verb: string, ...args: string[]) =>
+    wrangler(["kv", "key", verb, ...args, "--binding", "KEYS", "--remote", "--env", env]);
+  const need = ({ ok, stdout, fault }: Ran) => {
+    if (ok) return stdout;
+    throw new Error(`wrangler failed: ${fault}`);
   };
   return {
     get: async (key) => {
       const run = kv("get", key, "--text");
-      return run.status !== 0 && /not found/i.test(run.stderr) ? null : need(run);
+      return !run.ok && /not found/i.test(run.fault) ? null : need(run);
     },
     put: async (key, value) => {
       need(kv("put", key, value));

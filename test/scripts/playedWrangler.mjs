@@ -16,8 +16,19 @@ const args = process.argv.slice(2);
 const stdin = readFileSync(0, "utf8");
 appendFileSync(join(folder, "calls.jsonl"), `${JSON.stringify({ args, stdin })}\n`);
 
+state.values ??= {};
+
 const option = (name) => (args.includes(name) ? args[args.indexOf(name) + 1] : undefined);
 const place = (bucket) => `${bucket}@${option("--jurisdiction") ?? ""}`;
+/** Keys and values of the KV namespace behind a binding; a Worker that was never deployed has none. */
+const namespace = () => {
+  const worker = workerOf(option("--env"));
+  if (!state.tags[worker])
+    fail(`No KV namespace ID found for binding "${option("--binding")}" in "${worker}".`);
+  state.values[worker] ??= {};
+  return state.values[worker];
+};
+const workerOf = (env) => (env ? `medadapter-edge-${env}` : "medadapter-edge");
 const objectFile = (path) => {
   const [bucket, ...key] = path.split("/");
   return join(folder, "objects", place(bucket), ...key);
@@ -60,6 +71,17 @@ const commands = {
   },
   "queues create": ([name]) => state.queues.push(name),
   "kv namespace list": () => console.log(JSON.stringify(state.namespaces)),
+  "kv key put": ([key, value]) => {
+    namespace()[key] = value;
+  },
+  "kv key get": ([key]) => {
+    if (namespace()[key] === undefined) fail("Failed to fetch the value - 404: Not Found");
+    console.log(namespace()[key]);
+  },
+  "kv key list": () => {
+    const names = Object.keys(namespace()).filter((key) => key.startsWith(option("--prefix")));
+    console.log(JSON.stringify(names.map((name) => ({ name }))));
+  },
   "secret list": () => {
     const worker = option("--name");
     if (!state.secrets[worker]) fail(`Worker "${worker}" not found.`);
@@ -78,8 +100,7 @@ const commands = {
   "versions view": () =>
     console.log(JSON.stringify({ annotations: { "workers/tag": state.tags[option("--name")] } })),
   deploy: () => {
-    const worker =
-      option("--env") === "" ? "medadapter-edge" : `medadapter-edge-${option("--env")}`;
+    const worker = workerOf(option("--env"));
     state.tags[worker] = option("--tag");
     state.secrets[worker] ??= [];
     state.namespaces = [{ title: `${worker}-KEYS`, id: "1" }];

@@ -20,6 +20,7 @@ def study(
     data: Annotated[Path, typer.Option(help="folder of the candidate files")],
     out: Annotated[Path, typer.Option(help="folder of runs, scores and tables; gone on with")],
     launch: Annotated[str, typer.Option(help='what starts a run, as "torchrun ..."')] = "",
+    jobs: Annotated[int, typer.Option(min=1, help="runs side by side")] = 1,
     only: Annotated[
         list[str] | None,
         typer.Option(help="do this run alone; may be repeated; `bundle`: no run at all"),
@@ -37,7 +38,14 @@ def study(
     console = Console(stderr=True, soft_wrap=True)
     words = shlex.split(launch)
     found = run(
-        load_study(config), data, out, console.print, launch=words, only=names, bundle=bundle
+        load_study(config),
+        data,
+        out,
+        console.print,
+        launch=words,
+        only=names,
+        bundle=bundle,
+        jobs=jobs,
     )
     missing = len(found["missing"])
     typer.echo(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from medadapter_train.file_lock import file_lock
 
 
 @dataclass(frozen=True)
@@ -31,21 +32,8 @@ class Launcher:
 def one_at_a_time(
     folder: Path, words: Sequence[str], report: Callable[[str], None]
 ) -> Iterator[Launcher]:
-    """Waits while another study, or a run that one left behind, works in the folder. Windows has no
-    flock; there no lock is taken."""
-    try:
-        import fcntl
-    except ImportError:
-        yield Launcher(words)
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            report("waiting for another run in this folder to end")
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    """Waits while another study, or a run that one left behind, works in the folder."""
+    with file_lock(
+        folder / ".lock", lambda: report("waiting for another run in this folder to end")
+    ) as lock:
         yield Launcher(words, lock)
-    finally:
-        os.close(lock)

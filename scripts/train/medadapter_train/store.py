@@ -14,6 +14,7 @@ from datasets import Sequence as Seq
 
 from medadapter_train.data import Record, read_records
 from medadapter_train.errors import DataError, TrainError
+from medadapter_train.file_lock import file_lock
 from medadapter_train.split import Share, fold_key, question_key, share_of
 from medadapter_train.template import Encoder
 
@@ -94,32 +95,9 @@ class TokenStore:
     ) -> TokenStore:
         key = _key(paths, share, encoder)
         final = folder / f"{share}-{key}"
-        if not final.is_dir():
-            folder.mkdir(parents=True, exist_ok=True)
-            scratch = folder / f".{final.name}.building"
-            shutil.rmtree(scratch, ignore_errors=True)
-            try:
-                dataset = Dataset.from_generator(
-                    _rows,
-                    features=_FEATURES,
-                    cache_dir=str(scratch / "cache"),
-                    gen_kwargs={
-                        "paths": [str(p) for p in paths],
-                        "share": share,
-                        "encoder": encoder,
-                    },
-                    fingerprint=key,
-                )
-            except Exception as error:
-                cause = _data_error(error)
-                if cause is None:
-                    raise
-                raise cause from None
-            if len(dataset) == 0:
-                raise DataError("empty_share", f"no question falls in the {share} share")
-            dataset.save_to_disk(str(scratch / "rows"))
-            (scratch / "rows").replace(final)
-            shutil.rmtree(scratch, ignore_errors=True)
+        with file_lock(folder / f".{final.name}.lock"):
+            if not final.is_dir():
+                _build(paths, share, encoder, key, final)
         return cls.open(final)
 
     @classmethod
@@ -143,6 +121,30 @@ class TokenStore:
             raw["soft"],
             raw["fold"],
         )
+
+
+def _build(paths: Sequence[Path], share: Share, encoder: Encoder, key: str, final: Path) -> None:
+    """Tokens under a scratch name, then whole under their own."""
+    scratch = final.with_name(f".{final.name}.building")
+    shutil.rmtree(scratch, ignore_errors=True)
+    try:
+        dataset = Dataset.from_generator(
+            _rows,
+            features=_FEATURES,
+            cache_dir=str(scratch / "cache"),
+            gen_kwargs={"paths": [str(p) for p in paths], "share": share, "encoder": encoder},
+            fingerprint=key,
+        )
+    except Exception as error:
+        cause = _data_error(error)
+        if cause is None:
+            raise
+        raise cause from None
+    if len(dataset) == 0:
+        raise DataError("empty_share", f"no question falls in the {share} share")
+    dataset.save_to_disk(str(scratch / "rows"))
+    (scratch / "rows").replace(final)
+    shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _data_error(error: BaseException | None) -> DataError | None:

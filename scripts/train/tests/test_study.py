@@ -79,7 +79,7 @@ def test_a_killed_study_goes_on_and_does_nothing_twice(
     lines: list[str] = []
     result = study(load_study(toml), data, out, lines.append)
     assert lines[0] == "all: done before"
-    assert lines[1:3] == ["layers-1: training", "layers-1: scoring"]
+    assert lines[1:4] == [f"layers-1: {did}" for did in ("training", "scoring", "done")]
     assert weights.stat().st_mtime_ns == trained
     assert before.items() <= written(out / "scores").items()
     check_result(result, out)
@@ -100,7 +100,7 @@ def test_a_killed_study_goes_on_and_does_nothing_twice(
     monkeypatch.setattr(launcher.subprocess, "run", train_here)
     toml.write_text(toml.read_text().replace("share = 0.5", "share = 0.25"))
     changed = study(load_study(toml), data, out, lines.append, only=["share-1-2"])
-    assert lines[-3:] == ["share-1-2: training", "share-1-2: scoring", "measuring"]
+    assert lines[-4:-1] == [f"share-1-2: {did}" for did in ("training", "scoring", "done")]
     rows = {row["run"]: row for row in changed["comparisons"]["runs"]}
     assert rows["share-1-2"]["trained"] < rows["all"]["trained"] / 2
     assert len(list((out / "runs").glob("share-1-2-*"))) == 2

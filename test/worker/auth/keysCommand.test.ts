@@ -44,6 +44,7 @@ describe("npm run keys", () => {
     [["revoke", "x"], "id"],
     [["revoke"], "--help"],
     [["list", "--local", "--remote"], "--remote"],
+    [["list", "--env", "workers-ai"], "--remote"],
   ])("%j: one line that says what is wrong", (args, named) => {
     expect(() => readOptions(args)).toThrow(named);
     expect(() => readOptions(args)).not.toThrow("\n");

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from threading import Event
+from typing import Any, TypeVar
 
 from transformers import PreTrainedModel
 
@@ -25,6 +27,8 @@ from medadapter_train.study.questions import Questions
 from medadapter_train.study.scores import write_scores
 from medadapter_train.toml_tables import to_toml
 from medadapter_train.torch_scorer import TorchScorer
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,8 @@ def do_run(
     original: str,
     launcher: Launcher,
     report: Callable[[str], None],
+    *,
+    bars: bool = True,
 ) -> None:
     """Train and score what is not done. Raises `TrainError` stage_failed; `original`: the base that
     a smaller one is cut from."""
@@ -103,7 +109,29 @@ def do_run(
     # The optimizer's state is no longer of use.
     (run.folder / "checkpoint.pt").unlink(missing_ok=True)
     report(f"{run.table.name}: scoring")
-    write_scores(run.scores, run.scorer(), sets, joint=run.config.attention == "prefix")
+    joint = run.config.attention == "prefix"
+    write_scores(run.scores, run.scorer(), sets, joint=joint, bars=bars)
+    report(f"{run.table.name}: done")
+
+
+def side_by_side(do: Callable[[T], None], items: Sequence[T], jobs: int) -> None:
+    """Do all, `jobs` at a time: training is a process each, and torch scores without the
+    interpreter's lock. After a failure, which is raised, what has begun ends and no more begins."""
+    failed = Event()
+
+    def one(item: T) -> None:
+        if failed.is_set():
+            return
+        try:
+            do(item)
+        except BaseException:
+            failed.set()
+            raise
+
+    with ThreadPoolExecutor(jobs) as pool:
+        futures = [pool.submit(one, item) for item in items]
+    for future in futures:
+        future.result()
 
 
 def _train(run: Run, launcher: Launcher) -> None:

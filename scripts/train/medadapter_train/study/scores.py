@@ -40,13 +40,18 @@ def score_with_bare(scorer: Scorer, record: Record, *, joint: bool) -> Scored:
 
 
 def write_scores(
-    path: Path, scorer: Scorer, sets: Sequence[Questions], *, joint: bool = True
+    path: Path,
+    scorer: Scorer,
+    sets: Sequence[Questions],
+    *,
+    joint: bool = True,
+    bars: bool = True,
 ) -> int:
     """Score the sets and write the file in one step; how many questions."""
 
     def rows() -> Iterator[dict[str, Any]]:
         for one in sets:
-            bar = track(one.records, one.name, console=Console(stderr=True))
+            bar = track(one.records, one.name, console=Console(stderr=True), disable=not bars)
             for record in bar:
                 scored = score_with_bare(scorer, record, joint=joint)
                 row = {"set": one.name, "id": record.id}

@@ -20,7 +20,7 @@ from medadapter_train.study.config import StudyConfig
 from medadapter_train.study.costs import costs
 from medadapter_train.study.evaluations import Adapter, evaluations
 from medadapter_train.study.questions import Questions, load_questions
-from medadapter_train.study.runs import Run, do_run, plan
+from medadapter_train.study.runs import Run, do_run, plan, side_by_side
 from medadapter_train.study.sample import part_of
 from medadapter_train.study.scores import read_scores, write_scores
 from medadapter_train.study.tables import study_markdown
@@ -39,11 +39,13 @@ def study(
     launch: Sequence[str] = (),
     only: Sequence[str] = (),
     bundle: Path | None = None,
+    jobs: int = 1,
 ) -> dict[str, Any]:
     """Do what is not done and write `out`/study.json and `out`/study.md.
 
     `only`: names of the runs to do; what others have done before is measured too. `bundle`: what
-    needs no training is told of it, on the test share. Raises `TrainError`.
+    needs no training is told of it, on the test share. `jobs`: runs side by side. Raises
+    `TrainError`.
     """
     names = [run.name for run in config.runs]
     unknown = set(only) - {*names, *([BUNDLE] if bundle else [])}
@@ -53,10 +55,14 @@ def study(
     torch.set_num_threads(config.study.threads)
     runs = plan(config, questions, data, out)
     with one_at_a_time(out, launch, report) as launcher:
-        for run in runs:
-            if not only or run.table.name in only:
-                sets = [questions[s.name] for s in config.measured(run.table)]
-                do_run(run, sets, config.train.base, launcher, report)
+        wanted = [run for run in runs if not only or run.table.name in only]
+
+        def do(run: Run) -> None:
+            torch.set_num_threads(config.study.threads)
+            sets = [questions[s.name] for s in config.measured(run.table)]
+            do_run(run, sets, config.train.base, launcher, report, bars=jobs == 1)
+
+        side_by_side(do, wanted, jobs)
     done = [run for run in runs if run.scores.is_file() and run.weights.is_file()]
     report("measuring")
     measured = [measure(r, [questions[s.name] for s in config.measured(r.table)]) for r in done]
