@@ -127,16 +127,22 @@ def test_costs_by_hand() -> None:
         prompt_tokens=100,
         completion_tokens=50,
         machine=(MachineTable("box", 3.6, "made up", "2026-01-01"),),
-        llm=(LlmTable("llm", 1.0, 10.0, "made up", "2026-01-02"),),
+        llm=(
+            LlmTable("llm", 1.0, 10.0, "made up", "2026-01-02"),
+            LlmTable("llm, tuned", 2.0, 20.0, "made up", "2026-01-02", training=3.0),
+        ),
     )
     spent = [{"run": "all", "seconds": 500.0}, {"run": "short", "seconds": None}]
-    found = costs(table, spent, {"all": {"ms": {"value": 100.0}}}, "all")
+    found = costs(table, spent, {"all": {"ms": {"value": 100.0}}}, "all", 1000)
     [fitting] = found["fitting"]
     assert fitting["money"] == {"box": pytest.approx(0.5)}
-    [answers] = found["answers"]
+    # 1,000 solutions of 150 tokens at 3 a million.
+    [tuned] = found["tuning"]
+    assert tuned == {"llm": "llm, tuned", "tokens": 150_000, "money": pytest.approx(0.45)}
+    [answers, _] = found["answers"]
     # 1,000 prompts of 100 tokens at 1 a million, and 4 x 50 tokens at 10 a million.
     assert answers["prompt_once"] == pytest.approx(0.1 + 2.0)
     assert answers["prompt_each"] == pytest.approx(0.4 + 2.0)
     # 1,000 questions of 100 ms.
     assert found["scoring_1000"] == {"box": pytest.approx(0.1)}
-    assert [p["date"] for p in found["prices"]] == ["2026-01-01", "2026-01-02"]
+    assert [p["date"] for p in found["prices"]] == ["2026-01-01", "2026-01-02", "2026-01-02"]

@@ -96,13 +96,15 @@ class MachineTable:
 
 @dataclass(frozen=True)
 class LlmTable:
-    """An LLM's prices for a million tokens, where they are from and when they were read."""
+    """An LLM's prices for a million tokens, where they are from and when they were read.
+    `training`: of one that is fine-tuned at its provider."""
 
     name: str
     prompt: float
     completion: float
     source: str
     date: str
+    training: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,15 @@ from medadapter_train.study.config_tables import CostTable, LlmTable, MachineTab
 
 
 def costs(
-    table: CostTable, spent: Sequence[dict[str, Any]], times: dict[str, Any], reference: str
+    table: CostTable,
+    spent: Sequence[dict[str, Any]],
+    times: dict[str, Any],
+    reference: str,
+    passes: int,
 ) -> dict[str, Any]:
-    """`fitting`: each run on each machine; `answers`: 1,000 of them with K candidates by each LLM,
-    and the adapter's scoring of theirs on each machine.
+    """`fitting`: each run on each machine; `tuning`: an LLM itself, on one solution for each of the
+    `passes` over a question that a run makes; `answers`: 1,000 of them with K candidates by each
+    LLM, and the adapter's scoring of theirs on each machine.
 
     The prompt is billed once where the endpoint honours `n`, else K times.
     """
@@ -25,6 +30,12 @@ def costs(
         }
         for run in spent
         if run["seconds"] is not None
+    ]
+    tokens = passes * (table.prompt_tokens + table.completion_tokens)
+    tuning = [
+        {"llm": llm.name, "tokens": tokens, "money": tokens * llm.training / 1e6}
+        for llm in table.llm
+        if llm.training
     ]
     answers = []
     for llm in table.llm:
@@ -46,6 +57,7 @@ def costs(
         "completion_tokens": table.completion_tokens,
         "machines": [{"name": m.name, "hour": m.hour} for m in table.machine],
         "fitting": fitting,
+        "tuning": tuning,
         "answers": answers,
         "scoring_1000": scoring,
         "prices": [{"name": p.name, "source": p.source, "date": p.date} for p in priced],

@@ -78,7 +78,9 @@ def study(
         if adapter
         else None,
         "paper": asdict(config.paper),
-        "costs": costs(config.cost, spent, times, config.reference.name) if spent else None,
+        "costs": costs(config.cost, spent, times, config.reference.name, config.train.passes)
+        if spent
+        else None,
     }
     write_json(out / "study.json", result)
     write_atomic(out / "study.md", [study_markdown(result).encode()])

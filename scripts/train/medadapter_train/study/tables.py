@@ -141,7 +141,12 @@ def _costs(found: dict[str, Any]) -> list[tuple[str, str]]:
         for run in found["fitting"]
     ]
     heads = ["run", "training, s", *(f"{currency} on {m}" for m in machines)]
-    sections = [("Cost of fitting", table(heads, rows))]
+    tuned = [
+        f"{one['llm']}, on one solution a pass over a question ({one['tokens'] / 1e6:.2f} million"
+        f" tokens): {currency} {one['money']:.2f}."
+        for one in found["tuning"]
+    ]
+    sections = [("Cost of fitting", "\n\n".join([table(heads, rows), *tuned]))]
     if found["answers"]:
         heads = ["LLM", "K", f"{currency}, prompt billed once", f"{currency}, prompt K times"]
         answers = [
