@@ -7,8 +7,9 @@ try {
   ensurePackages();
   // The Worker of `--engine worker` serves pages too.
   if (args.some((arg) => arg.includes("worker"))) ensurePages();
-  // A Python named by the user needs no set-up of ours.
-  const own = args.some((arg) => arg.startsWith("--python") || arg === "--help");
+  // A Python named by the user needs no set-up of ours, nor does who only asks how it is called.
+  const named = process.env.PYTHON_VENV !== undefined || args.length === 0;
+  const own = named || args.some((arg) => arg.startsWith("--python") || arg === "--help");
   const extra = own ? {} : { PYTHON_VENV: ensurePython() };
   process.exitCode = await runUnderNode22("scripts/eval/main.ts", args, extra);
 } catch (error) {

@@ -1,19 +1,18 @@
-/**
- * `npm run fuzz`: the properties of test/fuzz with a million inputs or more, and what each of them took.
- *
- *   npm run fuzz -- [--inputs N] [--seed N]
- *
- * A seed that failed fails again. Exit code 1 where a property does not hold.
- */
+/** `npm run fuzz`: the properties of test/fuzz with a million inputs or more, and what each of them took. */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { commandLine } from "./lib/commandLine.mjs";
 import { childEnvironment, ensurePackages, root, SetupError, say } from "./lib/setup.mjs";
 
-const { values } = parseArgs({
-  options: { inputs: { type: "string", default: "1000000" }, seed: { type: "string" } },
+const usage = `npm run fuzz -- [--inputs N] [--seed N]
+  --inputs N  for all properties together; a million by default
+  --seed N    a seed that failed fails again; by default a new one, which is printed
+Exit code 1 where a property does not hold.`;
+const values = commandLine(usage, {
+  inputs: { type: "string", default: "1000000" },
+  seed: { type: "string" },
 });
 
 function summary(file) {

@@ -12,7 +12,8 @@ try {
   const args = process.argv.slice(2);
   ensurePackages();
   // A Python named by the user needs no set-up of ours.
-  const own = args.some((arg) => arg.startsWith("--python") || arg === "--npm-only");
+  const needsNone = ["--python", "--npm-only", "--help"];
+  const own = args.some((arg) => needsNone.some((option) => arg.startsWith(option)));
   const extra = own ? {} : { PYTHON_VENV: ensurePython() };
   if (!own) ensurePythonClients();
   process.exitCode = await runUnderNode22("scripts/licences/main.ts", args, extra);

@@ -73,7 +73,11 @@ async function main(options: DeployOptions): Promise<number> {
     const mark = accounts === null ? "" : marks[state.kind];
     say(`  ${mark.padEnd(5)}  ${step.what}: ${state.detail}`);
   }
-  if (wanted.faults.length > 0) throw new Error("the Worker would refuse this configuration");
+  if (wanted.faults.length > 0) {
+    throw new Error(
+      "the Worker would refuse this configuration: mend it in wrangler.toml (docs/configuration.md), or by --var",
+    );
+  }
   if (options.dryRun) {
     say("\nNothing was changed (--dry-run).");
     return 0;

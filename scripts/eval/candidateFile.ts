@@ -137,7 +137,7 @@ function readLine(text: string, line: number, name: string): EvalQuestion {
 const LEAST_REPEATED = 40;
 
 /** The question without its context, where it repeats that word for word; as the training package reads it. */
-function ownQuestion(question: string, context: string): string {
+export function ownQuestion(question: string, context: string): string {
   const repeated = context.trim();
   if (repeated.length < LEAST_REPEATED) return question;
   return question.split(repeated).join(" ").trim() || question;

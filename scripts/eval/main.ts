@@ -36,10 +36,12 @@ async function openScorer(options: Options, { name, version }: Manifest): Promis
 
 /** Lines of each file that are in the share, told by Python, which splits. */
 async function linesOf(options: Options, python: string) {
-  if (options.split === "all") return null;
+  const { split, leaveOut } = options;
+  if (split === "all" && leaveOut === null) return null;
+  const left = leaveOut === null ? [] : ["--leave-out", leaveOut];
   const reply = await trainCommand(
     python,
-    ["share", "--split", options.split, ...options.data],
+    ["share", "--split", split, ...left, ...options.data],
     false,
   );
   const lists = JSON.parse(reply) as number[][];
@@ -83,6 +85,7 @@ function fromCaller(options: Options): Options {
     json: maybe(options.json),
     report: maybe(options.report),
     out: maybe(options.out),
+    leaveOut: maybe(options.leaveOut),
   };
 }
 

@@ -17,6 +17,8 @@ Scores labelled candidates and chooses answers as the service does, then measure
   --out DIR        scored files and journals; runs/eval/ADAPTER@VERSION-ENGINE by default. The same
                    command goes on where it was stopped
   --split NAME     only the questions of this share of the project's split: train, validation, test
+  --leave-out FILE these questions are in no share: a file of keys, as configs/mini-seen.txt
+                   of scripts/train has them
   --threads N      for the Node engine; one for each core by default
   --python PATH    a Python with the training package's requirements; the project's own by default`;
 
@@ -32,6 +34,7 @@ export interface Options {
   readonly report: string | null;
   readonly out: string | null;
   readonly split: string;
+  readonly leaveOut: string | null;
   readonly threads: number | null;
   readonly python: string | null;
 }
@@ -59,6 +62,7 @@ export function readOptions(args: readonly string[]): Options | "help" {
     report: values.report ?? null,
     out: values.out ?? null,
     split: values.split,
+    leaveOut: values["leave-out"] ?? null,
     threads: values.threads === undefined ? null : count(values.threads, "--threads"),
     python: values.python ?? null,
   };
@@ -79,6 +83,7 @@ function parse(args: readonly string[]) {
         report: { type: "string" },
         out: { type: "string" },
         split: { type: "string", default: "all" },
+        "leave-out": { type: "string" },
         threads: { type: "string" },
         python: { type: "string" },
         help: { type: "boolean", default: false },

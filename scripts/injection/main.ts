@@ -1,35 +1,33 @@
 /**
  * `npm run injection`: what texts addressed to the ranker do to its scores, measured on real candidates with the real
  * core and a shipped bundle. Prints figures only, never a text.
- *
- *   npm run injection -- [--bundle DIR] [--questions N] [--json FILE] --data FILE.jsonl[.gz] [--data FILE]...
- *
- * FILE: candidate sets as scripts/train reads them. Questions that training has read are passed over; where more than N
- * of a file are left, every k-th is taken.
  */
 import { writeFileSync } from "node:fs";
-import { parseArgs } from "node:util";
+import { openRanker } from "../eval/openRanker.ts";
+import { commandLine } from "../lib/commandLine.mjs";
 import { type Attacked, attacked } from "./attack.ts";
-import { loadBundle } from "./bundle.ts";
 import { readQuestions } from "./questions.ts";
 import { summary, table, untouched } from "./report.ts";
 
-const { values } = parseArgs({
-  options: {
-    data: { type: "string", multiple: true, default: [] },
-    bundle: { type: "string", default: "models/mini" },
-    questions: { type: "string", default: "100" },
-    json: { type: "string" },
-  },
+const usage = `npm run injection -- [--bundle DIR] [--questions N] [--json FILE] --data FILE [--data FILE]...
+  --data FILE    a candidate file (docs/data.md); only its questions of the test share, which training has not read
+  --questions N  of each file; where it has more, every k-th is taken; 100 by default
+  --bundle DIR   models/mini by default
+  --json FILE    all figures`;
+const values = commandLine(usage, {
+  data: { type: "string", multiple: true, default: [] },
+  bundle: { type: "string", default: "models/mini" },
+  questions: { type: "string", default: "100" },
+  json: { type: "string" },
 });
 
 const most = Number(values.questions);
 if (values.data.length === 0 || !Number.isInteger(most) || most < 1) {
-  console.error("npm run injection -- --data FILE.jsonl[.gz]... [--questions N] [--bundle DIR]");
+  console.error(usage);
   process.exit(2);
 }
 
-const ranker = await loadBundle(values.bundle);
+const ranker = await openRanker(values.bundle);
 const all: Attacked[] = [];
 for (const file of values.data) {
   const questions = readQuestions(file);

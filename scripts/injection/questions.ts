@@ -8,6 +8,7 @@ import { labelOptions } from "../../src/tasks/options.ts";
 import type { Option, Question } from "../../src/tasks/question.ts";
 import { inferTask, taskById } from "../../src/tasks/registry.ts";
 import type { TaskSpec } from "../../src/tasks/task.ts";
+import { ownQuestion } from "../eval/candidateFile.ts";
 
 export interface Case {
   readonly task: TaskSpec;
@@ -25,10 +26,13 @@ const rowSchema = z.object({
   candidates: z.array(z.object({ text: z.string() })),
 });
 
-/** From here on the split's position of a question is held out (scripts/train/medadapter_train/split.py). */
-const HELD_OUT = 0.76;
+/**
+ * From here on a question is in the split's test share (scripts/train/medadapter_train/split.py). The validation share
+ * before it is no longer unread: cross-fitted sets are trained on theirs.
+ */
+const TEST_SHARE = 0.88;
 
-/** The questions of a file that are held out, with at least two candidates. */
+/** The questions of a file that are in the test share, with at least two candidates. */
 export function readQuestions(file: string): Case[] {
   const bytes = readFileSync(file);
   const text = (file.endsWith(".gz") ? gunzipSync(bytes) : bytes).toString("utf8");
@@ -36,7 +40,11 @@ export function readQuestions(file: string): Case[] {
   const named = taskOfFile(basename(file));
   return rows
     .map((line) => rowSchema.parse(JSON.parse(line)))
-    .filter(({ question, candidates }) => position(question) >= HELD_OUT && candidates.length > 1)
+    .map((row) => ({
+      ...row,
+      question: ownQuestion(row.question, row.context || row.evidence || ""),
+    }))
+    .filter(({ question, candidates }) => position(question) >= TEST_SHARE && candidates.length > 1)
     .map((row) => toCase(row, named));
 }
 

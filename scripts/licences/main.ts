@@ -1,24 +1,21 @@
-/**
- * `npm run licences`: every dependency's licence, of npm and of Python; exit code 1 where one is not allowed.
- *
- *   npm run licences -- [--all] [--npm-only] [--python PATH]
- *
- * Without `--all` licences are counted, and packages named only where they deserve a look.
- */
+/** `npm run licences`: every dependency's licence, of npm and of Python. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { commandLine } from "../lib/commandLine.mjs";
 import { exceptions, isAllowed } from "./allowed.ts";
 import type { Dependency } from "./dependency.ts";
 import { npmDependencies } from "./npm.ts";
 import { pythonDependencies } from "./python.ts";
 
-const { values } = parseArgs({
-  options: {
-    all: { type: "boolean", default: false },
-    "npm-only": { type: "boolean", default: false },
-    python: { type: "string", default: process.env.PYTHON_VENV ?? "python3" },
-  },
+const usage = `npm run licences -- [--all] [--npm-only] [--python PATH]
+  --all          name every package; without it licences are counted, and packages named where they deserve a look
+  --npm-only     not those of Python
+  --python PATH  a Python with the packages of training; the project's own by default
+Exit code 1 where a licence is not allowed.`;
+const values = commandLine(usage, {
+  all: { type: "boolean", default: false },
+  "npm-only": { type: "boolean", default: false },
+  python: { type: "string", default: process.env.PYTHON_VENV ?? "python3" },
 });
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const requirements = ["scripts/train/requirements.txt", "test/clients/requirements.txt"];

@@ -1,10 +1,6 @@
-/**
- * Command: `npm run rerank-server -- [--bundle DIR] [--host 127.0.0.1] [--port 8790]`, the key of callers in
- * RERANK_API_KEY. Prints one line when it is ready; ends on SIGTERM and SIGINT.
- * `--write-remote-bundle DIR [--version V]` writes the bundle that makes a Worker ask it, and ends.
- */
+/** `npm run rerank-server`: prints one line when it is ready; ends on SIGTERM and SIGINT. */
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { commandLine } from "../lib/commandLine.mjs";
 import { startRerankServer } from "./listen.ts";
 import { writeRemoteBundle } from "./remoteBundle.ts";
 
@@ -13,14 +9,19 @@ function fail(message: string): never {
   process.exit(1);
 }
 
-const { values } = parseArgs({
-  options: {
-    bundle: { type: "string", default: join(import.meta.dirname, "../../models/mini") },
-    host: { type: "string", default: "127.0.0.1" },
-    port: { type: "string", default: "8790" },
-    "write-remote-bundle": { type: "string" },
-    version: { type: "string" },
-  },
+const usage = `npm run rerank-server -- [--bundle DIR] [--host HOST] [--port N]
+npm run rerank-server -- --write-remote-bundle DIR --version V [--bundle DIR]
+  --bundle DIR               the adapter that scores; models/mini by default
+  --host HOST, --port N      where it listens; 127.0.0.1 and 8790 by default
+  --write-remote-bundle DIR  write the bundle that makes a Worker ask such a server, and end
+  --version V                that bundle's version
+The key of callers is in RERANK_API_KEY; beyond this machine it is needed.`;
+const values = commandLine(usage, {
+  bundle: { type: "string", default: join(import.meta.dirname, "../../models/mini") },
+  host: { type: "string", default: "127.0.0.1" },
+  port: { type: "string", default: "8790" },
+  "write-remote-bundle": { type: "string" },
+  version: { type: "string" },
 });
 
 const { bundle, host } = values;

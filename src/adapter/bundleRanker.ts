@@ -5,7 +5,7 @@ import { type Engine, type EngineFailureReason, endsEngine, isEngineFault } from
 import type { Manifest } from "./manifest.ts";
 import { until } from "./pause.ts";
 import { PrefixCache } from "./prefixCache.ts";
-import { QuestionUnderWay } from "./rankedQuestion.ts";
+import { QuestionUnderWay } from "./questionUnderWay.ts";
 import type { OpenFailure, RankedQuestion, Ranker, RankerLoad } from "./ranker.ts";
 import { fail, ok, type Result } from "./result.ts";
 import { encodeCandidate, encodeQuestion } from "./template.ts";

@@ -51,6 +51,7 @@ describe("shell blocks that can be run", () => {
     ]) {
       cpSync(join(root, part), join(folder, part), { recursive: true, filter });
     }
+    symlinkSync(join(root, "models"), join(folder, "models"));
     // One state for the Worker and for `npm run keys`.
     mkdirSync(join(folder, ".wrangler"));
     mkdirSync(join(folder, "state"));

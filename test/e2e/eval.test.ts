@@ -3,6 +3,7 @@
  * decisions; Python measures them and writes the report.
  */
 import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -109,6 +110,27 @@ describe("npm run eval", () => {
       const wanted = rows("node", set).filter((_, at) => lines[set]?.includes(at + 1));
       expect(rows("share", set)).toEqual(wanted);
     }
+    const { question } = JSON.parse(
+      readFileSync(join(folder, "medqa.jsonl"), "utf8").split("\n")[0] ?? "",
+    );
+    // As split.py names a question; this one is plain ASCII.
+    const normalised = question
+      .toLowerCase()
+      .replace(/[^a-z0-9]+/gu, " ")
+      .trim();
+    const key = createHash("sha256").update(normalised).digest("hex");
+    writeFileSync(join(folder, "seen.txt"), `# the first of medqa\n${key}\n`);
+    await evaluate(
+      "share",
+      "--split",
+      "train",
+      "--k",
+      "1,4",
+      "--leave-out",
+      join(folder, "seen.txt"),
+    );
+    expect(rows("share", "medqa")).toEqual([rows("node", "medqa")[1]]);
+    expect(rows("share", "pubmedqa")).toHaveLength(3);
     const none = evaluate("none", "--split", "validation");
     await expect(none).rejects.toMatchObject({
       stderr: "eval: pubmedqa: no question is in this share\n",

@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import { bundleDir } from "../../scripts/lib/localStack.ts";
+import { bundleDir, root } from "../../scripts/lib/localStack.ts";
 import { freePort, tryPort } from "../../scripts/lib/ports.ts";
 
 interface Finished {
@@ -119,6 +119,17 @@ describe("npm start", () => {
     const { stdout } = await finished;
     expect(stdout).toMatch(/rank\s+answer\s+score/);
     expect(stdout).toMatch(/Confidence: /);
+    // The README shows this very output: all but times, and the port.
+    const same = (text: string) =>
+      text.replaceAll(`:${port}`, ":8787").replace(/^Latency: .*$/mu, "Latency");
+    const lines = same(`${shown}\n${stdout}`).split("\n");
+    const printed = /`npm start` prints:\n\n```text\n(.*?)^```$/msu.exec(
+      readFileSync(join(root, "README.md"), "utf8"),
+    )?.[1];
+    const missing = same(printed ?? "none")
+      .split("\n")
+      .filter((line) => !lines.includes(line));
+    expect(missing).toEqual([]);
     expect(await tryPort(port)).toBe(port);
   });
 });

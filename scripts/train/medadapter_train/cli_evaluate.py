@@ -98,20 +98,26 @@ def _from_scored(files: list[Path], manifest: dict[str, Any]) -> dict[str, Any]:
 def share(
     files: Annotated[list[Path], typer.Argument(help="candidate or question files")],
     split: Annotated[str, typer.Option(help="all, test, validation, train")] = "test",
+    leave_out: Annotated[
+        Path | None, typer.Option(help="keys of questions that are in no share, one a line")
+    ] = None,
 ) -> None:
     """Print the numbers of each file's lines whose question is in a share, as JSON."""
     from medadapter_train.data import own_question
     from medadapter_train.held_out import check_split
     from medadapter_train.jsonl import read_jsonl
-    from medadapter_train.split import share_of
+    from medadapter_train.split import question_key, read_keys, share_of
 
     check_split(split)
+    left_out = read_keys(leave_out) if leave_out else set()
+
+    def asked(raw: dict[str, Any]) -> bool:
+        question = own_question(*_texts(raw))
+        inside = split == "all" or share_of(question) == split
+        return inside and question_key(question) not in left_out
+
     lines = [
-        [
-            int(where.rpartition(":")[2])
-            for where, raw in read_jsonl(path)
-            if split == "all" or share_of(own_question(*_texts(raw))) == split
-        ]
+        [int(where.rpartition(":")[2]) for where, raw in read_jsonl(path) if asked(raw)]
         for path in files
     ]
     typer.echo(json.dumps(lines))

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 BINS = 15
+#: A bin of fewer questions shows chance, in a reliability diagram.
+LEAST_SHOWN = 10
 
 
 def interval(values: Floats, repeats: int = 2000, seed: int = 1) -> dict[str, float]:
@@ -24,9 +26,9 @@ def mean_with_interval(values: Floats) -> dict[str, float]:
     return {"value": float(values.mean()), **interval(values)}
 
 
-def _bins(confidences: Floats) -> list[NDArray[np.int64]]:
+def _bins(confidences: Floats, most: int = BINS) -> list[NDArray[np.int64]]:
     order = np.argsort(confidences, kind="stable")
-    return [b for b in np.array_split(order, min(BINS, len(order))) if len(b)]
+    return [b for b in np.array_split(order, min(most, len(order))) if len(b)]
 
 
 def raw_calibration_error(confidences: Floats, right: Floats) -> float:
@@ -51,14 +53,16 @@ def calibration_error(confidences: Floats, right: Floats) -> float:
 
 
 def reliability(confidences: Floats, right: Floats) -> list[dict[str, float]]:
-    """The bins of a reliability diagram."""
+    """The bins of a reliability diagram: those of the ECE, or fewer where they would be too small
+    to be looked at."""
+    bins = _bins(confidences, max(1, min(BINS, len(confidences) // LEAST_SHOWN)))
     return [
         {
             "n": len(b),
             "confidence": float(confidences[b].mean()),
             "accuracy": float(right[b].mean()),
         }
-        for b in _bins(confidences)
+        for b in bins
     ]
 
 

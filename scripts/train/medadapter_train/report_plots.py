@@ -57,7 +57,10 @@ def _reliability(panel: dict[str, Any]) -> Plot:
     even = Series("perfect calibration", ((0, 0), (1, 1)), svg.GREY, "none", "4 3")
     ours = Series("answers of weighted vote, a bin each", points, svg.BLUE, joined=False)
     rows = tuple((number(b["confidence"]), number(b["accuracy"]), str(b["n"])) for b in bins)
-    note = "Above the dashed line the confidence is too low, below it too high. Bins of equal mass."
+    note = (
+        "Above the dashed line the confidence is too low, below it too high. Bins of equal mass, of"
+        " 10 questions or more where there are so many."
+    )
     grid = Grid("Reliability", note, ("confidence", "accuracy", "questions"), rows)
     return Plot(svg.line_chart(f"Reliability, {panel['name']}", x, y, [even, ours]), grid)
 

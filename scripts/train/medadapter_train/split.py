@@ -10,6 +10,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Literal
 
 from medadapter_train.data import Record
@@ -19,6 +20,7 @@ Share = Literal["train", "validation", "test"]
 _BOUNDS: tuple[tuple[Share, float], ...] = (("train", 0.76), ("validation", 0.88), ("test", 1.0))
 _CHOICES = re.compile(r"\banswer choices:.*$", re.DOTALL)
 _NOT_WORD = re.compile(r"[\W_]+")
+_KEY = re.compile(r"[0-9a-f]{64}")
 
 
 def normalise_question(question: str) -> str:
@@ -31,6 +33,19 @@ def normalise_question(question: str) -> str:
 def question_key(question: str) -> str:
     """SHA-256 of the normalised question, hex."""
     return hashlib.sha256(normalise_question(question).encode()).hexdigest()
+
+
+def read_keys(path: Path) -> set[str]:
+    """`question_key`s, one a line; `#` begins a comment. Raises `DataError`."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError("file_missing", f"{path.name}: cannot be read") from error
+    words = [(at, line.partition("#")[0].strip()) for at, line in enumerate(lines, 1)]
+    for at, word in words:
+        if word and not _KEY.fullmatch(word):
+            raise DataError("bad_key", f"{path.name}:{at}: not a SHA-256 in hex")
+    return {word for _, word in words if word}
 
 
 def share_of(question: str) -> Share:

@@ -11,7 +11,7 @@ from simulated import question
 
 from medadapter_train.curves import curves
 from medadapter_train.decided import Decided
-from medadapter_train.metrics import area_under_risk_coverage
+from medadapter_train.metrics import area_under_risk_coverage, reliability
 from medadapter_train.outcomes import calibration_effect, confusion, score_histogram
 from medadapter_train.paired import mcnemar
 from medadapter_train.select import Decision, first_vote, majority
@@ -34,6 +34,17 @@ def test_equal_confidences_count_as_in_random_order() -> None:
     values = np.array([0.5, 0.5, 0.5, 0.5])
     assert area_under_risk_coverage(values, np.array([1.0, 1.0, 1.0, 0.0])) == pytest.approx(0.25)
     assert area_under_risk_coverage(values, np.array([0.0, 1.0, 1.0, 1.0])) == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize(
+    ("questions", "sizes"), [(7, [7]), (34, [12, 11, 11]), (150, [10] * 15), (450, [30] * 15)]
+)
+def test_a_reliability_diagram_has_no_bins_of_two_or_three(
+    questions: int, sizes: list[int]
+) -> None:
+    bins = reliability(np.linspace(0, 1, questions), np.ones(questions))
+    assert [b["n"] for b in bins] == sizes
+    assert all(b["accuracy"] == 1 for b in bins)
 
 
 def test_mcnemar_is_the_binomial_test_on_what_differs() -> None:

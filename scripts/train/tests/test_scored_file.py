@@ -13,6 +13,7 @@ from test_commands import run
 from medadapter_train.errors import DataError
 from medadapter_train.jsonl import write_json, write_jsonl
 from medadapter_train.scored_file import read_scored
+from medadapter_train.split import question_key
 
 ADAPTER = "toy@1"
 
@@ -166,3 +167,22 @@ def test_share_names_the_lines_of_a_split(
     assert sorted(parts) == found["all"]
     assert len(found["train"]) > 30
     assert found["test"]
+
+
+def test_share_leaves_out_what_a_file_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, keys = tmp_path / "asked.jsonl", tmp_path / "seen.txt"
+    abstract = "An abstract of more than forty letters, which one file repeats in its question."
+    path.write_text(
+        "".join(
+            json.dumps({"question": question, "context": abstract}) + "\n"
+            for question in ("Is it so?", f"{abstract} Is it  SO", "Is it otherwise?")
+        )
+    )
+    keys.write_text(f"# seen in training\n\n{question_key('is it so')} # once\n")
+    assert run(monkeypatch, "share", path, "--split", "all", "--leave-out", keys) == 0
+    assert json.loads(capsys.readouterr().out) == [[3]]
+    keys.write_text("Is it so?\n")
+    assert run(monkeypatch, "share", path, "--split", "all", "--leave-out", keys) == 3
+    assert "seen.txt:1: not a SHA-256" in capsys.readouterr().err

@@ -23,11 +23,19 @@ function item(candidate: Omit<Candidate, "arrived_ms" | "scored_ms">, leads: boo
   return row;
 }
 
+const FIRST = 90;
+
 /** The first words; all of them on demand, and at once of the one that leads. */
 function words(text: string, open: boolean): HTMLElement {
-  const first = text.length > 90 ? `${text.slice(0, 89)}…` : text;
-  const details = make("details", "quiet", make("summary", "", first), make("p", "text", text));
+  if (text.length <= FIRST && !text.includes("\n")) return make("p", "quiet text", text);
+  const first = text.length > FIRST ? `${text.slice(0, FIRST - 1)}…` : text;
+  const summary = make("summary", "");
+  const details = make("details", "quiet", summary, make("p", "text", text));
+  // No word stands there twice.
+  const name = () => summary.replaceChildren(details.open ? "Whole text" : first);
+  details.addEventListener("toggle", name);
   details.open = open;
+  name();
   return details;
 }
 

@@ -37,6 +37,7 @@ const RENEW_MS = 30_000;
 const STALE_LOAD_MS = 60_000;
 const LOOK_MS = 10;
 const LEAVE_WAIT_MS = 200;
+
 export class RankerShelf {
   readonly #options: RankerShelfOptions;
   readonly #places = new Map<string, Place>();

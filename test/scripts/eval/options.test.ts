@@ -10,7 +10,13 @@ describe("options", () => {
       url: null,
       ks: [1, 4],
       split: "all",
+      leaveOut: null,
     });
+  });
+
+  it("takes a file of questions to leave out", () => {
+    const options = readOptions(["--data", "a", "--split", "test", "--leave-out", "seen.txt"]);
+    expect(options).toMatchObject({ data: ["a"], split: "test", leaveOut: "seen.txt" });
   });
 
   it("takes --url for the worker engine", () => {

@@ -8,7 +8,7 @@ import type { CandidateText, RankedQuestion, ScoreFailure } from "./ranker.ts";
 import { fail, ok, type Result } from "./result.ts";
 import { type Logit, probabilityOf, type Score } from "./score.ts";
 
-export interface RankedQuestionParts {
+export interface QuestionParts {
   readonly engine: Engine;
   readonly ticket: Ticket;
   readonly prefix: EncoderInput;
@@ -30,14 +30,14 @@ export class QuestionUnderWay implements RankedQuestion {
   readonly remote = false;
   readonly truncated: boolean;
   readonly ready: Promise<Result<void, ScoreFailure>>;
-  readonly #parts: RankedQuestionParts;
+  readonly #parts: QuestionParts;
   readonly #ended = new AbortController();
   readonly #scores = new Map<string, Promise<Result<Score, ScoreFailure>>>();
   #prefix: LentPrefix | null = null;
   /** Scores of one question follow each other; questions take turns between them. */
   #last: Promise<unknown>;
 
-  constructor(parts: RankedQuestionParts) {
+  constructor(parts: QuestionParts) {
     this.#parts = parts;
     this.prefixTokens = parts.prefix.ids.length;
     this.truncated = parts.prefix.truncated;
