@@ -13,9 +13,15 @@ Floats = NDArray[np.float64]
 
 
 def fit_logistic(
-    x: Floats, y: Floats, weight: Floats, penalty: Floats, centre: Floats | None = None
+    x: Floats,
+    y: Floats,
+    weight: Floats,
+    penalty: Floats,
+    centre: Floats | None = None,
+    least: Sequence[float] | None = None,
 ) -> tuple[Floats, float]:
-    """Weights and bias of P(y) = sigmoid(w.x + b); `penalty` [features] pulls w to `centre`."""
+    """Weights and bias of P(y) = sigmoid(w.x + b); `penalty` [features] pulls w to `centre`, and
+    none of w is below its `least`."""
     middle = np.zeros(x.shape[1]) if centre is None else centre
 
     def loss(theta: Floats) -> tuple[float, Floats]:
@@ -27,7 +33,8 @@ def fit_logistic(
         return float(value), np.append(x.T @ slope + penalty * (w - middle), slope.sum())
 
     start = np.append(middle, 0.0)
-    found = minimize(loss, start, jac=True, method="L-BFGS-B")
+    bounds = None if least is None else [(value, None) for value in (*least, -np.inf)]
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds)
     return np.asarray(found.x[:-1]), float(found.x[-1])
 
 

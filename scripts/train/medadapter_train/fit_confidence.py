@@ -19,6 +19,9 @@ from medadapter_train.prepared import Winner
 Floats = NDArray[np.float64]
 FOLDS = 8
 PENALTY = np.array([0.01, 1.0, 1.0])
+#: Of the slopes. The winner's score is by what it was chosen: where votes alone tell as much, it
+#: still counts, so that two unanimous questions of unlike scores are not equally sure.
+LEAST = (0.25, -np.inf, -np.inf)
 
 
 def fit_confidence(held: Sequence[Winner], known: Sequence[Winner]) -> tuple[Floats, float]:
@@ -28,7 +31,7 @@ def fit_confidence(held: Sequence[Winner], known: Sequence[Winner]) -> tuple[Flo
     right = np.array([w.right for w in [*held, *known]])
     weight = np.ones(len(rows))
     weight[len(held) :] = min(1.0, len(held) / max(1, len(known)))
-    return fit_logistic(np.array(rows), right, weight, PENALTY)
+    return fit_logistic(np.array(rows), right, weight, PENALTY, least=LEAST)
 
 
 def held_out_confidence(

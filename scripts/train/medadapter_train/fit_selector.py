@@ -117,7 +117,7 @@ def fit_group(
     out_of_fold = held_out_confidence(winners, folds, known)
     slope, bias = fit_confidence(winners, known)
     weights = _fit(items, pull, prior)
-    a = max(float(slope[0]), 1e-3)
+    a = float(slope[0])
     priors = weights[len(RANKING) :]
     entry = {
         **kind.entry(),

@@ -10,7 +10,8 @@ import pytest
 from simulated import LETTERED, biased, question
 
 from medadapter_train.calibrate import HeldOut, calibrate
-from medadapter_train.fit_confidence import fit_confidence
+from medadapter_train.fit import fit_logistic
+from medadapter_train.fit_confidence import LEAST, PENALTY, fit_confidence
 from medadapter_train.prepared import FEATURE_NAMES, Winner
 from medadapter_train.select import group_of, sigmoid, weighted_vote
 
@@ -47,6 +48,27 @@ def test_the_confidence_is_kept_at_what_training_questions_say() -> None:
 
     assert sure(*fit_confidence(easy, [])) > 0.95
     assert sure(*fit_confidence(easy, known)) == pytest.approx(0.875, abs=0.01)
+
+
+def test_the_score_counts_where_votes_tell_as_much() -> None:
+    # The higher the score, the more often wrong: only how spread the votes are tells anything.
+    held = [
+        Winner(score, 0.0, (1.0, spread), float(n % 10 >= 9 * spread + score))
+        for n in range(200)
+        for score, spread in ((0.0, 0.1), (1.0, 0.1), (0.0, 0.5), (1.0, 0.5))
+    ]
+    free = fit_logistic(
+        np.array([(w.score, *w.sureness) for w in held]),
+        np.array([w.right for w in held]),
+        np.ones(len(held)),
+        PENALTY,
+    )
+    slope, bias = fit_confidence(held, [])
+    assert free[0][0] < 0
+    assert slope[0] == LEAST[0] > 0
+    # Bias and the other slopes are fitted around it: right as often as they are.
+    sure = sigmoid(np.array([(w.score, *w.sureness) for w in held]) @ slope + bias)
+    assert sure.mean() == pytest.approx(np.mean([w.right for w in held]), abs=1e-3)
 
 
 def test_a_question_of_several_sets_counts_once_for_the_bound() -> None:
