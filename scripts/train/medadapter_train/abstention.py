@@ -31,15 +31,18 @@ def abstention_entry(
 ) -> dict[str, Any]:
     """The manifest's entry for one target error; threshold None where none can be promised."""
     order = np.argsort(-confidences, kind="stable")
+    falling = -confidences[order]
     wrong = np.cumsum(1 - right[order])
     found: tuple[float, float] | None = None
-    for coverage in COVERAGES:
-        n = round(coverage * len(order))
+    for coverage in COVERAGES if len(order) else ():
+        least = round(coverage * len(order))
+        # Equal confidences are answered together, so they are tested together.
+        n = int(np.searchsorted(falling, falling[max(0, least - 1)], side="right"))
         if error_upper_bound(0, n, level) > target:
             continue  # Too few questions to pass even without an error: no test was made.
         if error_upper_bound(int(wrong[n - 1]), n, level) > target:
             break
-        found = (float(confidences[order[n - 1]]), float(coverage))
+        found = (float(-falling[n - 1]), round(n / len(order), 4))
     threshold, coverage_kept = found if found is not None else (None, None)
     return {
         "targetError": target,

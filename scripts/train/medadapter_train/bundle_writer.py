@@ -13,6 +13,7 @@ from typing import Any
 from transformers import BertConfig
 
 from medadapter_train.errors import ModelError
+from medadapter_train.jsonl import write_atomic
 from medadapter_train.template import NO_ANSWER, TEMPLATE_ID, Budget
 
 ROLES = {
@@ -77,8 +78,9 @@ def contract_entries(budget: Budget) -> dict[str, Any]:
     }
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """Raises `ModelError` bundle_missing, bundle_damaged."""
+def read_manifest(folder: Path, *, new_card: bool = False) -> dict[str, Any]:
+    """`new_card`: whoever reads writes the card anew, so that a process that was killed between
+    card and manifest can be gone on with. Raises `ModelError` bundle_missing, bundle_damaged."""
     path = folder / "manifest.json"
     if not path.is_file():
         raise ModelError("bundle_missing", f"{folder.name}: no manifest.json")
@@ -90,18 +92,23 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise ModelError("bundle_damaged", "manifest.json: unknown schema")
     for entry in raw.get("files", []):
         file = folder / entry["path"]
+        if new_card and entry["role"] == "card":
+            continue
         if not file.is_file() or (hashlib.sha256(file.read_bytes()).hexdigest() != entry["sha256"]):
             raise ModelError("bundle_damaged", f"{entry['path']}: missing or altered")
     return raw
 
 
+def write_card(folder: Path, card: str) -> None:
+    """Write `README.md`, by rename: never half of it."""
+    write_atomic(folder / "README.md", [card.encode()])
+
+
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     """Write `manifest.json` with fresh file entries, by rename: never half of it."""
     whole = {**manifest, "files": file_entries(folder)}
-    scratch = folder / ".manifest.json.part"
     text = json.dumps(whole, ensure_ascii=False, indent=1, allow_nan=False)
-    scratch.write_text(text + "\n", encoding="utf-8")
-    scratch.replace(folder / "manifest.json")
+    write_atomic(folder / "manifest.json", [f"{text}\n".encode()])
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -158,18 +159,18 @@ def _candidate_probability(questions: Sequence[Scored], method: str) -> dict[str
 
 def validated_pairs(questions: Sequence[Scored]) -> list[dict[str, str]]:
     """LLM and task of the sets that one LLM wrote at least 70 % of; a mixture of LLMs validates the
-    confidence for none of them alone. With `evidence` where the LLM did not see what the adapter
-    read: that is another kind of question."""
-    counts: dict[tuple[str, str | None, bool], dict[str, int]] = {}
+    confidence for none of them alone, nor do fewer than 40 questions. With `evidence` where the LLM
+    did not see what the adapter read: that is another kind of question."""
+    sets: dict[tuple[str, str, bool], list[Scored]] = {}
     for q in questions:
-        own = counts.setdefault((q.set_name, q.task or None, q.unseen), {})
-        for model in q.models:
-            own[model] = own.get(model, 0) + 1
-    pairs = set()
-    for (_, task, unseen), models in counts.items():
-        llm, most = max(models.items(), key=lambda item: item[1])
-        if llm and task is not None and most >= MAIN_LLM_SHARE * sum(models.values()):
-            pairs.add((llm, task, unseen))
+        sets.setdefault((q.set_name, q.task, q.unseen), []).append(q)
+    found: Counter[tuple[str, str, bool]] = Counter()
+    for (_, task, unseen), own in sets.items():
+        models = Counter(model for q in own for model in q.models)
+        llm, most = models.most_common(1)[0]
+        if llm and task and most >= MAIN_LLM_SHARE * models.total():
+            found[llm, task, unseen] += len(own)
+    pairs = [pair for pair, count in found.items() if count >= LEAST_QUESTIONS]
     return [
         {"llm": llm, "task": task} | ({"evidence": "unseen"} if unseen else {})
         for llm, task, unseen in sorted(pairs)

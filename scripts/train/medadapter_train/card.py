@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from medadapter_train.bundle_writer import write_manifest
+from medadapter_train.bundle_writer import write_card, write_manifest
 from medadapter_train.report import manifest_metrics
 
 GAIN = "weighted_vote_minus_majority"
@@ -159,7 +159,5 @@ def _calibration(manifest: dict[str, Any]) -> list[str]:
 def record_metrics(bundle: Path, manifest: dict[str, Any], result: dict[str, Any]) -> None:
     """Put an evaluation's figures into a bundle's manifest and card."""
     whole = {**manifest, "metrics": manifest_metrics(result)}
-    scratch = bundle / ".README.md.part"
-    scratch.write_text(model_card(whole), encoding="utf-8")
-    scratch.replace(bundle / "README.md")
+    write_card(bundle, model_card(whole))
     write_manifest(bundle, whole)

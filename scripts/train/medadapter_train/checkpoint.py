@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,25 @@ import torch
 from safetensors.torch import load_file, save
 from torch import Tensor
 
+from medadapter_train.config import TrainConfig
 from medadapter_train.errors import ModelError
 from medadapter_train.full_disk import disk_full_named
 from medadapter_train.jsonl import write_atomic
+
+#: What may change when a run is gone on with: how long it is, what it keeps, what it measures.
+_FREE = frozenset({"data_folder", "passes", "pack_tokens", "threads", "patience", "keep"})
+
+
+def check_same_run(config: TrainConfig, out: Path) -> None:
+    """A checkpoint of other settings is not gone on with. Raises `ModelError` other_run."""
+    file = out / "config.json"
+    if not (out / "checkpoint.pt").is_file() or not file.is_file():
+        return
+    before = json.loads(file.read_text(encoding="utf-8"))
+    for name, value in json.loads(json.dumps(asdict(config))).items():
+        free = name in _FREE or name.startswith(("validate_", "checkpoint_"))
+        if not free and name in before and before[name] != value:
+            raise ModelError("other_run", f"{out.name}: begun with another train.{name}")
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:

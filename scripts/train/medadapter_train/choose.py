@@ -17,6 +17,7 @@ from medadapter_train.calibrate import calibrate
 from medadapter_train.checkpoint import average_weights, load_weights, save_weights
 from medadapter_train.errors import ModelError
 from medadapter_train.held_out import held_out_questions, training_votes
+from medadapter_train.jsonl import write_atomic
 from medadapter_train.rankers import load_encoder, make_ranker
 from medadapter_train.torch_scorer import RunSettings, TorchScorer
 
@@ -57,6 +58,7 @@ def choose(
     encoder = load_encoder(run / "tokenizer.json", attention)
     best: tuple[float, str] = (float("-inf"), "")
     report: dict[str, Any] = {}
+    chosen: dict[str, Tensor] = {}
     votes = training_votes(data)
     for name, weights in candidates_of(run, last).items():
         scorer = TorchScorer(make_ranker(base, attention, 1, weights), encoder)
@@ -67,12 +69,12 @@ def choose(
         report[name] = {"macro_gain": gain, **result}
         log.info("%s: macro gain %+.4f %s", name, gain, gains)
         if gain > best[0]:
-            best = (gain, name)
-            save_weights(run / "best.safetensors", weights)
-            if attention == "prefix":
-                save_weights(run / "best" / "model.safetensors", simd_names(weights))
-        text = json.dumps({"best": best[1], "candidates": report}, indent=1)
-        (run / "choice.json").write_text(text)
+            best, chosen = (gain, name), weights
+    if attention == "prefix":
+        save_weights(run / "best" / "model.safetensors", simd_names(chosen))
+    save_weights(run / "best.safetensors", chosen)
+    text = json.dumps({"best": best[1], "candidates": report}, indent=1)
+    write_atomic(run / "choice.json", [text.encode()])
     return {"best": best[1], "macro_gain": best[0]}
 
 

@@ -17,7 +17,7 @@ from medadapter_train import (
     cli_run,
     cli_study,
 )
-from medadapter_train.errors import TrainError
+from medadapter_train.errors import SystemFault, TrainError
 from medadapter_train.full_disk import is_full
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -50,12 +50,12 @@ def main() -> None:
         if is_full(error):
             # Wherever it strikes, and whatever a library made of it.
             print("error: disk_full: no space left on the disk", file=sys.stderr)
-            sys.exit(TrainError.exit_code)
+            sys.exit(SystemFault.exit_code)
         if not isinstance(error, OSError):
             raise
         # A read-only disk, a folder without permission: say which, not where.
         print(f"error: system: {error.strerror or 'input or output failed'}", file=sys.stderr)
-        sys.exit(9)
+        sys.exit(SystemFault.exit_code)
 
 
 if __name__ == "__main__":

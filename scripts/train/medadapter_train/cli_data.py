@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
 
 console = Console(stderr=True, soft_wrap=True)
 
@@ -112,6 +111,7 @@ def generate(
     from medadapter_train.generate import estimate_generation
     from medadapter_train.generate import generate as run
     from medadapter_train.llm_settings import LlmSettings, check_backend
+    from medadapter_train.progress import counted_progress
 
     settings = LlmSettings(
         model=model,
@@ -135,17 +135,8 @@ def generate(
     if dry_run:
         show_estimate(estimate_generation(records, out, settings, k))
         return
-    with Progress(console=console, transient=True) as bar:
-        # Counts what this run brings; candidates of earlier runs are there already.
-        row = bar.add_task("candidates", total=len(records) * k)
-        done = run(
-            records,
-            out,
-            settings,
-            k,
-            min_candidates=min_candidates,
-            progress=lambda filled: bar.advance(row, filled),
-        )
+    with counted_progress("candidates", len(records) * k) as progress:
+        done = run(records, out, settings, k, min_candidates=min_candidates, progress=progress)
     console.print(
         f"{out.name}: {done.questions} questions, {done.candidates} candidates"
         f" ({done.resumed} of earlier runs); empty {done.empty}, cut {done.cut},"

@@ -44,7 +44,7 @@ def evaluate(
     from medadapter_train.report_grids import grids_of
     from medadapter_train.report_text import rich_table
 
-    manifest = read_manifest(bundle)
+    manifest = read_manifest(bundle, new_card=record)
     check_split(split)
     files = [*(data or []), *(more or [])]
     if bool(files) == bool(scored):

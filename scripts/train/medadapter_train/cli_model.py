@@ -33,12 +33,14 @@ def train(
     data: Annotated[str, typer.Option(help="folder of the candidate files")] = "",
 ) -> None:
     """Train an adapter on labelled candidates."""
+    from medadapter_train.checkpoint import check_same_run
     from medadapter_train.config import load_config
     from medadapter_train.train import Trainer
 
     settings = load_config(config)
     if data:
         settings = replace(settings, data_folder=data)
+    check_same_run(settings, out)
     trainer = Trainer(settings, out)
     trainer.run()
     trainer.leave()
@@ -149,7 +151,7 @@ def calibrate(
 
     if (out is None) != (version == ""):
         raise TrainError("bad_option", "--out and --version go together")
-    manifest = read_manifest(bundle)
+    manifest = read_manifest(bundle, new_card=True)
     if version and version == manifest["version"]:
         raise TrainError("bad_option", "--version: a bundle of this version exists; name a new one")
     check_split(split)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -10,6 +11,16 @@ from typing import Any
 from medadapter_train.base import MINILM
 from medadapter_train.errors import TrainError
 from medadapter_train.losses import PRESETS, LossWeights
+
+#: What a number must not be under.
+_LEAST: dict[str, float] = {
+    **dict.fromkeys(("passes", "batch", "threads", "validate_every", "checkpoint_every"), 1),
+    **dict.fromkeys(("keep", "candidates"), 1),
+    "folds": 2,
+    **dict.fromkeys(("seed", "pack_tokens", "warmup_steps", "patience", "validate_per_set"), 0),
+    **dict.fromkeys(("learning_rate", "head_learning_rate", "weight_decay", "clip_norm"), 0),
+    **dict.fromkeys(("bce", "listwise", "pure"), 0),
+}
 
 
 @dataclass(frozen=True)
@@ -111,28 +122,57 @@ def parse_config(raw: Any) -> TrainConfig:
         default = known[name].default
         if isinstance(default, bool | int | float | str) and not _like(value, default):
             raise TrainError("bad_config", f"train.{name}: wrong type")
-    try:
-        sets = [SourceSet(**s) for s in raw.get("sets", [])]
-    except TypeError as error:
-        raise TrainError("bad_config", "train.sets: wrong fields") from error
-    if not sets:
-        raise TrainError("bad_config", "train.sets: names no file")
+    names = raw.get("validate_sets", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise TrainError("bad_config", "train.validate_sets: a list of file names")
+    _check_range(raw, "train", _LEAST)
+    sets = _sets(raw.get("sets", []))
     seen = {s.file for s in sets if s.cross_fit} & {*raw.get("validate_sets", [])}
     if seen:
         raise TrainError("bad_config", "train.validate_sets: names a set of cross_fit")
-    if raw.get("folds", 3) < 2:
-        raise TrainError("bad_config", "train.folds: 2 or more")
     if not -1 <= raw.get("fold", -1) < raw.get("folds", 3):
         raise TrainError("bad_config", "train.fold: -1, or below train.folds")
     for choice, allowed in (("attention", ("prefix", "cross")), ("loss", ("", *PRESETS))):
         if raw.get(choice, allowed[0]) not in allowed:
             names = ", ".join(filter(None, allowed))
             raise TrainError("bad_config", f"train.{choice}: one of {names}")
-    if not 0 <= raw.get("soft", 0.0) <= 1:
-        raise TrainError("bad_config", "train.soft: a share from 0 to 1")
+    for name in ("soft", "mask_share", "decay_share"):
+        if not 0 <= raw.get(name, 0.0) <= 1:
+            raise TrainError("bad_config", f"train.{name}: a share from 0 to 1")
     if not 0 < raw.get("train_share", 1.0) <= 1:
         raise TrainError("bad_config", "train.train_share: a share above 0, up to 1")
-    return TrainConfig(**{**raw, "sets": sets})
+    config = TrainConfig(**{**raw, "sets": sets})
+    if config.passes < config.batch:
+        raise TrainError("bad_config", "train.passes: at least one batch")
+    return config
+
+
+def _sets(raw: Any) -> list[SourceSet]:
+    """`train.sets`, each a table with the fields of `SourceSet`."""
+    if not isinstance(raw, list) or not raw:
+        raise TrainError("bad_config", "train.sets: names no file")
+    kinds: dict[str, Any] = {"file": "", **{f.name: f.default for f in fields(SourceSet)[1:]}}
+    for index, entry in enumerate(raw):
+        where = f"train.sets[{index}]"
+        if not isinstance(entry, dict) or "file" not in entry:
+            raise TrainError("bad_config", f"{where}: a table that names its file")
+        for name, value in entry.items():
+            if name not in kinds:
+                raise TrainError("bad_config", f"{where}.{name}: unknown field")
+            if not _like(value, kinds[name]):
+                raise TrainError("bad_config", f"{where}.{name}: wrong type")
+        _check_range(entry, where, _LEAST)
+        if not 0 < entry.get("per_round", 1.0) < math.inf:
+            raise TrainError("bad_config", f"{where}.per_round: above 0")
+        if not 0 <= entry.get("label_only", 0.0) <= 1:
+            raise TrainError("bad_config", f"{where}.label_only: a share from 0 to 1")
+    return [SourceSet(**entry) for entry in raw]
+
+
+def _check_range(raw: dict[str, Any], where: str, least: dict[str, float]) -> None:
+    for name, bound in least.items():
+        if not bound <= raw.get(name, bound) < math.inf:
+            raise TrainError("bad_config", f"{where}.{name}: {bound:g} or more")
 
 
 def _like(value: Any, default: bool | int | float | str) -> bool:

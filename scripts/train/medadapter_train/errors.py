@@ -17,6 +17,12 @@ class TrainError(Exception):
         self.kind = kind
 
 
+class SystemFault(TrainError):
+    """The machine gave out: a full disk (exit code 9)."""
+
+    exit_code = 9
+
+
 class DataError(TrainError):
     """The data given is unusable (exit code 3)."""
 

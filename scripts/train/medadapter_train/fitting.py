@@ -6,39 +6,44 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from medadapter_train.errors import DataError
-from medadapter_train.questions import QuestionRecord, read_questions
+from medadapter_train.jsonl import read_jsonl
+from medadapter_train.questions import QuestionRecord, parse_question
 from medadapter_train.tasks import Task, task_by_id
 
 
 def read_fitted(path: Path, task: str | None = None) -> Iterator[QuestionRecord]:
     """The questions as their tasks want them: a closed task's options are its labels.
 
-    Raises `DataError` unknown_task, options_not_labels, duplicate_id and those of `read_questions`.
+    Raises `DataError` unknown_task, options_not_labels, duplicate_id and those of `parse_question`.
     """
     seen: set[str] = set()
-    for record in read_questions(path, task):
+    for where, raw in read_jsonl(path):
+        record = parse_question(raw, where, task)
         if record.id in seen:
-            raise DataError("duplicate_id", f"{path.name}: an id stands there twice")
+            raise DataError("duplicate_id", f"{where}: field id is that of an earlier line")
         seen.add(record.id)
-        yield fit(record)
+        yield fit(record, where)
 
 
-def known_task(name: str) -> Task:
-    """The task of this id. Raises `DataError` unknown_task."""
+def known_task(name: str, where: str = "") -> Task:
+    """The task of this id. `where` (file and line) goes into the error. Raises `DataError`
+    unknown_task."""
     try:
         return task_by_id(name)
     except KeyError:
-        raise DataError("unknown_task", "a task is named that the registry lacks") from None
+        at = f"{where}: " if where else ""
+        raise DataError("unknown_task", f"{at}field task is none of the registry's") from None
 
 
-def fit(record: QuestionRecord) -> QuestionRecord:
+def fit(record: QuestionRecord, where: str) -> QuestionRecord:
     """Options `{"A": "yes", "B": "no"}` of a closed task become `{"yes": "yes", "no": "no"}`."""
-    task = known_task(record.task)
+    task = known_task(record.task, where)
     if task.kind != "closed":
         return record
     words = {key: text.strip().lower() for key, text in record.options}
     if words and set(words.values()) != {label.lower() for label in task.labels}:
-        raise DataError("options_not_labels", f"task {task.id}: options other than its labels")
+        message = f"{where}: field options is not the labels of task {task.id}"
+        raise DataError("options_not_labels", message)
     gold = None if record.gold is None else words.get(record.gold, record.gold.lower())
     return QuestionRecord(
         record.id,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from medadapter_train.errors import TrainError
+from medadapter_train.errors import SystemFault
 
 _ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 #: Rust's and Arrow's words for them.
@@ -21,12 +21,12 @@ _TEXTS = tuple(
 
 @contextmanager
 def disk_full_named(path: Path) -> Iterator[None]:
-    """Raises `TrainError` disk_full where the block failed for want of space; else as it was."""
+    """Raises `SystemFault` disk_full where the block failed for want of space; else as it was."""
     try:
         yield
     except Exception as error:
         if is_full(error):
-            raise TrainError("disk_full", f"{path.name}: no space left on the disk") from None
+            raise SystemFault("disk_full", f"{path.name}: no space left on the disk") from None
         raise
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from medadapter_train.fitting import fit, known_task
 from medadapter_train.journal import Journal, journal_path
 from medadapter_train.jsonl import read_jsonl, write_jsonl
 from medadapter_train.llm_settings import LlmSettings, make_writer
+from medadapter_train.progress import counted_progress
 from medadapter_train.questions import QuestionRecord, parse_question
 from medadapter_train.service_errors import ConfigError, GenerateError
 from medadapter_train.tasks import is_correct, judge_prompt
@@ -108,7 +109,7 @@ def label(
 
 def _read(source: Path, task: str | None) -> Iterator[_Row]:
     for where, raw in read_jsonl(source):
-        record = fit(parse_question(raw, where, task))
+        record = fit(parse_question(raw, where, task), where)
         candidates = raw.get("candidates")
         if not isinstance(candidates, list) or not candidates:
             raise DataError("no_candidates", f"{where}: field candidates is missing or empty")
@@ -181,8 +182,11 @@ def _ask_judge(rows: list[_Row], out: Path, judge: LlmSettings) -> tuple[dict[st
     """One verdict text a candidate, through a journal of its own: resumed, never paid twice."""
     jobs = [_judge_job(row.record, c) for row in rows for c in row.candidates]
     unique = list({job.key: job for job in jobs}.values())
-    with Journal(journal_path(out), judge.identity()) as journal:
-        result = asyncio.run(_collect(unique, judge, journal))
+    with (
+        Journal(journal_path(out), judge.identity()) as journal,
+        counted_progress("verdicts", len(unique)) as progress,
+    ):
+        result = asyncio.run(_collect(unique, judge, journal, progress))
     missing = sum(bool(result.missing(job)) for job in unique)
     if missing:
         message = f"{missing} of {len(unique)} verdicts are missing; run again"
@@ -190,10 +194,12 @@ def _ask_judge(rows: list[_Row], out: Path, judge: LlmSettings) -> tuple[dict[st
     return {job.key: result.slots[job.key][0].text for job in unique}, result.bill
 
 
-async def _collect(jobs: list[Job], judge: LlmSettings, journal: Journal) -> Collected:
+async def _collect(
+    jobs: list[Job], judge: LlmSettings, journal: Journal, progress: Callable[[int], None]
+) -> Collected:
     writer = make_writer(judge)
     try:
-        return await collect(jobs, writer, journal, judge.prices, judge.policy)
+        return await collect(jobs, writer, journal, judge.prices, judge.policy, progress)
     finally:
         await writer.close()
 

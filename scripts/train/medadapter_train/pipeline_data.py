@@ -59,10 +59,13 @@ class RunData:
             from medadapter_train.cli_show import show_bill
             from medadapter_train.fitting import read_fitted
             from medadapter_train.generate import generate
+            from medadapter_train.progress import counted_progress
 
             records = list(read_fitted(questions, table.task or None))
-            least = table.min_candidates
-            show_bill(generate(records, out, table.llm, table.k, min_candidates=least).bill)
+            least, k = table.min_candidates, table.k
+            with counted_progress("candidates", len(records) * k) as progress:
+                done = generate(records, out, table.llm, k, min_candidates=least, progress=progress)
+            show_bill(done.bill)
 
         # How requests are sent and what they cost does not change what comes of them.
         settings = {

@@ -10,7 +10,7 @@ from typing import Any
 
 from medadapter_train.config import TrainConfig
 from medadapter_train.data import set_name_of
-from medadapter_train.errors import TrainError
+from medadapter_train.errors import ModelError, TrainError
 from medadapter_train.export import ExportRequest
 from medadapter_train.passes import trained_rows
 from medadapter_train.store import TokenStore
@@ -19,7 +19,7 @@ _FIELDS = ("name", "licence", "llms", "note")
 
 
 def load_request(path: Path, settings: TrainConfig, run: Path | None) -> ExportRequest:
-    """Raises `TrainError` bad_config naming the field."""
+    """Raises `TrainError` bad_config naming the field, `ModelError` run_missing."""
     raw = tomllib.loads(path.read_text(encoding="utf-8"))
     counts = _counts(run, settings)
     entries: list[dict[str, Any]] = []
@@ -46,6 +46,8 @@ def _counts(run: Path | None, settings: TrainConfig) -> Counter[str]:
     """Questions by set that a run of these settings trains on, from the run's token stores."""
     if run is None:
         return Counter()
+    if not (run / "tokens").is_dir():
+        raise ModelError("run_missing", f"{run.name}: no tokens/ of a run")
     crossed = {set_name_of(Path(s.file)) for s in settings.sets if s.cross_fit}
     stores = []
     for folder in sorted((run / "tokens").iterdir()):

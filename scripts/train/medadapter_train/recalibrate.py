@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from medadapter_train.bundle_writer import whole_folder, write_manifest
+from medadapter_train.bundle_writer import whole_folder, write_card, write_manifest
 from medadapter_train.calibrate import calibrate
 from medadapter_train.card import model_card
 from medadapter_train.data import set_name_of
@@ -77,5 +77,5 @@ def check_not_trained_on(manifest: dict[str, Any], files: Sequence[Path], split:
 
 
 def _write(folder: Path, manifest: dict[str, Any]) -> None:
-    (folder / "README.md").write_text(model_card(manifest), encoding="utf-8")
+    write_card(folder, model_card(manifest))
     write_manifest(folder, manifest)

@@ -125,6 +125,9 @@ class TokenStore:
 
 def _build(paths: Sequence[Path], share: Share, encoder: Encoder, key: str, final: Path) -> None:
     """Tokens under a scratch name, then whole under their own."""
+    if next(_rows([str(p) for p in paths], share, encoder), None) is None:
+        why = f"no question of the {share} share, or none within the token budget"
+        raise DataError("empty_share", why)
     scratch = final.with_name(f".{final.name}.building")
     shutil.rmtree(scratch, ignore_errors=True)
     try:
@@ -140,8 +143,6 @@ def _build(paths: Sequence[Path], share: Share, encoder: Encoder, key: str, fina
         if cause is None:
             raise
         raise cause from None
-    if len(dataset) == 0:
-        raise DataError("empty_share", f"no question falls in the {share} share")
     dataset.save_to_disk(str(scratch / "rows"))
     (scratch / "rows").replace(final)
     shutil.rmtree(scratch, ignore_errors=True)

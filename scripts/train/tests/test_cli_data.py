@@ -39,7 +39,9 @@ def test_load_generate_label_from_folder_to_training_file(
         assert llm.requests == []
         assert "at most" in capsys.readouterr().out
         assert run(monkeypatch, *words) == 0
-    assert "4 candidates" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "candidates: 2 of 4\ncandidates: 4 of 4\n" in told
+    assert "4 candidates" in told
     assert run(monkeypatch, "label", made, "--out", out) == 0
     assert "1.000" in capsys.readouterr().out
     rows = [row for _where, row in read_jsonl(out)]

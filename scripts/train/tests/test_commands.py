@@ -115,6 +115,9 @@ def test_failures_have_names_and_exit_codes(
     cut.write_bytes(gzip.compress(body)[:2000])
     latin.write_bytes(b'{"question": "\xff"}\n')
     empty.write_bytes(b"")
+    long = tmp_path / "long.jsonl"
+    row = {**json.loads(body.splitlines()[0]), "question": "fever " * 600}
+    long.write_text("".join(json.dumps({**row, "id": str(i)}) + "\n" for i in range(40)))
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "manifest.json").write_text("{")
@@ -136,11 +139,13 @@ def test_failures_have_names_and_exit_codes(
         (["evaluate", "--bundle", broken, "--data", candidate_file], 4, "bundle_damaged"),
         (["export", config, "--out", tmp_path / "x", "--untrained"], 4, "base_missing"),
         (["export", config, "--out", tmp_path / "x"], 2, "no_weights"),
+        (["export", config, "--out", tmp_path / "x", "--run", tmp_path / "no"], 4, "run_missing"),
         (["train", config, "--out", tmp_path / "r"], 4, "base_missing"),
         *[
             (["train", _config_of(file, tiny_base), "--out", tmp_path / "r"], 3, kind)
             for file, kind in ((cut, "truncated_gzip"), (latin, "not_utf8"), (empty, "empty_file"))
         ],
+        (["train", _config_of(long, tiny_base), "--out", tmp_path / "r"], 3, "empty_share"),
         (["train", odd, "--out", tmp_path / "r"], 2, "bad_config"),
         (["train", tmp_path / "absent.toml", "--out", tmp_path / "r"], 2, "config_missing"),
     ]
@@ -149,6 +154,17 @@ def test_failures_have_names_and_exit_codes(
         assert run(monkeypatch, *arguments) == code, kind
         assert f"error: {kind}: " in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
+
+
+def test_a_bundle_killed_between_card_and_manifest_is_calibrated_again(
+    bundle: Path, candidate_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bundle / "README.md").write_text("a card that the manifest does not know yet")
+    words = ["--bundle", bundle, "--data", candidate_file]
+    assert run(monkeypatch, "evaluate", *words) == 4  # who only reads is told
+    assert run(monkeypatch, "calibrate", *words) == 0
+    assert "Confidence" in (bundle / "README.md").read_text()
+    read_manifest(bundle)
 
 
 def test_a_bundle_is_calibrated_for_another_llm_as_a_new_version(

@@ -13,6 +13,7 @@ from conftest import record
 
 from medadapter_train.data import read_records
 from medadapter_train.errors import DataError
+from medadapter_train.jsonl import write_jsonl
 from medadapter_train.split import check_leak, normalise_question, question_key, share_of
 
 CANARY = "canary-7731"
@@ -95,7 +96,11 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
             "half.jsonl",
             json.dumps(GOOD).encode() + b'\n{"question": "' + CANARY.encode(),
         ),
+        ("bad_json", "deep.jsonl", b"[" * 100_000),
+        ("bad_json", "digits.jsonl", b'{"id": ' + b"9" * 5000 + b"}"),
         ("empty_file", "empty.jsonl", b""),
+        ("empty_file", "blank.jsonl", b"\n \n\n"),
+        ("empty_file", "nothing.jsonl.gz", gzip.compress(b"")),
     ]
     for kind, name, body in cases:
         (tmp_path / name).write_bytes(body)
@@ -105,6 +110,34 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
         assert CANARY not in str(caught.value)
     with pytest.raises(DataError, match="no such file"):
         list(read_records(tmp_path / "absent.jsonl"))
+
+
+def test_what_is_not_utf8_is_named_by_its_line(tmp_path: Path) -> None:
+    lines = [json.dumps({**GOOD, "id": str(i)}).encode() for i in range(9)]
+    lines[6] = lines[6].replace(b"Is it", b"Is \xff")
+    for name, body in (("a.jsonl", b"\n".join(lines)), ("a.jsonl.gz", b"\r\n".join(lines))):
+        path = tmp_path / name
+        path.write_bytes(gzip.compress(body) if path.suffix == ".gz" else body)
+        with pytest.raises(DataError) as caught:
+            list(read_records(path))
+        assert str(caught.value) == f"{name}:7: not UTF-8"
+
+
+def test_a_byte_order_mark_is_no_content(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b"\xef\xbb\xbf" + json.dumps(GOOD).encode())
+    (record,) = read_records(tmp_path / "a.jsonl")
+    assert record.id == "1"
+
+
+def test_half_a_character_of_an_llm_does_not_spoil_its_file(tmp_path: Path) -> None:
+    cut, whole = {"text": "No \ud83d"}, {"text": "No \U0001f600"}
+    candidates = [{**GOOD["candidates"][0], **text} for text in (cut, whole)]
+    row = {**GOOD, "question": "Is \udc00 it?", "candidates": candidates}
+    write_jsonl(tmp_path / "written.jsonl.gz", [row])
+    for path in (tmp_path / "written.jsonl.gz", write(tmp_path / "escaped.jsonl", row)):
+        (record,) = read_records(path)
+        assert record.question == "Is \ufffd it?"
+        assert [c.text for c in record.candidates] == ["No \ufffd", "No \U0001f600"]
 
 
 def test_split_depends_on_the_normalised_question_alone() -> None:

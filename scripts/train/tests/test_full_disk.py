@@ -64,7 +64,7 @@ def test_training_on_a_full_disk_ends_with_its_name_and_goes_on_later(
     config, run = write_config(tmp_path, tiny_base, candidate_file, 8), tmp_path / "run"
     words = ["train", config, "--out", run, "--data", candidate_file.parent]
     stopped = limited(size, *words)
-    assert stopped.returncode == 2, stopped.stderr
+    assert stopped.returncode == 9, stopped.stderr
     assert stopped.stderr.splitlines()[-1].startswith("error: disk_full: ")
     assert "Traceback" not in stopped.stderr
     half = {name for name in files(run) if "tensorboard" not in name}
@@ -83,6 +83,6 @@ def test_an_export_on_a_full_disk_leaves_no_bundle(
     config = write_config(tmp_path, tiny_base, candidate_file, 8)
     out = tmp_path / "bundle"
     stopped = limited(40_000, "export", config, "--out", out, "--untrained")
-    assert stopped.returncode == 2, stopped.stderr
+    assert stopped.returncode == 9, stopped.stderr
     assert stopped.stderr.splitlines()[-1].startswith("error: disk_full: ")
     assert [p.name for p in tmp_path.iterdir()] == [config.name]

@@ -49,7 +49,7 @@ def test_a_candidate_file_comes_of_the_registrys_prompt(tmp_path: Path) -> None:
 @pytest.mark.parametrize("task", sorted(LOADERS))
 def test_questions_of_every_loader_can_be_asked(task: str) -> None:
     for record in questions(task):
-        assert fit(record) == record
+        assert fit(record, "") == record
 
 
 def test_running_again_sends_nothing_and_writes_the_same_bytes(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_an_edited_question_is_asked_anew(tmp_path: Path) -> None:
     records = questions()
     with LlmServer() as llm:
         generate(records, tmp_path / "c.jsonl", settings(llm), 2)
-        edited = [*records[:-1], fit(_changed(records[-1]))]
+        edited = [*records[:-1], fit(_changed(records[-1]), "")]
         generate(edited, tmp_path / "c.jsonl", settings(llm), 2)
         assert len(llm.requests) == 3
 
@@ -181,6 +181,7 @@ def test_bad_questions_are_named_failures(
     with pytest.raises(DataError) as caught:
         list(read_fitted(path))
     assert caught.value.kind == kind
+    assert "q.jsonl:1: " in str(caught.value)
     assert "bone" not in str(caught.value)
 
 
@@ -189,3 +190,4 @@ def test_an_id_may_stand_once(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         list(read_fitted(tmp_path / "q.jsonl"))
     assert caught.value.kind == "duplicate_id"
+    assert "q.jsonl:2: field id" in str(caught.value)

@@ -167,4 +167,5 @@ def test_bad_files_are_named_failures(tmp_path: Path, changes: dict[str, Any], k
     with pytest.raises(DataError) as caught:
         label(source, out)
     assert caught.value.kind == kind
+    assert f"{source.name}:1: " in str(caught.value)
     assert "pancreas" not in str(caught.value)

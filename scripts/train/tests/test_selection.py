@@ -108,6 +108,15 @@ def test_abstention_is_unattainable_where_the_data_cannot_support_it() -> None:
     assert coin["threshold"] is None
 
 
+def test_equal_confidences_are_tested_together_whatever_their_order() -> None:
+    # One confidence for all, as where the vote alone decides: a threshold answers all or none.
+    right = np.r_[np.ones(100), np.zeros(300)]
+    assert abstention_entry(np.full(400, 0.9), right, 0.1)["threshold"] is None
+    mixed = np.r_[np.full(200, 0.9), np.full(200, 0.4)]
+    entry = abstention_entry(mixed, np.r_[np.ones(200), np.zeros(200)], 0.1)
+    assert (entry["threshold"], entry["coverage"]) == (0.9, 0.5)
+
+
 def test_the_bound_holds_in_nine_of_ten_draws() -> None:
     rng = np.random.default_rng(5)
     kept = 0
@@ -180,4 +189,7 @@ def test_validation_pairs_are_of_sets_that_one_llm_wrote() -> None:
     blend = Scored(
         **{**{f: getattr(mixed, f) for f in mixed.__slots__}, "models": ("a", "b", "c", "d")}
     )
-    assert validated_pairs([own, blend]) == [{"llm": "m", "task": "pubmedqa"}]
+    assert validated_pairs([own, blend] * 40) == [{"llm": "m", "task": "pubmedqa"}]
+    assert validated_pairs([own] * 39) == []
+    other = replace(own, set_name="pubmedqa_llm_x8")
+    assert validated_pairs([own, other] * 20) == [{"llm": "m", "task": "pubmedqa"}]
