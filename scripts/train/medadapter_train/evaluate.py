@@ -51,9 +51,10 @@ RULES = [
 
 def letter_vote(questions: Sequence[Scored], folds: int = 10) -> Floats:
     """Right or not, by question, for a ranker of letter and vote share fitted by cross-validation
-    on these very questions: what is to be had without reading a word of the candidates.
+    on these very questions: what is to be had without reading a word of the candidates. Free text
+    has neither: there any candidate may win.
     """
-    labels = sorted({u.answer for q in questions for u in units_of(q, None)})
+    labels = sorted({u.answer for q in questions for u in units_of(q, None) if u.answer})
     choices, rights = [], []
     for q in questions:
         units = units_of(q, None)
@@ -73,7 +74,9 @@ def letter_vote(questions: Sequence[Scored], folds: int = 10) -> Floats:
         inside = [c for c, g in zip(choices, fold, strict=True) if g != f]
         weights = fit_choice(inside, penalty, centre)
         for i in np.flatnonzero(fold == f):
-            if len(rights[i]):
+            if not questions[int(i)].labels:
+                values[i] = rights[i].mean()
+            elif len(rights[i]):
                 values[i] = rights[i][int(np.argmax(choices[i].features @ weights))]
     return values
 
@@ -104,7 +107,7 @@ def evaluate_set(
         figures[f"paired_vs_{baseline}"] = {"diff": float(diff.mean()), **interval(diff)}
     votes = [d.vote for d in decided]
     figures["mcnemar_vs_vote"] = mcnemar([d.correct for d in decisions], votes)
-    parsed = [a is not None for q in questions for a in q.answers]
+    parsed = [a is not None for q in questions if q.labels for a in q.answers]
     scored = [q for q in questions if q.logits is not None]
     logits = np.array([float(v) for q in scored if q.logits is not None for v in q.logits])
     labels = np.array([c for q in scored for c in q.correct], dtype=np.bool_)
@@ -112,7 +115,7 @@ def evaluate_set(
     confidences = np.array([c for c, _ in sure])
     right = np.array([float(r) for _, r in sure])
     figures |= {
-        "parse_rate": float(np.mean(parsed)),
+        "parse_rate": float(np.mean(parsed)) if parsed else None,
         "unscored": len(questions) - len(scored),
         "auc": area_under_curve(logits, labels),
         "ece": calibration_error(confidences, right) if len(sure) else None,

@@ -14,7 +14,7 @@ from medadapter_train.tasks import Task, task_by_id
 def read_fitted(path: Path, task: str | None = None) -> Iterator[QuestionRecord]:
     """The questions as their tasks want them: a closed task's options are its labels.
 
-    Raises `DataError` unknown_task, options_not_labels, duplicate_id and those of `parse_question`.
+    Raises `DataError` duplicate_id and those of `parse_question` and `fit`.
     """
     seen: set[str] = set()
     for where, raw in read_jsonl(path):
@@ -36,8 +36,13 @@ def known_task(name: str, where: str = "") -> Task:
 
 
 def fit(record: QuestionRecord, where: str) -> QuestionRecord:
-    """Options `{"A": "yes", "B": "no"}` of a closed task become `{"yes": "yes", "no": "no"}`."""
+    """Options `{"A": "yes", "B": "no"}` of a closed task become `{"yes": "yes", "no": "no"}`.
+
+    Raises `DataError` unknown_task, options_missing, options_not_labels, unknown_label.
+    """
     task = known_task(record.task, where)
+    if task.options == "required" and not record.options:
+        raise DataError("options_missing", f"{where}: field options is missing or empty")
     if task.kind != "closed":
         return record
     words = {key: text.strip().lower() for key, text in record.options}
@@ -45,6 +50,8 @@ def fit(record: QuestionRecord, where: str) -> QuestionRecord:
         message = f"{where}: field options is not the labels of task {task.id}"
         raise DataError("options_not_labels", message)
     gold = None if record.gold is None else words.get(record.gold, record.gold.lower())
+    if gold is not None and gold not in task.labels:
+        raise DataError("unknown_label", f"{where}: field gold is no label of task {task.id}")
     return QuestionRecord(
         record.id,
         record.dataset,

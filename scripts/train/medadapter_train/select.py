@@ -21,9 +21,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A distinct answer with its candidates' indices, probabilities and logits."""
+    """A distinct answer with its candidates' indices, probabilities and logits; of free text a
+    candidate by itself, `answer` None."""
 
-    answer: str
+    answer: str | None
     indices: tuple[int, ...]
     probabilities: Floats
     logits: Floats
@@ -43,15 +44,24 @@ def probabilities_of(logits: Floats, calibration: dict[str, Any] | None) -> Floa
 
 
 def units_of(scored: Scored, calibration: dict[str, Any] | None) -> list[Unit]:
-    """Units in the order of first appearance. An unscored question counts every vote as even."""
+    """Units in the order of first appearance; of free text one a candidate. An unscored question
+    counts every vote as even."""
     logits = np.zeros(len(scored.answers)) if scored.logits is None else scored.logits
     chances = probabilities_of(logits, calibration)
-    groups: dict[str, list[int]] = {}
+    groups: dict[str | int, list[int]] = {}
     for index, answer in enumerate(scored.answers):
-        if answer is not None:
+        if not scored.labels:
+            groups[index] = [index]
+        elif answer is not None:
             groups.setdefault(answer, []).append(index)
     return [
-        Unit(a, tuple(members), chances[members], logits[members], scored.correct[members[0]])
+        Unit(
+            a if isinstance(a, str) else None,
+            tuple(members),
+            chances[members],
+            logits[members],
+            scored.correct[members[0]],
+        )
         for a, members in groups.items()
     ]
 
@@ -142,7 +152,7 @@ def weighted_vote(scored: Scored, manifest: dict[str, Any]) -> Decision:
         rows = feature_rows(units, manifest["selector"]["features"])
         values = rows @ np.array(group["weights"]) + group["bias"]
         scores = [
-            float(v) + group["priors"].get(u.answer, 0.0)
+            float(v) + float(group["priors"].get(u.answer, 0.0))
             for v, u in zip(values, units, strict=True)
         ]
     winner = decide(units, scores)
@@ -151,7 +161,7 @@ def weighted_vote(scored: Scored, manifest: dict[str, Any]) -> Decision:
     if group is not None:
         c = group["confidence"]
         confidence = float(sigmoid(c["a"] * score + c["b"]))
-    by_answer = {u.answer: s for u, s in zip(units, scores, strict=True)}
+    by_answer = {u.answer: s for u, s in zip(units, scores, strict=True) if u.answer is not None}
     return Decision(winner.answer, winner.correct, score, confidence, by_answer)
 
 
@@ -177,8 +187,6 @@ def majority(scored: Scored) -> float:
     """Expected accuracy of self-consistency, ties broken at random. Free text has no answers to
     count: there any candidate may win.
     """
-    if not scored.labels:
-        return float(np.mean(scored.correct))
     units = units_of(scored, None)
     if not units:
         return 0.0
@@ -189,7 +197,5 @@ def majority(scored: Scored) -> float:
 
 def first_vote(scored: Scored) -> bool:
     """The same with ties to the answer that came first: the served rule `vote`."""
-    if not scored.labels:
-        return scored.correct[0]
     units = units_of(replace(scored, logits=None), None)
     return bool(units) and decide(units, [float(len(u.indices)) for u in units]).correct

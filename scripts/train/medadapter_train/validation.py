@@ -35,15 +35,16 @@ def score_row(model: Ranker, row: Row) -> NDArray[np.float64]:
 
 
 def vote_share_right(answers: Sequence[str | None], correct: Sequence[bool]) -> float:
-    """Expected accuracy of the majority answer, ties broken at random; 0 without any answer."""
+    """Expected accuracy of the majority answer, ties broken at random. Without any answer (free
+    text) any candidate may win."""
+    if not any(answer is not None for answer in answers):
+        return float(np.mean(correct))
     counts: dict[str, int] = {}
     right: dict[str, bool] = {}
     for answer, good in zip(answers, correct, strict=True):
         if answer is not None:
             counts[answer] = counts.get(answer, 0) + 1
             right[answer] = good
-    if not counts:
-        return 0.0
     top = max(counts.values())
     leaders = [a for a, n in counts.items() if n == top]
     return sum(right[a] for a in leaders) / len(leaders)
@@ -52,14 +53,17 @@ def vote_share_right(answers: Sequence[str | None], correct: Sequence[bool]) -> 
 def weighted_right(
     answers: Sequence[str | None], correct: Sequence[bool], weights: NDArray[np.float64]
 ) -> bool:
-    """Whether the answer with the greatest sum of weights is right."""
+    """Whether the answer with the greatest sum of weights is right. Without any answer (free text)
+    each candidate is one."""
     sums: dict[str, float] = {}
     right: dict[str, bool] = {}
     for answer, good, weight in zip(answers, correct, weights, strict=True):
         if answer is not None:
             sums[answer] = sums.get(answer, 0.0) + float(weight)
             right[answer] = good
-    return bool(sums) and right[max(sums, key=lambda a: sums[a])]
+    if not sums:
+        return correct[int(np.argmax(weights))]
+    return right[max(sums, key=lambda a: sums[a])]
 
 
 def area_under_curve(scores: NDArray[np.float64], labels: NDArray[np.bool_]) -> float:

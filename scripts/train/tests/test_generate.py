@@ -168,6 +168,8 @@ def test_letters_of_a_closed_task_become_its_words(tmp_path: Path) -> None:
         ({"task": None}, "task_missing"),
         ({"options": {"A": "up", "B": "down"}}, "options_not_labels"),
         ({"gold": "C"}, "unknown_label"),
+        ({"options": {}, "gold": "C"}, "unknown_label"),
+        ({"task": "medqa", "options": {}}, "options_missing"),
         ({"question": ""}, "bad_record"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,11 @@ from simulated import question
 
 from medadapter_train.curves import curves
 from medadapter_train.decided import Decided
+from medadapter_train.evaluate import evaluate_set
 from medadapter_train.metrics import area_under_risk_coverage, reliability
 from medadapter_train.outcomes import calibration_effect, confusion, score_histogram
 from medadapter_train.paired import mcnemar
-from medadapter_train.select import Decision, first_vote, majority
+from medadapter_train.select import Decision, first_vote, majority, weighted_vote
 
 #: a = 2, b = 0: sigmoid(2 * logit).
 PLATT: dict[str, Any] = {"calibration": {"kind": "platt", "a": 2.0, "b": 0.0}}
@@ -107,6 +109,20 @@ def test_free_text_has_no_majority_but_a_mean() -> None:
     )
     assert majority(right) == 0.5
     assert first_vote(right) is False
+
+
+def test_a_free_text_candidate_is_an_answer_of_its_own() -> None:
+    plain: dict[str, Any] = {"name": "toy", "version": "1", "calibration": None, "selector": None}
+    free = [
+        replace(question([None] * 3, logits, labels=()), correct=(False, True, False), gold="")
+        for logits in ([0.0, 2.0, 1.0], [0.0, 1.0, 2.0])
+    ]
+    decision = weighted_vote(free[0], plain)
+    assert (decision.answer, decision.correct, decision.scores) == (None, True, {})
+    figures = evaluate_set(free, plain)
+    assert (figures["best_of"], figures["weighted_vote"], figures["oracle"]) == (0.5, 0.5, 1.0)
+    assert figures["majority"] == figures["letter_vote"] == pytest.approx(1 / 3)
+    assert figures["parse_rate"] is None
 
 
 def test_curves_are_means_over_questions_up_to_all_candidates() -> None:
