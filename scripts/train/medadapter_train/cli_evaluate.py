@@ -103,7 +103,6 @@ def share(
     ] = None,
 ) -> None:
     """Print the numbers of each file's lines whose question is in a share, as JSON."""
-    from medadapter_train.data import own_question
     from medadapter_train.held_out import check_split
     from medadapter_train.jsonl import read_jsonl
     from medadapter_train.split import question_key, read_keys, share_of
@@ -112,9 +111,9 @@ def share(
     left_out = read_keys(leave_out) if leave_out else set()
 
     def asked(raw: dict[str, Any]) -> bool:
-        question = own_question(*_texts(raw))
-        inside = split == "all" or share_of(question) == split
-        return inside and question_key(question) not in left_out
+        identity = _identity(raw)
+        inside = split == "all" or share_of(identity) == split
+        return inside and question_key(identity) not in left_out
 
     lines = [
         [int(where.rpartition(":")[2]) for where, raw in read_jsonl(path) if asked(raw)]
@@ -123,6 +122,11 @@ def share(
     typer.echo(json.dumps(lines))
 
 
-def _texts(raw: dict[str, Any]) -> tuple[str, str | None]:
+def _identity(raw: dict[str, Any]) -> str:
+    """As `Record.identity`, of a line that may have no candidates."""
+    from medadapter_train.data import identity_of, own_question
+
     context = raw.get("context") or raw.get("evidence")
-    return str(raw.get("question")), context if isinstance(context, str) else None
+    context = context if isinstance(context, str) else None
+    question = own_question(str(raw.get("question")), context)
+    return identity_of(question, context, str(raw.get("task") or ""))

@@ -79,8 +79,8 @@ def scored_rows(
     """A line for each question of a fold, and one more without its context where it is closed."""
     for path in paths:
         for record in read_records(path):
-            key = question_key(record.question)
-            if share_of(record.question) == "test" or fold_key(key) % folds != fold:
+            key = question_key(record.identity)
+            if share_of(record.identity) == "test" or fold_key(key) % folds != fold:
                 continue
             for reduced in (False, True) if record.closed and record.context else (False,):
                 scored = scorer.score(record.without_context() if reduced else record)

@@ -18,6 +18,8 @@ from medadapter_train.jsonl import read_jsonl
 #: Characters of a context that a question is searched for; a shorter one may be a phrase of it.
 LEAST_REPEATED = 40
 CLOSED_WORDS = frozenset({"yes", "no", "maybe"})
+#: Tasks that ask every text the same question.
+ONE_QUESTION_TASKS = frozenset({"cord19"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,11 @@ class Record:
     candidates: tuple[Candidate, ...]
     task: str = ""
     unseen: bool = False
+
+    @property
+    def identity(self) -> str:
+        """What decides its share of the split."""
+        return identity_of(self.question, self.context, self.task)
 
     def without_context(self) -> Record:
         """The same question closed-book."""
@@ -114,6 +121,11 @@ def own_question(question: str, context: str | None) -> str:
     if context is None or len(context.strip()) < LEAST_REPEATED:
         return question
     return " ".join(question.split(context.strip())).strip() or question
+
+
+def identity_of(question: str, context: str | None, task: str) -> str:
+    """The question; where its task asks every text the same, with the text."""
+    return f"{context or ''} || {question}" if task in ONE_QUESTION_TASKS else question
 
 
 def _text(raw: dict[str, Any], field: str, where: str) -> str:

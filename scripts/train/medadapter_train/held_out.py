@@ -34,7 +34,7 @@ class Scorer(Protocol):
 def records_of(path: Path, split: str) -> Iterator[Record]:
     """The records of one share of a file (`all`: every one)."""
     for record in read_records(path):
-        if split == "all" or share_of(record.question) == split:
+        if split == "all" or share_of(record.identity) == split:
             yield record
 
 
@@ -54,7 +54,7 @@ def held_out_questions(
     for path in paths:
         records = list(islice(records_of(path, split), most or None))
         for record in track(records, path.name, console=Console(stderr=True), disable=not records):
-            key = question_key(record.question)
+            key = question_key(record.identity)
             found.append(HeldOut(scorer.score(record), key))
             if reduced and record.closed and record.context is not None:
                 found.append(HeldOut(scorer.score(record.without_context()), key, reduced=True))

@@ -50,4 +50,4 @@ def _held(record: Record, found: OutOfFold) -> Iterator[HeldOut]:
         if len(logits) != len(record.candidates):
             raise DataError("bad_record", f"{record.set_name}: scores of other candidates")
         own = record.without_context() if reduced else record
-        yield HeldOut(scored_of(own, np.array(logits)), question_key(record.question), reduced)
+        yield HeldOut(scored_of(own, np.array(logits)), question_key(record.identity), reduced)

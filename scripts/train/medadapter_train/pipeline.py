@@ -166,7 +166,7 @@ class Run:
                 record
                 for entry in self.made.sets()
                 for record in read_records(self.data / entry["file"])
-                if is_trained_on(record.question, cross_fit=bool(entry.get("cross_fit")))
+                if is_trained_on(record.identity, cross_fit=bool(entry.get("cross_fit")))
             ),
             (record for file in files for record in records_of(file, split)),
         )

@@ -1,7 +1,8 @@
 """The split by question: train 76 %, validation 12 %, test 12 %, the same over all files.
 
-The share of a question depends on nothing but its normalised text, so a question that stands in
-several files (or in a file that is added later) is always in the same share.
+The share of a question depends on nothing but its normalised text (`Record.identity`), so a
+question that stands in several files (or in a file that is added later) is always in the same
+share.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def in_share(fold: int, share: float) -> bool:
 
 def check_leak(train: Iterable[Record], held_out: Iterable[Record]) -> None:
     """Raise `DataError` question_leak when a question (normalised) stands on both sides."""
-    seen = {question_key(r.question) for r in train}
-    leaked = sum(question_key(r.question) in seen for r in held_out)
+    seen = {question_key(r.identity) for r in train}
+    leaked = sum(question_key(r.identity) in seen for r in held_out)
     if leaked:
         raise DataError("question_leak", f"{leaked} held-out questions are also in training")

@@ -68,14 +68,14 @@ def encode_record(record: Record, encoder: Encoder) -> dict[str, Any] | None:
         "soft": [c.soft for c in record.candidates],
         "labels": [encoder.candidate(record.options, name, "").ids for name in names],
         "gold": names.index(record.gold) if record.gold in names else -1,
-        "fold": fold_key(question_key(record.question)),
+        "fold": fold_key(question_key(record.identity)),
     }
 
 
 def _rows(paths: list[str], share: str, encoder: Encoder) -> Iterator[dict[str, Any]]:
     for path in paths:
         for record in read_records(Path(path)):
-            if share_of(record.question) == share:
+            if share_of(record.identity) == share:
                 row = encode_record(record, encoder)
                 if row is not None:
                     yield row

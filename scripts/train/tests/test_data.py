@@ -178,6 +178,27 @@ def test_leak_check_sees_the_same_question_through_its_spelling(tmp_path: Path) 
     check_leak([record], [])
 
 
+def test_texts_that_are_asked_the_same_question_are_told_apart(tmp_path: Path) -> None:
+    rows = [
+        {
+            **GOOD,
+            "task": "cord19",
+            "question": "Summarise the text.",
+            "context": f"Paper {number}.",
+            "options": {},
+            "gold": "",
+        }
+        for number in range(200)
+    ]
+    records = list(read_records(write(tmp_path / "papers.jsonl", *rows)))
+    shares = [share_of(record.identity) for record in records]
+    assert {*shares} == {"train", "validation", "test"}
+    test = [r for r, share in zip(records, shares, strict=True) if share == "test"]
+    check_leak([r for r in records if r not in test], test)
+    with pytest.raises(DataError):
+        check_leak(records, test)
+
+
 def test_a_question_that_repeats_its_context_is_the_same_without_it(tmp_path: Path) -> None:
     context = "Forty patients were asked about their sleep before and after the change of shifts."
     row = {**record(1, random.Random(1)), "context": context, "question": "Do shifts harm sleep?"}

@@ -56,7 +56,7 @@ def _load(table: SetTable, path: Path, most: int, shares: Sequence[str]) -> Ques
     folds: list[int] = []
     right: dict[str, list[int]] = {}
     for record in read_records(path):
-        share, key = share_of(record.question), question_key(record.question)
+        share, key = share_of(record.identity), question_key(record.identity)
         if share in shares:
             held.append((record, key))
         if share == "train":
