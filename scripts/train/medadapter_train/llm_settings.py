@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
@@ -15,6 +16,12 @@ from medadapter_train.service_errors import ConfigError
 from medadapter_train.writers import Writer
 
 Backend = Literal["openai", "local"]
+#: What a number must not be under.
+_LEAST: dict[str, float] = {
+    **dict.fromkeys(("max_tokens", "parallel", "timeout_s"), 1),
+    **dict.fromkeys(("temperature", "retries", "price_prompt", "price_completion"), 0),
+    **dict.fromkeys(("max_money", "expected_tokens"), 0),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,15 @@ class LlmSettings:
     price_completion: float = 0.0
     max_money: float | None = None
     expected_tokens: int = 250
+
+    def __post_init__(self) -> None:
+        """Raises `ConfigError` bad_config."""
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            if value is not None and not least <= value < math.inf:
+                raise ConfigError("bad_config", f"{name} of the LLM: {least:g} or more")
+        if not 0 < self.top_p <= 1:
+            raise ConfigError("bad_config", "top_p of the LLM: above 0, up to 1")
 
     @property
     def prices(self) -> Prices:

@@ -5,14 +5,17 @@ from __future__ import annotations
 
 import tomllib
 from collections import Counter
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from medadapter_train.bundle_folder import check_name, check_version
 from medadapter_train.config import TrainConfig
 from medadapter_train.data import set_name_of
 from medadapter_train.errors import ModelError, TrainError
 from medadapter_train.export import ExportRequest
 from medadapter_train.passes import trained_rows
+from medadapter_train.service_errors import PublishError
 from medadapter_train.store import TokenStore
 
 _FIELDS = ("name", "licence", "llms", "note")
@@ -21,25 +24,47 @@ _FIELDS = ("name", "licence", "llms", "note")
 def load_request(path: Path, settings: TrainConfig, run: Path | None) -> ExportRequest:
     """Raises `TrainError` bad_config naming the field, `ModelError` run_missing."""
     raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    request = parse_request(raw.get("bundle", {}))
+    entries = parse_provenance(raw.get("provenance", []))
     counts = _counts(run, settings)
-    entries: list[dict[str, Any]] = []
-    for index, entry in enumerate(raw.get("provenance", [])):
+    return replace(
+        request,
+        base=settings.base,
+        training=settings.to_json(),
+        provenance=[{**entry, "questions": counts[entry["name"]]} for entry in entries],
+    )
+
+
+def parse_request(raw: Any) -> ExportRequest:
+    """`[bundle]`: texts. Raises `TrainError` bad_config naming the field."""
+    if not isinstance(raw, dict):
+        raise TrainError("bad_config", "bundle: not a table")
+    known = {f.name for f in fields(ExportRequest)} - {"base", "training", "provenance"}
+    for name, value in raw.items():
+        if name not in known:
+            raise TrainError("bad_config", f"bundle.{name}: unknown field")
+        if not isinstance(value, str):
+            raise TrainError("bad_config", f"bundle.{name}: not text")
+    request = ExportRequest(**raw)
+    for name, check in (("name", check_name), ("version", check_version)):
+        try:
+            check(getattr(request, name))
+        except PublishError as error:
+            raise TrainError("bad_config", f"bundle.{name}: {error}") from None
+    return request
+
+
+def parse_provenance(raw: Any) -> list[dict[str, Any]]:
+    """`[[provenance]]`. Raises `TrainError` bad_config naming the field."""
+    if not isinstance(raw, list) or not all(isinstance(entry, dict) for entry in raw):
+        raise TrainError("bad_config", "provenance: written with two brackets, one a set")
+    for index, entry in enumerate(raw):
         missing = [f for f in _FIELDS if f not in entry]
         if missing:
             raise TrainError("bad_config", f"provenance[{index}].{missing[0]}: missing")
-        entries.append({**{f: entry[f] for f in _FIELDS}, "questions": counts[entry["name"]]})
-    try:
-        request = ExportRequest(**raw.get("bundle", {}))
-    except TypeError as error:
-        raise TrainError("bad_config", "bundle: wrong fields") from error
-    return ExportRequest(
-        **{
-            **request.__dict__,
-            "base": settings.base,
-            "training": settings.to_json(),
-            "provenance": entries,
-        }
-    )
+        if not isinstance(entry["llms"], list):
+            raise TrainError("bad_config", f"provenance[{index}].llms: not a list")
+    return [{f: entry[f] for f in _FIELDS} for entry in raw]
 
 
 def _counts(run: Path | None, settings: TrainConfig) -> Counter[str]:

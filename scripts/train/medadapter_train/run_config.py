@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from medadapter_train.llm_settings import LlmSettings
+from medadapter_train.run_checks import check_run
 from medadapter_train.service_errors import ConfigError
 from medadapter_train.toml_tables import read_toml, table
 
@@ -145,7 +146,7 @@ def load_run(path: Path) -> RunConfig:
         message = "[publish]: the Worker cannot serve attention = cross; a /rerank server does"
         raise ConfigError("bad_config", message)
     feedback, publish = raw.get("feedback"), raw.get("publish")
-    return RunConfig(
+    config = RunConfig(
         run=table(RunTable, raw["run"], "run"),
         generate=tuple(table(GenerateTable, t, f"generate[{i}]") for i, t in enumerate(sets)),
         label=table(LabelTable, raw.get("label", {}), "label"),
@@ -158,6 +159,8 @@ def load_run(path: Path) -> RunConfig:
         publish=None if publish is None else table(PublishTable, publish, "publish"),
         base=path.resolve().parent,
     )
+    check_run(config)
+    return config
 
 
 def _with_split(raw: dict[str, Any], name: str, split: str) -> dict[str, Any]:

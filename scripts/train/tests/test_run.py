@@ -156,6 +156,10 @@ def test_a_run_that_would_measure_what_it_was_trained_on_fails(place: dict[str, 
     assert caught.value.kind == "question_leak"
 
 
+RUN = '[run]\nfolder = "a"\n[train]\n'
+MADE = '[[generate]]\nset = "s"\nquestions = "q"\n'
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -169,6 +173,19 @@ def test_a_run_that_would_measure_what_it_was_trained_on_fails(place: dict[str, 
         ),
         ('[run]\nfolder = "a"\n[train]\n[publish]\nbucket = true\n', "publish.bucket: not str"),
         ("[run", "run.toml:"),
+        # What a later stage would refuse, before the first one is paid for.
+        (f"{RUN}sets = 3\n", "train.sets"),
+        (f"{RUN}sets = [3]\n", "train.sets[0]"),
+        (f"{RUN}batch = 0\n", "train.batch: 1 or more"),
+        (f"{RUN}[bundle]\nname = 3\n", "bundle.name: not text"),
+        (f'{RUN}[bundle]\nversion = "a/b"\n', "bundle.version"),
+        (f'{RUN}[bundle]\ntitle = "a"\n', "bundle.title: unknown field"),
+        (f'{RUN}[[provenance]]\nname = "a"\n', "provenance[0].licence: missing"),
+        (f'{RUN}[calibrate]\nmethod = "isotonic"\n', "calibrate.method"),
+        (f'{RUN}[evaluate]\nsplit = "tset"\n', "evaluate.split"),
+        (f"{RUN}{MADE}k = 0\n[generate.llm]\nmodel = 'm'\n", "generate[0].k: 1 or more"),
+        (f"{RUN}{MADE}[generate.llm]\nmodel = 'm'\nparallel = 0\n", "parallel of the LLM"),
+        (f"{RUN}{MADE}[generate.llm]\nmodel = 'm'\ntop_p = 2\n", "top_p of the LLM"),
     ],
 )
 def test_a_wrong_file_names_the_field(tmp_path: Path, text: str, message: str) -> None:
