@@ -75,7 +75,8 @@ def _counts(run: Path | None, settings: TrainConfig) -> Counter[str]:
         raise ModelError("run_missing", f"{run.name}: no tokens/ of a run")
     crossed = {set_name_of(Path(s.file)) for s in settings.sets if s.cross_fit}
     stores = []
-    for folder in sorted((run / "tokens").iterdir()):
+    # Beside each store lies its lock, a hidden file.
+    for folder in sorted((run / "tokens").glob("[!.]*")):
         store = TokenStore.open(folder)
         if folder.name.startswith("train-") or crossed.issuperset(store.sets):
             stores.append(store)
