@@ -73,7 +73,7 @@ def _metrics(metrics: list[dict[str, Any]]) -> list[str]:
         "## Measured",
         "",
         "Accuracy on the test share (by question, over all files): nothing was fitted on it.",
-        "Scores by the int8 graph. The gain is weighted vote less self-consistency (SC@K, random",
+        "Scores in int8, as served. The gain is weighted vote less self-consistency (SC@K, random",
         "ties), in points, with a 95 % bootstrap interval by question. `letter + vote` is a ranker",
         "that reads no word of the candidates, cross-validated on the very set; `answer only` the",
         "adapter on the answers without their reasoning.",
