@@ -21,7 +21,7 @@ const given = (path: string): string => resolve(process.env.INIT_CWD ?? process.
 async function bench(options: Options, persistTo: string): Promise<void> {
   const { url, requests, answers } = options;
   if (url !== null) {
-    const apiKey = process.env.MEDADAPTER_API_KEY ?? null;
+    const apiKey = process.env.MEDADAPTER_KEY ?? null;
     const { figures, text } = await measureDeployed({ url, apiKey, requests, answers });
     console.log(text);
     write({ deployed: figures }, options, persistTo);

@@ -28,7 +28,7 @@ all but load and swaps by default.
   --repetitions N   5 by default, after 2 to warm up
   --bundle DIR      models/mini by default
   --python PATH     a Python with onnxruntime and torch; the project's own by default
-  --url URL         measures a service that runs there instead, from here (key in MEDADAPTER_API_KEY)
+  --url URL         measures a service that runs there instead, from here (key in MEDADAPTER_KEY)
   --requests N      how many of each kind, 40 by default; /v1/rerank alone, which asks no LLM
   --answers N       also so many /v1/answer of 8 candidates, which the LLM's provider bills; 0 by default`;
 

@@ -26,7 +26,7 @@ async function openScorer(options: Options, { name, version }: Manifest): Promis
     await (await openRanker(options.bundle)).retire();
     return nodeScorer(options.bundle, options.threads);
   }
-  const apiKey = process.env.MEDADAPTER_API_KEY ?? null;
+  const apiKey = process.env.MEDADAPTER_KEY ?? null;
   const target = { apiKey, adapter: name, version };
   if (options.url !== null) return httpScorer({ url: options.url, ...target });
   const { startLocalService } = await import("./localService.ts");

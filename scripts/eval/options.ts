@@ -10,7 +10,7 @@ Scores labelled candidates and chooses answers as the service does, then measure
   --bundle DIR     the adapter; models/mini by default. With --url: the adapter that the service has
   --engine NAME    node (default): the engine in this machine's Node, on all cores. worker: HTTP
                    against a local workerd, or against --url
-  --url URL        a running service (its key in MEDADAPTER_API_KEY); means --engine worker
+  --url URL        a running service (its key in MEDADAPTER_KEY); means --engine worker
   --k LIST         sizes of the K-curve; 1,2,4,8,16,32 by default
   --json OUT       all figures
   --report DIR     index.html and report.md

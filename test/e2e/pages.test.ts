@@ -126,6 +126,23 @@ describe("the playground", () => {
     await page.context().close();
   });
 
+  it("sends a context that the LLM must not see as evidence", async () => {
+    const opened = await playground(phone);
+    const { page } = opened;
+    await page.selectOption("#ask-example", "pubmedqa-01");
+    await page.click("#ask-more summary");
+    await page.check("#ask-unseen");
+    await page.click("#ask-go");
+    await page.waitForSelector(".time");
+    const call = await page.locator("pre").first().innerText();
+    expect(call).toContain('"evidence":"BACKGROUND');
+    expect(call).not.toContain('"context"');
+    expect(await faults(page)).toEqual([]);
+    await shot(page, "ask evidence phone");
+    clean(opened);
+    await page.context().close();
+  });
+
   it("ranks texts that are there, by keyboard alone", async () => {
     const opened = await playground(phone);
     const { page } = opened;

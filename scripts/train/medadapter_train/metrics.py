@@ -66,25 +66,29 @@ def reliability(confidences: Floats, right: Floats) -> list[dict[str, float]]:
     ]
 
 
+def _surest_first(confidences: Floats, outcomes: Floats) -> Floats:
+    """Outcomes from the surest on. Equal confidences count as in random order: their mean."""
+    _, group, sizes = np.unique(-confidences, return_inverse=True, return_counts=True)
+    means = np.bincount(group, weights=outcomes) / sizes
+    return means[np.sort(group)]
+
+
 def risk_coverage(confidences: Floats, right: Floats) -> list[dict[str, float]]:
     """Accuracy among the surest share of the questions, in steps of 10 %."""
-    order = np.argsort(-confidences, kind="stable")
+    ordered = _surest_first(confidences, right)
     rows = []
     for tenth in range(1, 11):
-        n = max(1, round(len(order) * tenth / 10))
-        rows.append({"coverage": tenth / 10, "n": n, "accuracy": float(right[order[:n]].mean())})
+        n = max(1, round(len(ordered) * tenth / 10))
+        rows.append({"coverage": tenth / 10, "n": n, "accuracy": float(ordered[:n].mean())})
     return rows
 
 
 def area_under_risk_coverage(confidences: Floats, right: Floats) -> float:
     """AURC: the error among the n surest questions, mean over n = 1, 2, ... all (Geifman et al.
-    2019, eq. 2); lower is better. Equal confidences count as in random order: their mean outcome.
+    2019, eq. 2); lower is better.
     """
-    _, group, sizes = np.unique(-confidences, return_inverse=True, return_counts=True)
-    means = np.bincount(group, weights=1 - right) / sizes
-    order = np.argsort(-confidences, kind="stable")
-    running = np.cumsum(means[group][order]) / np.arange(1, len(order) + 1)
-    return float(running.mean())
+    ordered = _surest_first(confidences, 1 - right)
+    return float((np.cumsum(ordered) / np.arange(1, len(ordered) + 1)).mean())
 
 
 def area_under_curve(scores: Floats, labels: NDArray[np.bool_]) -> float:

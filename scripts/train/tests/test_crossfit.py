@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -93,6 +95,21 @@ def test_a_run_with_cross_fitted_sets_calibrates_on_all_but_the_test_share(
     again: list[str] = []
     Run(load_run(done["path"]), again.append).go()
     assert {line.split(": ")[1] for line in again} == {"done before"}
+
+
+def test_after_kill_9_scores_and_weights_are_the_undisturbed_ones(
+    done: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / done["data"].name).symlink_to(done["data"].resolve())
+    shutil.copy(done["path"], tmp_path)
+    points = [f"crossfit@{name}" for name in ("mean.safetensors", "out-of-fold.jsonl", "stamp")]
+    killer = Path(__file__).with_name("killed_run.py")
+    command = [sys.executable, str(killer), str(tmp_path / done["path"].name), *points]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert ended.stdout.split() == [*["-9"] * len(points), "0"], ended.stderr[-2000:]
+    (run,) = (tmp_path / "work").glob("train-*")
+    for name in ("out-of-fold.jsonl", "mean.safetensors"):
+        assert (run / "folds" / name).read_bytes() == (done["run"] / "folds" / name).read_bytes()
 
 
 def test_scores_are_those_of_the_run_that_left_the_question_out(done: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from simulated import question
 from medadapter_train.curves import curves
 from medadapter_train.decided import Decided
 from medadapter_train.evaluate import evaluate_set
-from medadapter_train.metrics import area_under_risk_coverage, reliability
+from medadapter_train.metrics import area_under_risk_coverage, reliability, risk_coverage
 from medadapter_train.outcomes import calibration_effect, confusion, score_histogram
 from medadapter_train.paired import mcnemar
 from medadapter_train.select import Decision, first_vote, majority, weighted_vote
@@ -55,6 +55,17 @@ def test_mcnemar_is_the_binomial_test_on_what_differs() -> None:
     # Of 7 that differ 1 is lost: 2 * (1 + 7) / 2^7.
     assert mcnemar(ours, base) == {"gained": 6, "lost": 1, "p": pytest.approx(0.125)}
     assert mcnemar([True, False], [True, False])["p"] == 1.0
+
+
+def test_the_surest_share_does_not_depend_on_the_order_of_equals() -> None:
+    sure = np.array([0.9] + [0.5] * 8 + [0.1])
+    right = np.array([1.0, 1, 1, 1, 1, 0, 0, 0, 0, 0])
+    for outcome in (right, np.array([right[0], *right[8:0:-1], right[9]])):
+        rows = {row["n"]: row["accuracy"] for row in risk_coverage(sure, outcome)}
+        # The first is right; of the equal ones, half are.
+        assert rows[1] == 1.0
+        assert rows[5] == pytest.approx((1 + 4 * 0.5) / 5)
+        assert rows[10] == pytest.approx(0.5)
 
 
 def test_calibration_error_before_and_after() -> None:

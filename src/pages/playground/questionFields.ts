@@ -11,6 +11,8 @@ export class QuestionFields {
   readonly #question: HTMLTextAreaElement;
   readonly #options: HTMLTextAreaElement;
   readonly #context: HTMLTextAreaElement;
+  /** Checked: the LLM does not see the context. Null: no LLM is asked. */
+  readonly #unseen: HTMLInputElement | null;
   readonly #examples: readonly Example[];
 
   /**
@@ -27,6 +29,7 @@ export class QuestionFields {
     this.#question = byId(`${form}-question`, HTMLTextAreaElement);
     this.#options = byId(`${form}-options`, HTMLTextAreaElement);
     this.#context = byId(`${form}-context`, HTMLTextAreaElement);
+    this.#unseen = form === "ask" ? byId("ask-unseen", HTMLInputElement) : null;
     this.#examples = examples;
     fillExamples(this.#list, examples);
     const show = () => {
@@ -45,11 +48,12 @@ export class QuestionFields {
   read(): Asked {
     const options = this.#options.value.trim();
     const context = this.#context.value;
+    const kind = this.#unseen?.checked === true ? "evidence" : "context";
     const task = this.#chosen()?.task;
     return {
       question: this.#question.value,
       ...(options === "" ? {} : { options: readOptions(options) }),
-      ...(context.trim() === "" ? {} : { context }),
+      ...(context.trim() === "" ? {} : { [kind]: context }),
       ...(task === undefined ? {} : { task }),
     };
   }

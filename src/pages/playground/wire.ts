@@ -62,5 +62,7 @@ export interface Asked {
   readonly question: string;
   readonly options?: readonly { readonly label: string; readonly text: string }[];
   readonly context?: string;
+  /** In place of context: the LLM never sees it. */
+  readonly evidence?: string;
   readonly task?: string;
 }
