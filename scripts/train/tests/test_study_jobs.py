@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from pathlib import Path
 
@@ -64,3 +65,18 @@ def test_after_a_failure_what_runs_ends_and_nothing_begins() -> None:
         side_by_side(do, "abcdef", 2)
     assert ended == begun[1:]
     assert len(begun) <= 2
+
+
+def test_ctrl_c_begins_no_more() -> None:
+    begun: list[str] = []
+    raised = threading.Event()
+
+    def do(name: str) -> None:
+        begun.append(name)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        # Long enough for the other thread to see it.
+        raised.wait(1)
+
+    with pytest.raises(KeyboardInterrupt):
+        side_by_side(do, "abcdef", 1)
+    assert begun == ["a"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from threading import Event
@@ -116,7 +116,8 @@ def do_run(
 
 def side_by_side(do: Callable[[T], None], items: Sequence[T], jobs: int) -> None:
     """Do all, `jobs` at a time: training is a process each, and torch scores without the
-    interpreter's lock. After a failure, which is raised, what has begun ends and no more begins."""
+    interpreter's lock. After a failure or Ctrl-C, which is raised, what has begun ends and no more
+    begins."""
     failed = Event()
 
     def one(item: T) -> None:
@@ -130,6 +131,11 @@ def side_by_side(do: Callable[[T], None], items: Sequence[T], jobs: int) -> None
 
     with ThreadPoolExecutor(jobs) as pool:
         futures = [pool.submit(one, item) for item in items]
+        try:
+            wait(futures)
+        except BaseException:
+            failed.set()
+            raise
     for future in futures:
         future.result()
 

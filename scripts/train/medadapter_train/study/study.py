@@ -52,12 +52,12 @@ def study(
     if unknown:
         raise TrainError("bad_option", f"--only: no run is called {', '.join(sorted(unknown))}")
     questions = load_questions(config.sets, data, config.study.most)
-    torch.set_num_threads(config.study.threads)
     runs = plan(config, questions, data, out)
     with one_at_a_time(out, launch, report) as launcher:
         wanted = [run for run in runs if not only or run.table.name in only]
 
         def do(run: Run) -> None:
+            # Counts for this thread alone.
             torch.set_num_threads(config.study.threads)
             sets = [questions[s.name] for s in config.measured(run.table)]
             do_run(run, sets, config.train.base, launcher, report, bars=jobs == 1)
