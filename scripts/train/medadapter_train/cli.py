@@ -19,6 +19,7 @@ from medadapter_train import (
 )
 from medadapter_train.errors import SystemFault, TrainError
 from medadapter_train.full_disk import is_full
+from medadapter_train.service_errors import GenerateError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 cli_data.register(app)
@@ -44,6 +45,11 @@ def main() -> None:
     try:
         app()
     except TrainError as error:
+        if isinstance(error, GenerateError) and error.bill is not None:
+            # What was paid is asked for most where it brought nothing.
+            from medadapter_train.cli_show import show_bill
+
+            show_bill(error.bill)
         print(f"error: {error.kind}: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except Exception as error:

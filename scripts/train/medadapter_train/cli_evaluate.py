@@ -39,6 +39,7 @@ def evaluate(
     """Measure a bundle on candidate files, side by side with every baseline."""
     from medadapter_train.bundle_writer import read_manifest
     from medadapter_train.card import record_metrics
+    from medadapter_train.data import check_names
     from medadapter_train.held_out import check_split
     from medadapter_train.jsonl import write_json
     from medadapter_train.report_grids import grids_of
@@ -49,6 +50,7 @@ def evaluate(
     files = [*(data or []), *(more or [])]
     if bool(files) == bool(scored):
         raise TrainError("bad_option", "give --data or --scored")
+    check_names([*files, *(scored or [])])
     measured = (
         _from_scored(scored, manifest)
         if scored

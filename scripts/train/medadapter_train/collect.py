@@ -100,7 +100,7 @@ async def collect(
     """Fill every job's slots; those that cannot be filled are counted in `failed`, not raised.
 
     Raises `GenerateError`: unauthorized, not_found (no request can succeed), budget_spent. What was
-    paid for until then is in the journal.
+    paid for until then is in the journal, and its bill in the error.
     """
     result = recall(journal, prices)
     run = _Run(writer, journal, policy, result, progress)
@@ -114,6 +114,8 @@ async def collect(
     tasks = [asyncio.create_task(worker()) for _ in range(min(writer.parallel, len(pending)))]
     # One worker's error stops the others before their next request, not within one: that is paid.
     for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(outcome, GenerateError):
+            outcome.bill = result.bill
         if isinstance(outcome, BaseException):
             raise outcome
     return result

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from medadapter_train.base import MINILM
+from medadapter_train.data import set_name_of
 from medadapter_train.errors import TrainError
 from medadapter_train.losses import PRESETS, LossWeights
 
@@ -166,7 +167,10 @@ def _sets(raw: Any) -> list[SourceSet]:
             raise TrainError("bad_config", f"{where}.per_round: above 0")
         if not 0 <= entry.get("label_only", 0.0) <= 1:
             raise TrainError("bad_config", f"{where}.label_only: a share from 0 to 1")
-    return [SourceSet(**entry) for entry in raw]
+    sets = [SourceSet(**entry) for entry in raw]
+    if len({set_name_of(Path(s.file)) for s in sets}) < len(sets):
+        raise TrainError("bad_config", "train.sets: two files are named alike")
+    return sets
 
 
 def _check_range(raw: dict[str, Any], where: str, least: dict[str, float]) -> None:

@@ -74,6 +74,16 @@ def set_name_of(path: Path) -> str:
     return path.name.removesuffix(".gz").removesuffix(".jsonl").removesuffix(".json")
 
 
+def check_names(paths: Iterable[Path]) -> None:
+    """A set is known by its file's name. Raises `DataError` same_name where two share one."""
+    seen: set[str] = set()
+    for path in paths:
+        name = set_name_of(path)
+        if name in seen:
+            raise DataError("same_name", f"{name}: two files are named so; rename one")
+        seen.add(name)
+
+
 def read_records(path: Path) -> Iterator[Record]:
     """Stream the records of one file.
 
@@ -147,8 +157,9 @@ def _options(raw: Any, where: str) -> tuple[tuple[tuple[str, str], ...], dict[st
 
 
 def _candidate(raw: Any, rename: dict[str, str], labels: frozenset[str], where: str) -> Candidate:
-    if not isinstance(raw, dict) or not isinstance(raw.get("text"), str):
-        raise DataError("bad_record", f"{where}: field text is missing")
+    if not isinstance(raw, dict):
+        raise DataError("bad_record", f"{where}: not an object")
+    text = _text(raw, "text", where)
     answer = raw.get("answer")
     answer = None if answer is None else rename.get(str(answer), str(answer))
     if not isinstance(raw.get("correct"), bool):
@@ -160,7 +171,7 @@ def _candidate(raw: Any, rename: dict[str, str], labels: frozenset[str], where: 
         answer = None
     model = str(raw.get("model", ""))
     source = f"{model}|{raw.get('method', '')}"
-    return Candidate(raw["text"], answer, raw["correct"], source, model, _soft(raw, where))
+    return Candidate(text, answer, raw["correct"], source, model, _soft(raw, where))
 
 
 def _soft(raw: dict[str, Any], where: str) -> float | None:

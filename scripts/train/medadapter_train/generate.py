@@ -84,7 +84,7 @@ def generate(
     if short and min_candidates is None:
         kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(result.failed.items()))
         message = f"{short} of {len(jobs)} questions lack candidates ({kinds}); run again"
-        raise GenerateError("incomplete", message)
+        raise GenerateError("incomplete", message, result.bill)
     rows = [
         row
         for record, job in zip(records, jobs, strict=True)
@@ -92,7 +92,7 @@ def generate(
         and (row := _row(record, job, result, settings))["candidates"]
     ]
     if not rows:
-        raise GenerateError("incomplete", "no question has a candidate")
+        raise GenerateError("incomplete", "no question has a candidate", result.bill)
     write_jsonl(out, rows)
     written = [choice for job in jobs for choice in result.slots.get(job.key, {}).values()]
     return Generated(

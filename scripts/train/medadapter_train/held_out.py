@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import track
 
 from medadapter_train.calibrate import HeldOut
-from medadapter_train.data import Record, read_records
+from medadapter_train.data import Record, check_names, read_records
 from medadapter_train.errors import TrainError
 from medadapter_train.scoring import Scored, scored_of
 from medadapter_train.split import question_key, share_of
@@ -49,7 +49,8 @@ def held_out_questions(
     scorer: Scorer, paths: Sequence[Path], split: str, *, reduced: bool, most: int = 0
 ) -> list[HeldOut]:
     """What `calibrate` fits on. With `reduced`, closed questions with context are scored once more
-    without it. At most the first `most` of a file (0: all)."""
+    without it. At most the first `most` of a file (0: all). Raises `DataError` same_name."""
+    check_names(paths)
     found: list[HeldOut] = []
     for path in paths:
         records = list(islice(records_of(path, split), most or None))

@@ -190,7 +190,7 @@ def _ask_judge(rows: list[_Row], out: Path, judge: LlmSettings) -> tuple[dict[st
     missing = sum(bool(result.missing(job)) for job in unique)
     if missing:
         message = f"{missing} of {len(unique)} verdicts are missing; run again"
-        raise GenerateError("incomplete", message)
+        raise GenerateError("incomplete", message, result.bill)
     return {job.key: result.slots[job.key][0].text for job in unique}, result.bill
 
 

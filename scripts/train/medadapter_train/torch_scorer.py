@@ -36,10 +36,12 @@ class RunSettings:
 
 
 class TorchScorer:
-    """Scores with the trained weights themselves, in bf16 as they were trained."""
+    """Scores with the trained weights themselves, in bf16 as they were trained; on a GPU where
+    there is one."""
 
     def __init__(self, ranker: Ranker, encoder: Encoder) -> None:
-        self.ranker, self.encoder = ranker.eval(), encoder
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.ranker, self.encoder = ranker.to(self.device).eval(), encoder
 
     @torch.no_grad()
     def score(self, record: Record) -> Scored:
@@ -49,9 +51,9 @@ class TorchScorer:
         except TrainError:
             return scored_of(record, None)
         texts = [encoder.candidate(options, c.answer, c.text).ids for c in record.candidates]
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            logits = self.ranker(Packed.of(prefix, texts))
-        return scored_of(record, np.asarray(logits.numpy(), dtype=np.float64))
+        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+            logits = self.ranker(Packed.of(prefix, texts).to(self.device))
+        return scored_of(record, np.asarray(logits.float().cpu().numpy(), dtype=np.float64))
 
 
 def scorer_of(run: Path) -> TorchScorer:

@@ -73,6 +73,24 @@ def test_an_unreachable_endpoint_has_its_own_code(
     assert "incomplete" in capsys.readouterr().err
 
 
+def test_a_run_that_money_ends_says_what_was_paid(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "q.jsonl"
+    run(monkeypatch, "load", "medqa", SAMPLES / "medqa", "--split", "train", "--out", path)
+    capsys.readouterr()
+    words = ["generate", path, "--out", tmp_path / "o", "--model", "m", "--parallel", 1]
+    words += ["--k", 1, "--price-completion", 1e6, "--max-money", 1e-3]
+    with LlmServer() as llm:
+        assert run(monkeypatch, *words, "--base-url", llm.url) == 7
+        assert len(llm.requests) == 1
+    bill, error = capsys.readouterr().err.splitlines()[-2:]
+    assert bill.startswith("1 requests, ")
+    assert bill.endswith(" in money")
+    assert " 0.0000 in money" not in bill
+    assert error.startswith("error: budget_spent: ")
+
+
 def test_mediqa_answers_load_as_candidates(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     out = tmp_path / "c.jsonl"
     words = ["load", "mediqa", SAMPLES / "mediqa", "--split", "test", "--out", out]

@@ -32,6 +32,7 @@ SETS = [{"file": "a.jsonl"}]
         ("train.validate_sets", {"validate_sets": [1]}),
         ("train.sets", {"sets": 3}),
         ("train.sets", {"sets": []}),
+        ("train.sets", {"sets": [*SETS, {"file": "a.jsonl.gz"}]}),
         ("train.sets[0]", {"sets": ["a.jsonl"]}),
         ("train.sets[0]", {"sets": [{"candidates": 2}]}),
         ("train.sets[1].file", {"sets": [*SETS, {"file": 3}]}),

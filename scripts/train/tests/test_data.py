@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from conftest import record
 
-from medadapter_train.data import read_records
+from medadapter_train.data import check_names, read_records
 from medadapter_train.errors import DataError
 from medadapter_train.jsonl import write_jsonl
 from medadapter_train.split import check_leak, normalise_question, question_key, share_of
@@ -65,6 +65,8 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("no_candidates", {"candidates": []}),
     ("bad_record", {"candidates": [{"answer": "A", "correct": True}]}),
     ("bad_record", {"candidates": [{"text": "t", "answer": "A"}]}),
+    ("bad_record", {"candidates": [{"text": " ", "answer": "A", "correct": True}]}),
+    ("bad_record", {"candidates": ["a text alone"]}),
     ("bad_record", {"question": "  "}),
     ("bad_record", {"options": ["yes"]}),
     ("bad_record", {"context": 5}),
@@ -220,3 +222,10 @@ def test_a_question_that_repeats_its_context_is_the_same_without_it(tmp_path: Pa
     assert next(iter(read_records(path))).question == "Do shifts harm sleep?"
     path.write_text(json.dumps({**row, "question": context}) + "\n")
     assert next(iter(read_records(path))).question == context
+
+
+def test_two_files_of_one_name_are_refused() -> None:
+    check_names([Path("a/x.jsonl"), Path("a/y.jsonl.gz")])
+    with pytest.raises(DataError) as caught:
+        check_names([Path("a/x.jsonl"), Path("b/x.jsonl.gz")])
+    assert caught.value.kind == "same_name"

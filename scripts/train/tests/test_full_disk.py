@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from llm_server import LlmServer
 from test_train import write_config
 
 from medadapter_train.checkpoint import save_state, save_weights
 from medadapter_train.errors import TrainError
-from medadapter_train.jsonl import write_jsonl
+from medadapter_train.jsonl import read_jsonl, write_jsonl
 
 BIG = torch.zeros(1_000_000)
 WRITERS: dict[str, Callable[[Path], object]] = {
@@ -86,3 +87,58 @@ def test_an_export_on_a_full_disk_leaves_no_bundle(
     assert stopped.returncode == 9, stopped.stderr
     assert stopped.stderr.splitlines()[-1].startswith("error: disk_full: ")
     assert [p.name for p in tmp_path.iterdir()] == [config.name]
+
+
+def ended_full(stopped: subprocess.CompletedProcess[str]) -> None:
+    """It says so in one line, by its exit code."""
+    assert stopped.returncode == 9, stopped.stderr
+    assert stopped.stderr.splitlines()[-1].startswith("error: disk_full: ")
+    assert "Traceback" not in stopped.stderr
+
+
+def test_what_was_paid_before_the_disk_was_full_is_not_paid_again(tmp_path: Path) -> None:
+    questions, out = tmp_path / "q.jsonl", tmp_path / "made.jsonl"
+    options = {"A": "one", "B": "two"}
+    rows = [{"id": str(i), "question": f"Which, {i}?", "options": options} for i in range(40)]
+    write_jsonl(questions, rows)
+    words = ["generate", questions, "--out", out, "--model", "m", "--task", "medqa", "--k", 1]
+    with LlmServer() as llm:
+        words += ["--base-url", llm.url, "--parallel", 1]
+        ended_full(limited(4_000, *words))
+        paid = len(llm.requests)
+        assert 1 < paid < 40
+        assert files(tmp_path) == {"q.jsonl", "made.jsonl.journal.jsonl"}
+        done = limited(10**9, *words)
+        assert done.returncode == 0, done.stderr
+        # The one whose line found no room is the only one asked twice.
+        assert len(llm.requests) == 41
+    assert len(list(read_jsonl(out))) == 40
+
+
+def test_a_bundle_stays_whole_and_no_figures_are_cut(
+    tiny_base: Path, candidate_file: Path, tmp_path: Path
+) -> None:
+    config = write_config(tmp_path, tiny_base, candidate_file, 8)
+    bundle, figures = tmp_path / "bundle", tmp_path / "figures.json"
+    assert limited(10**9, "export", config, "--out", bundle, "--untrained").returncode == 0
+    before = {name: (bundle / name).read_bytes() for name in files(bundle)}
+    words = ["--bundle", bundle, "--data", candidate_file]
+    ended_full(limited(1_000, "calibrate", *words))
+    assert {name: (bundle / name).read_bytes() for name in files(bundle)} == before
+    assert limited(10**9, "calibrate", *words).returncode == 0
+    ended_full(limited(1_000, "evaluate", *words, "--json", figures))
+    assert not figures.exists()
+
+
+def test_no_checkpoint_is_chosen_by_halves(
+    tiny_base: Path, candidate_file: Path, tmp_path: Path
+) -> None:
+    config, run = write_config(tmp_path, tiny_base, candidate_file, 8), tmp_path / "run"
+    data = ["--data", candidate_file.parent]
+    assert limited(10**9, "train", config, "--out", run, *data).returncode == 0
+    before = files(run)
+    ended_full(limited(2_000, "choose", "--run", run, "--data", candidate_file))
+    assert files(run) == before
+    done = limited(10**9, "choose", "--run", run, "--data", candidate_file)
+    assert done.returncode == 0, done.stderr
+    assert "best.safetensors" in files(run)
