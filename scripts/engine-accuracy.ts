@@ -16,7 +16,6 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
-import { gunzipSync } from "node:zlib";
 import type { EncoderInput } from "../src/adapter/engine.ts";
 import { encoderModule } from "../src/adapter/engines/simd/engine.node.ts";
 import { startSimdEngine } from "../src/adapter/engines/simd/engine.ts";
@@ -24,6 +23,7 @@ import { parseManifest } from "../src/adapter/manifest.ts";
 import { encodeCandidate, encodeQuestion } from "../src/adapter/template.ts";
 import { readTokenizer } from "../src/adapter/tokenizer.ts";
 import { measures, type Scored, table } from "./lib/engineMeasures.ts";
+import { fileText, filledLines } from "./lib/textFile.ts";
 
 interface Row {
   readonly question: string;
@@ -64,10 +64,9 @@ const exists = (path: string) =>
 async function rows(): Promise<{ set: string; row: Row }[]> {
   const all: { set: string; row: Row }[] = [];
   for (const file of positionals) {
-    const bytes = await readFile(file);
-    const text = (file.endsWith(".gz") ? gunzipSync(bytes) : bytes).toString("utf8");
+    const lines = filledLines(fileText(file, await readFile(file)));
     const set = basename(file).replace(/\.jsonl(\.gz)?$/, "");
-    for (const line of text.split("\n")) if (line) all.push({ set, row: JSON.parse(line) });
+    for (const line of lines) all.push({ set, row: JSON.parse(line) });
   }
   const wanted = Math.min(all.length, Number(values.questions));
   const step = all.length / wanted;

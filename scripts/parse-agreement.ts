@@ -11,9 +11,9 @@
  */
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
-import { gunzipSync } from "node:zlib";
 import { type ParsedAnswer, parseAnswer } from "../src/tasks/parse.ts";
 import { taskById } from "../src/tasks/registry.ts";
+import { fileText, filledLines } from "./lib/textFile.ts";
 
 interface Row {
   readonly options: Readonly<Record<string, string>>;
@@ -67,12 +67,7 @@ for (const path of process.argv.slice(2)) {
 }
 
 function readRows(path: string): Row[] {
-  const bytes = readFileSync(path);
-  const text = (path.endsWith(".gz") ? gunzipSync(bytes) : bytes).toString("utf8");
-  return text
-    .split("\n")
-    .filter((line) => line.trim() !== "")
-    .map((line) => JSON.parse(line) as Row);
+  return filledLines(fileText(path, readFileSync(path))).map((line) => JSON.parse(line) as Row);
 }
 
 /** Rows without options (free text, numbers) are left out. */

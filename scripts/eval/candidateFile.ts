@@ -4,10 +4,10 @@
  */
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
-import { gunzipSync } from "node:zlib";
 import { z } from "zod";
 import type { Question } from "../../src/tasks/question.ts";
 import { toQuestion } from "../../src/worker/schemas/shared.ts";
+import { fileText } from "../lib/textFile.ts";
 import { EvalFault } from "./fault.ts";
 
 export interface Candidate {
@@ -39,7 +39,7 @@ const row = z.looseObject({
   candidates: z
     .array(
       z.looseObject({
-        text: z.string(),
+        text: z.string().regex(/\S/),
         answer: z.string().nullish(),
         correct: z.boolean(),
         model: z.string().nullish(),
@@ -88,8 +88,7 @@ export function readBytes(file: string): Buffer {
 
 function textOf(bytes: Buffer, file: string): string {
   try {
-    const plain = file.endsWith(".gz") ? gunzipSync(bytes) : bytes;
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(plain);
+    return fileText(file, bytes);
   } catch {
     throw new EvalFault(`${basename(file)}: damaged, or not UTF-8`);
   }

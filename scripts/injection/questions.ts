@@ -2,13 +2,13 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
-import { gunzipSync } from "node:zlib";
 import { z } from "zod";
 import { labelOptions } from "../../src/tasks/options.ts";
 import type { Option, Question } from "../../src/tasks/question.ts";
 import { inferTask, taskById } from "../../src/tasks/registry.ts";
 import type { TaskSpec } from "../../src/tasks/task.ts";
 import { ownQuestion } from "../eval/candidateFile.ts";
+import { fileText, filledLines } from "../lib/textFile.ts";
 
 export interface Case {
   readonly task: TaskSpec;
@@ -34,9 +34,7 @@ const TEST_SHARE = 0.88;
 
 /** The questions of a file that are in the test share, with at least two candidates. */
 export function readQuestions(file: string): Case[] {
-  const bytes = readFileSync(file);
-  const text = (file.endsWith(".gz") ? gunzipSync(bytes) : bytes).toString("utf8");
-  const rows = text.split("\n").filter((line) => line.trim() !== "");
+  const rows = filledLines(fileText(file, readFileSync(file)));
   const named = taskOfFile(basename(file));
   return rows
     .map((line) => rowSchema.parse(JSON.parse(line)))

@@ -53,9 +53,13 @@ describe("a candidate file", () => {
   it.each([
     ["field question", { ...good, question: " " }],
     ["field candidates.0.text", { ...good, candidates: [{ answer: "B", correct: true }] }],
+    ["field candidates.0.text", { ...good, candidates: [{ text: " ", correct: false }] }],
     ["field candidates", { ...good, candidates: [] }],
     ["field gold is none", { ...good, gold: "D" }],
-    ["candidates[0] is right", { ...good, candidates: [{ text: "", answer: "Z", correct: true }] }],
+    [
+      "candidates[0] is right",
+      { ...good, candidates: [{ text: "Z", answer: "Z", correct: true }] },
+    ],
   ])("names what is wrong: %s", (message, row) => {
     const reading = () => read([good, row]);
     expect(reading).toThrow(`pubmedqa_toy_x3.jsonl:3: ${message}`);
