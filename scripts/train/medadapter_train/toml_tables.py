@@ -31,7 +31,8 @@ def table(kind: type[T], raw: Any, where: str) -> T:
     """A dataclass from a decoded table. Fields without default must be there.
 
     Types known: str, int, float, bool, their `| None`, `list[...]` and `tuple[..., ...]` of them,
-    and dataclasses. Raises `ConfigError` bad_config naming the field, never its value.
+    dataclasses, and `dict` for a table that is checked elsewhere. Raises `ConfigError` bad_config
+    naming the field, never its value.
     """
     if not isinstance(raw, dict):
         raise ConfigError("bad_config", f"{where}: not a table")
@@ -69,6 +70,10 @@ def _value(hint: Any, raw: Any, where: str) -> Any:
             raise ConfigError("bad_config", f"{where}: not a list")
         items = [_value(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(raw)]
         return items if origin is list else tuple(items)
+    if origin is dict:
+        if not isinstance(raw, dict):
+            raise ConfigError("bad_config", f"{where}: not a table")
+        return raw
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         return table(hint, raw, where)
     if hint is float and isinstance(raw, int) and not isinstance(raw, bool):

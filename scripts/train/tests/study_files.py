@@ -58,6 +58,7 @@ RUNS = {
     "layers-1": "layers = 1",
     "cross": 'attention = "cross"',
     "share-1-2": "share = 0.5",
+    "bce": 'train = { loss = "bce" }',
     "task-pubmedqa": 'task = "pubmedqa"',
     "llm-c": 'sets = ["pubmedqa_toy-c_x4.jsonl.gz"]',
 }

@@ -122,7 +122,7 @@ def check_result(result: dict[str, Any], out: Path) -> None:
     assert result["missing"] == []
     found = result["comparisons"]
     rows = {row["run"]: row for row in found["runs"]}
-    assert list(rows) == ["all", "layers-1", "cross", "share-1-2"]
+    assert list(rows) == ["all", "layers-1", "cross", "share-1-2", "bce"]
     assert rows["all"]["versus"] is None
     assert rows["all"]["seconds"] > 0
     assert rows["share-1-2"]["trained"] < rows["all"]["trained"]
@@ -131,7 +131,7 @@ def check_result(result: dict[str, Any], out: Path) -> None:
     assert small["of_them_word_embeddings"] == whole["of_them_word_embeddings"] > 0
     assert whole["ms"]["n"] == 4
     # A difference of two runs is that of their gains over the same vote.
-    for run in ("layers-1", "cross", "share-1-2"):
+    for run in ("layers-1", "cross", "share-1-2", "bce"):
         apart = rows[run]["gain"]["value"] - rows["all"]["gain"]["value"]
         assert rows[run]["versus"]["weighted_vote"]["value"] == pytest.approx(apart)
     assert [row["run"] for row in found["tasks"]["rows"]] == ["task-pubmedqa", "all"]
@@ -199,6 +199,11 @@ def test_a_run_of_a_share_sees_no_other_question(data: Path, tiny_base: Path) ->
         (('task = "pubmedqa"', 'task = "bioasq"'), "task-pubmedqa: no set to train on"),
         (("share = 0.5", "share = 1.5"), "share-1-2: share is above 0"),
         (('sets = ["', 'sets = ["x", "'), "llm-c: sets names no [[set]]"),
+        (('{ loss = "bce" }', "3"), "run[4].train: not a table"),
+        (('loss = "bce"', 'loss = "mse"'), "run bce: train.loss: one of"),
+        (('loss = "bce"', "lost = 1"), "run bce: train.lost: unknown field"),
+        (('loss = "bce"', "sets = []"), "run bce: train.sets is said otherwise"),
+        (("most = 20", 'shares = ["train"]'), "study.shares[0]: one of validation, test"),
         (('"share-1-2"', '"all"'), "[[run]]: a name stands there twice"),
         (('"share-1-2"', '"../x"'), "run.name: letters, digits"),
     ],

@@ -65,7 +65,8 @@ class StudyConfig:
             for s in self.trained_on(run)
         ]
         share, attention = run.share, run.attention
-        return dataclasses.replace(self.train, sets=sets, attention=attention, train_share=share)
+        shared = _with_own(self.train, run)
+        return dataclasses.replace(shared, sets=sets, attention=attention, train_share=share)
 
 
 def load_study(path: Path) -> StudyConfig:
@@ -108,6 +109,18 @@ def _shared(raw: Any, sets: tuple[SetTable, ...]) -> TrainConfig:
         raise ConfigError(error.kind, str(error)) from None
 
 
+def _with_own(shared: TrainConfig, run: RunTable) -> TrainConfig:
+    """What all runs share, with the values that this one has of its own."""
+    for name in _OWN:
+        if name in run.train:
+            raise ConfigError("bad_config", f"run {run.name}: train.{name} is said otherwise")
+    raw = {**dataclasses.asdict(shared), "sets": [{"file": s.file} for s in shared.sets]}
+    try:
+        return parse_config({**raw, **run.train})
+    except TrainError as error:
+        raise ConfigError(error.kind, f"run {run.name}: {error}") from None
+
+
 def _check(config: StudyConfig) -> None:
     """Names are their own, one run is the reference, and every run has something to learn from."""
     for what, names in (
@@ -127,5 +140,6 @@ def _check(config: StudyConfig) -> None:
             raise ConfigError("bad_config", f"run {run.name}: no set to train on")
         if set(run.sets) - {s.file for s in config.sets}:
             raise ConfigError("bad_config", f"run {run.name}: sets names no [[set]]")
+        config.settings(run)
     if not any(s.role == "main" for s in config.sets):
         raise ConfigError("bad_config", "[[set]]: none is a main one")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from medadapter_train.data import set_name_of
 from medadapter_train.service_errors import ConfigError
@@ -13,10 +13,12 @@ from medadapter_train.set_task import task_of
 
 @dataclass(frozen=True)
 class StudyTable:
-    """`most`: questions a set is measured on at most (0: all); `threads`: of torch while scoring;
-    `timing`: questions a set that scoring is timed on; `k`: sizes of the K-curve."""
+    """`most`: questions a set is measured on at most (0: all), of these `shares` of the split;
+    `threads`: of torch while scoring; `timing`: questions a set that scoring is timed on; `k`:
+    sizes of the K-curve."""
 
     most: int = 0
+    shares: tuple[Literal["validation", "test"], ...] = ("validation", "test")
     threads: int = 2
     timing: int = 4
     k: tuple[int, ...] = (1, 2, 4, 8)
@@ -46,7 +48,8 @@ class SetTable:
 @dataclass(frozen=True)
 class RunTable:
     """A training run, all sets of the reference unless `task` or `sets` names some. `layers`: the
-    base's first ones (0: all). `share`: so much of the training questions."""
+    base's first ones (0: all). `share`: so much of the training questions. `train`: other values
+    of `[train]`, a loss or a seed."""
 
     name: str
     attention: Literal["prefix", "cross"] = "prefix"
@@ -54,12 +57,13 @@ class RunTable:
     share: float = 1.0
     task: str = ""
     sets: tuple[str, ...] = ()
+    train: dict[str, Any] = field(default_factory=dict)
 
     @property
     def kind(self) -> str:
         """What the run is compared for; `reference` differs in nothing."""
         kinds = {"cross": self.attention == "cross", "layers": self.layers, "task": self.task}
-        kinds |= {"share": self.share != 1.0, "llm": self.sets}
+        kinds |= {"share": self.share != 1.0, "llm": self.sets, "train": self.train}
         found = [kind for kind, is_so in kinds.items() if is_so]
         if len(found) > 1:
             raise ConfigError("bad_config", f"run {self.name}: differs in more than one thing")

@@ -51,7 +51,7 @@ def study(
     unknown = set(only) - {*names, *([BUNDLE] if bundle else [])}
     if unknown:
         raise TrainError("bad_option", f"--only: no run is called {', '.join(sorted(unknown))}")
-    questions = load_questions(config.sets, data, config.study.most)
+    questions = load_questions(config.sets, data, config.study.most, config.study.shares)
     runs = plan(config, questions, data, out)
     with one_at_a_time(out, launch, report) as launcher:
         wanted = [run for run in runs if not only or run.table.name in only]
@@ -72,6 +72,7 @@ def study(
     spent = found["spent"] if found else []
     result: dict[str, Any] = {
         "settings": _settings(config),
+        "shares": list(config.study.shares),
         "missing": [run.table.name for run in runs if run not in done],
         "comparisons": found,
         "evaluations": evaluations(adapter, asked, config.study.k, config.models)

@@ -20,6 +20,7 @@ def study_markdown(result: dict[str, Any]) -> str:
             "cross": "Prefix-shared attention against a cross-encoder",
             "layers": "Size of the adapter",
             "share": "Share of the training questions",
+            "train": "Settings of the training",
         }
         for kind, title in titles.items():
             rows = [row for row in found["runs"] if row["kind"] in (kind, "reference")]
@@ -43,9 +44,9 @@ def _intro(result: dict[str, Any]) -> str:
         f"Each run: {number(runs['passes'])} passes in steps of {runs['batch']}, base"
         f" `{runs['base']}`, seed {runs['seed']}, learning rates {runs['learning_rate']:g}"
         f" (encoder) and {runs['head_learning_rate']:g} (head), trained on the train share alone.",
-        "Measured on the validation and test shares together, by rules that are fitted on nothing:"
-        " best-of, and the weighted vote (sum of sigmoid(logit) by answer), against SC@K with ties"
-        " by expectation.",
+        f"Measured on the {' and '.join(result['shares'])} share, by rules that are fitted on"
+        " nothing: best-of, and the weighted vote (sum of sigmoid(logit) by answer), against SC@K"
+        " with ties by expectation.",
         "Gains are in points with 95 % intervals by bootstrap over questions (2,000 draws; a"
         " question in several sets is drawn for all of them), paired where two rules or runs are"
         " compared; n: distinct questions. One seed a run: the intervals do not hold what another"
