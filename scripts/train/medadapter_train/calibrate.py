@@ -20,7 +20,7 @@ from medadapter_train.metrics import calibration_error, interval
 from medadapter_train.prepared import FEATURE_NAMES
 from medadapter_train.scoring import Scored
 from medadapter_train.select import majority
-from medadapter_train.split import fold_key
+from medadapter_train.split import fold_key, share_of_key
 
 TARGET_ERRORS = (0.05, 0.10, 0.20)
 LEAST_QUESTIONS = 40
@@ -98,8 +98,10 @@ def calibrate(
     real = np.array([not h.reduced for h in usable]) & ~np.isnan(confidences)
     confidences = less_sure(confidences, [h.scored for h in usable], fields)
     told = real & ~np.isnan(confidences)
-    # A bound counts independent questions: those that several sets share count once.
-    once = _first_of_each([h.key for h in usable], told)
+    # A bound counts independent questions: those that several sets share count once. Of the
+    # cross-fitted sets it counts the same share as of the others, or the mixture would be theirs.
+    even = [h.scored.set_name not in crossed or share_of_key(h.key) == "validation" for h in usable]
+    once = _first_of_each([h.key for h in usable], told & np.array(even))
     fields["abstention"] = [
         abstention_entry(confidences[once], right[once], target) for target in TARGET_ERRORS
     ]
