@@ -3,7 +3,7 @@ import { z } from "@hono/zod-openapi";
 import type { Caller } from "../auth/caller.ts";
 import { careOf } from "../care.ts";
 import { problemOf } from "../errors/onError.ts";
-import { Problem } from "../errors/problems.ts";
+import { Problem, type ProblemKind } from "../errors/problems.ts";
 import { Meter } from "../ledger/meter.ts";
 import { holdMs } from "../ledger/metering.ts";
 import type { LogFigures } from "../observe/log.ts";
@@ -38,6 +38,14 @@ export interface LineContext {
   readonly waitUntil: WaitUntil;
   /** What the log is told. */
   readonly figures: LogFigures;
+}
+
+/** No room now, here or at the LLM. */
+const NO_ROOM: readonly ProblemKind[] = ["overloaded", "upstream_rate_limited"];
+
+/** Whether a line should wait: it may be tried any number of times, so that its tries cost its sender no request. */
+export function isBackpressure(thrown: unknown): boolean {
+  return thrown instanceof Problem && NO_ROOM.includes(thrown.kind);
 }
 
 /** Answers the line. Never throws: what goes wrong is the line's problem. */
@@ -82,6 +90,7 @@ async function answerBody(
     holdMs: holdMs(config),
     idempotency: null,
     waitUntil,
+    isFree: isBackpressure,
   });
   const signal = new AbortController().signal; // nobody waits, so nobody leaves
   try {

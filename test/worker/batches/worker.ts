@@ -68,11 +68,12 @@ export async function keepingWorker(variables: Partial<Bindings> = {}) {
       to: { tenant: string; batch: string },
       lines: readonly number[],
       dead = false,
+      attempts = 1,
     ) => {
       const bodies = lines.map(
         (line) => ({ ...to, chunk: 0, first: 0, line }) satisfies LineMessage,
       );
-      const { done, again } = await deliverAll(bodies, dead);
+      const { done, again } = await deliverAll(bodies, dead, attempts);
       return {
         done: done.map((at) => lines[at]),
         again: again.map(([at, pause]) => [lines[at], pause] as const),
@@ -87,11 +88,11 @@ export async function keepingWorker(variables: Partial<Bindings> = {}) {
   };
 
   /** Delivers messages, whatever they hold; their places instead of lines. */
-  async function deliverAll(bodies: readonly unknown[], dead = false) {
+  async function deliverAll(bodies: readonly unknown[], dead = false, attempts = 1) {
     const messages = bodies.map((body, at) => ({
       id: `m${at}`,
       timestamp: new Date(),
-      attempts: 1,
+      attempts,
       body,
     }));
     const queue = dead ? "medadapter-batches-dead" : "medadapter-batches";
