@@ -107,7 +107,8 @@ async function handleLine(message: LineMessage, context: Context): Promise<Handl
   const claim = await book.claim(batch, line, holdMs(parts.config));
   if (claim.kind === "done" || claim.kind === "gone") return "done";
   if (claim.kind === "running") return Math.ceil(claim.forMs / 1000);
-  if (claim.kind === "exhausted" || dead) return write(message, context, newRequestId(), lost);
+  if (claim.kind === "exhausted" || dead)
+    return write(message, context, newRequestId(), failed(new Problem("batch_lost")));
   try {
     return await claimed(message, context, claim);
   } catch (error) {
@@ -135,7 +136,7 @@ async function claimed(
   const result: LineResult =
     typeof input === "string"
       ? await runLine(input, { parts, caller, requestId, waitUntil, figures })
-      : { customId: null, ok: false, problem: input };
+      : failed(input);
   const problem = result.ok ? null : result.problem;
   parts.observe({
     event: "line",
@@ -156,7 +157,13 @@ async function claimed(
   return write(message, context, requestId, result);
 }
 
-const lost: LineResult = { customId: null, ok: false, problem: new Problem("batch_lost") };
+/** The outcome of a line that was not read. */
+const failed = (problem: Problem): LineResult => ({
+  customId: null,
+  ok: false,
+  problem,
+  urgentText: null,
+});
 
 /** Seconds after the try of this number: twice as long each time. */
 function pauseAfter(tries: number): number {
@@ -178,7 +185,7 @@ async function write(
   const { batch, line } = message;
   const content = await contentOf(message, parts);
   const problem = result.ok ? null : result.problem;
-  const body = result.ok ? result.body : problemBody(result.problem, requestId);
+  const body = result.ok ? result.body : problemBody(result.problem, requestId, result.urgentText);
   const written = {
     id: `${batch}_${line + 1}`,
     custom_id: result.customId,
@@ -186,8 +193,7 @@ async function write(
     response: { status_code: problem?.status ?? 200, request_id: requestId, body },
     error: "error" in body ? { code: body.error.code, message: body.error.message } : null,
   };
-  const failed = problem !== null;
-  const sealed = await content.seal(failed ? "errors" : "results", written);
-  await book.finish(batch, line, { failed, sealed });
+  const sealed = await content.seal(result.ok ? "results" : "errors", written);
+  await book.finish(batch, line, { failed: !result.ok, sealed });
   return "done";
 }

@@ -1,7 +1,7 @@
 /** A line of a batch, from its text to its outcome: what `/v1/answer` would say to the same body. */
 import { z } from "@hono/zod-openapi";
 import type { Caller } from "../auth/caller.ts";
-import { careOf } from "../care.ts";
+import { type Care, careOf } from "../care.ts";
 import { problemOf } from "../errors/onError.ts";
 import { Problem, type ProblemKind } from "../errors/problems.ts";
 import { Meter } from "../ledger/meter.ts";
@@ -28,7 +28,8 @@ const Wrapped = z.object({
 
 export type LineResult = { readonly customId: string | null } & (
   | { readonly ok: true; readonly body: AnswerBody }
-  | { readonly ok: false; readonly problem: Problem }
+  /** With what stands first where its question, as far as it could be read, tells of an emergency. */
+  | { readonly ok: false; readonly problem: Problem; readonly urgentText: string | null }
 );
 
 export interface LineContext {
@@ -51,14 +52,17 @@ export function isBackpressure(thrown: unknown): boolean {
 /** Answers the line. Never throws: what goes wrong is the line's problem. */
 export async function runLine(text: string, context: LineContext): Promise<LineResult> {
   let customId: string | null = null;
+  let urgentText: string | null = null;
   try {
     const line = readLine(text);
     customId = line.customId;
     const parsed = AnswerRequest.safeParse(line.body);
     if (!parsed.success) throw schemaProblem(parsed.error);
-    return { customId, ok: true, body: await answerBody(parsed.data, context) };
+    const care = careOf(parsed.data.question, context.parts.config);
+    urgentText = care.urgentText;
+    return { customId, ok: true, body: await answerBody(parsed.data, care, context) };
   } catch (thrown) {
-    return { customId, ok: false, problem: problemOf(thrown, context.requestId) };
+    return { customId, ok: false, problem: problemOf(thrown, context.requestId), urgentText };
   }
 }
 
@@ -79,6 +83,7 @@ function readLine(text: string): { customId: string | null; body: unknown } {
 
 async function answerBody(
   body: ReturnType<typeof AnswerRequest.parse>,
+  care: Care,
   { parts, caller, requestId, waitUntil, figures }: LineContext,
 ): Promise<AnswerBody> {
   const { config } = parts;
@@ -97,7 +102,7 @@ async function answerBody(
     const events = meteredAnswer(parts, ask, { requestId, caller, meter, signal, waitUntil });
     const outcome = await outcomeOf(events);
     logOutcome(figures, outcome);
-    return wholeBody(requestId, outcome, careOf(body.question, config), body.include);
+    return wholeBody(requestId, outcome, care, body.include);
   } finally {
     await meter.ended; // counted before the line is done
   }
