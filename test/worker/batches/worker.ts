@@ -31,12 +31,17 @@ export async function keepingWorker(variables: Partial<Bindings> = {}) {
   vi.resetModules();
   const worker = (await import("../main.ts")).default as typeof main;
   const all = { ...(env as unknown as Bindings), CONTENT_SECRET: secret, ...variables };
-  const send = async (key: string, path: string, init: RequestInit = {}): Promise<Sent> => {
+  /** A request that nobody waits for: its response, and when its work has ended. */
+  const open = (key: string, path: string, init: RequestInit = {}) => {
     const headers = new Headers(init.headers);
     headers.set("authorization", `Bearer ${key}`);
     const context = createExecutionContext();
     const request = new Request(`https://api.example${path}`, { ...init, headers });
-    const response = await worker.fetch(request, all, context);
+    return { response: Promise.resolve(worker.fetch(request, all, context)), context };
+  };
+  const send = async (key: string, path: string, init: RequestInit = {}): Promise<Sent> => {
+    const { response: coming, context } = open(key, path, init);
+    const response = await coming;
     // The runtime warns of `text()` where the content type is not one that it knows.
     const text = new TextDecoder().decode(await response.arrayBuffer());
     await waitOnExecutionContext(context);
@@ -46,6 +51,7 @@ export async function keepingWorker(variables: Partial<Bindings> = {}) {
     return { status, headers: response.headers, text, body: whole ? JSON.parse(text) : null };
   };
   return {
+    open,
     send,
     /** Posts a batch of lines: text as it is, anything else as JSON. */
     batch: (key: string, lines: readonly unknown[], headers: Record<string, string> = {}) =>
