@@ -37,7 +37,7 @@ export function metering(formOf: FormOf = () => null) {
       waitUntil,
     });
     c.set("meter", meter);
-    // Whoever sends a key comes back for the answer: the work goes on without them.
+    // Whoever sends a key comes back for the answer: the work goes on without them, for the 30 s that `waitUntil` gives.
     if (idempotency !== null) c.set("signal", new AbortController().signal);
     const answered = next();
     waitUntil(answered.catch(() => {}));
