@@ -121,6 +121,23 @@ describe("a private adapter", () => {
 });
 
 describe("a token", () => {
+  it("without the scope usage sees none, which would be that of all its tenant's users", async () => {
+    const key = await issuerKey("ES256", "ec-2");
+    vi.spyOn(globalThis, "fetch").mockImplementation(async () =>
+      Response.json({ keys: [key.publicJwk] }),
+    );
+    const call = await deployed({
+      JWT_ISSUER: tokenRules.issuer,
+      JWT_AUDIENCE: tokenRules.audience,
+      JWT_JWKS_URL: "https://issuer.example/usage.json",
+    });
+    const refused = await call("/v1/usage", { key: await token(key, { scope: "answer batch" }) });
+    expect(refused.status).toBe(403);
+    expect(refused.body.code).toBe("insufficient_scope");
+    const reader = await token(key, { scope: "answer usage" });
+    expect((await call("/v1/usage", { key: reader })).status).toBe(200);
+  });
+
   it("of the configured issuer opens what its scopes name; a wrong one opens nothing", async () => {
     const key = await issuerKey("ES256", "ec-1");
     vi.spyOn(globalThis, "fetch").mockImplementation(async () =>
