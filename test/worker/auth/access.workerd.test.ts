@@ -168,7 +168,7 @@ describe("the admin routes", () => {
     expect(made.status).toBe(201);
     expect(made.body).toMatchObject({ ...wish, adapters: null, revoked: null });
     expect((await call("/v1/models", { key: made.body.key })).status).toBe(200);
-    const listed = await call("/v1/admin/keys", { key: adminToken });
+    const listed = await call("/v1/admin/keys?limit=500", { key: adminToken });
     const found = listed.body.data.find((one: { id: string }) => one.id === made.body.id);
     expect(found).toMatchObject({ tenant: "clinic-z" });
     expect(JSON.stringify(listed.body)).not.toMatch(/hash|ma_/);
@@ -179,6 +179,27 @@ describe("the admin routes", () => {
     expect((await (await isolate())("/v1/models", { key: made.body.key })).status).toBe(401);
     const never = { key: adminToken, method: "DELETE" };
     expect((await call("/v1/admin/keys/0123456789abcdef", never)).status).toBe(404);
+  });
+
+  it("list keys a page at a time, each once", async () => {
+    const call = await deployed({ ADMIN_TOKEN: adminToken });
+    const made = new Set<string>();
+    for (let i = 0; i < 5; i += 1) made.add((await newKey()).id);
+    const seen: string[] = [];
+    let cursor: string | null = null;
+    do {
+      const after: string = cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`;
+      const { status, body } = await call(`/v1/admin/keys?limit=2${after}`, { key: adminToken });
+      expect(status).toBe(200);
+      expect(body.data.length).toBeLessThanOrEqual(2);
+      seen.push(...body.data.map(({ id }: { id: string }) => id));
+      cursor = body.next_cursor;
+    } while (cursor !== null);
+    expect(new Set(seen).size).toBe(seen.length);
+    for (const id of made) expect(seen).toContain(id);
+    for (const query of ["limit=0", "limit=501", "cursor="]) {
+      expect((await call(`/v1/admin/keys?${query}`, { key: adminToken })).status).toBe(400);
+    }
   });
 
   it("are closed to everyone else, and are not there without a secret", async () => {
