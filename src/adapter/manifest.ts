@@ -60,7 +60,10 @@ const selectorGroup = z.strictObject({
   weights: z.array(finite),
   bias: finite,
   priors: z.record(label, finite),
-  confidence: platt,
+  /** `few`: what is taken off where fewer parsed than the `candidates` that it was fitted with (select/confidence.ts). */
+  confidence: platt.extend({
+    few: z.strictObject({ c: finite.max(0), candidates: finite.positive() }).optional(),
+  }),
 });
 
 const selector = z.strictObject({

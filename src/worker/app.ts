@@ -23,7 +23,7 @@ import {
   postKey,
   revokeKeyRoute,
 } from "./routes/adminKeys.ts";
-import { answerRoute, postAnswer } from "./routes/answer.ts";
+import { answerForm, answerRoute, postAnswer } from "./routes/answer.ts";
 import {
   cancelBatch,
   cancelBatchRoute,
@@ -98,7 +98,7 @@ export function createApp(partsOf: PartsOf) {
   app.openapi(revokeKeyRoute, deleteKey);
 
   app.use("/v1/*", authenticate(), brake());
-  app.use("/v1/answer", needs("answer"), metering());
+  app.use("/v1/answer", needs("answer"), metering(answerForm));
   app.use("/v1/chat/completions", needs("answer"), metering());
   app.use("/v1/rerank", needs("rerank"), metering());
   app.openapi(answerRoute, postAnswer);

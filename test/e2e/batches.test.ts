@@ -1,4 +1,5 @@
 /** Batches through the real queue, the real engine and a real HTTP client, with a restart of the Worker in the middle. */
+import { request } from "node:http";
 import { join } from "node:path";
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -109,6 +110,21 @@ describe("a batch", () => {
     const counted = async () => (await usage()).requests;
     await expect.poll(counted, { timeout: 90_000, interval: 500 }).toBe(asked);
   }, 400_000);
+
+  it("whose client leaves while it comes in is gone, and its Idempotency-Key is free", async () => {
+    const again = { "idempotency-key": "cut-1", "content-type": "application/jsonl" };
+    const half = request(`${worker.url}/v1/batches`, { method: "POST", headers: again });
+    half.on("error", () => {}); // it is cut here
+    half.write('{"question": 1}\n'.repeat(150));
+    const open = async () =>
+      (await client().batches.list()).data.filter(({ status }) => status === "validating").length;
+    await expect.poll(open, { timeout: 20_000 }).toBe(1);
+    half.destroy();
+    await expect.poll(open, { timeout: 20_000 }).toBe(0);
+    const body = '{"question": 1}\n';
+    const retry = await fetch(`${worker.url}/v1/batches`, { method: "POST", headers: again, body });
+    expect(retry.status).toBe(200);
+  }, 60_000);
 
   it("is listed and cancelled by OpenAI's client", async () => {
     const [question] = recordings("yesno");

@@ -182,6 +182,7 @@ describe("abstain", () => {
     ["another task", byId("mednli-01"), {}, "not_validated_for_llm_task"],
     ["a kind of question without a fit", byId("mcq-01"), {}, "not_calibrated"],
     ["another strategy", split, { strategy: "vote" }, "not_calibrated_for_strategy"],
+    ["two candidates", unanimous, { k: 2 }, "too_few_candidates"],
   ])("always, where there is no confidence: %s", async (_, recorded, more, why) => {
     for (const abstain of [{ target_error: 0.2 }, { below: 0.1 }]) {
       const { body } = await answer(recorded, { ...more, abstain });

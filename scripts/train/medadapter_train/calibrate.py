@@ -14,12 +14,13 @@ from medadapter_train.abstention import abstention_entry
 from medadapter_train.adaptive import fit_threshold
 from medadapter_train.errors import DataError, TrainError
 from medadapter_train.fit import fit_platt, fit_temperature
+from medadapter_train.fit_few import less_sure, with_few
 from medadapter_train.fit_groups import Groups
 from medadapter_train.metrics import calibration_error, interval
 from medadapter_train.prepared import FEATURE_NAMES
 from medadapter_train.scoring import Scored
 from medadapter_train.select import majority
-from medadapter_train.split import fold_key
+from medadapter_train.split import fold_key, share_of_key
 
 TARGET_ERRORS = (0.05, 0.10, 0.20)
 LEAST_QUESTIONS = 40
@@ -93,9 +94,14 @@ def calibrate(
         "selector": {"features": FEATURE_NAMES, "groups": groups},
         "validatedOn": validated_pairs(genuine),
     }
+    fields["selector"] = with_few(fields, [h.scored for h in usable], genuine)
     real = np.array([not h.reduced for h in usable]) & ~np.isnan(confidences)
-    # A bound counts independent questions: those that several sets share count once.
-    once = real & _first_of_each([h.key for h in usable])
+    confidences = less_sure(confidences, [h.scored for h in usable], fields)
+    told = real & ~np.isnan(confidences)
+    # A bound counts independent questions: those that several sets share count once. Of the
+    # cross-fitted sets it counts the same share as of the others, or the mixture would be theirs.
+    even = [h.scored.set_name not in crossed or share_of_key(h.key) == "validation" for h in usable]
+    once = _first_of_each([h.key for h in usable], told & np.array(even))
     fields["abstention"] = [
         abstention_entry(confidences[once], right[once], target) for target in TARGET_ERRORS
     ]
@@ -105,18 +111,18 @@ def calibrate(
         "questions": len(genuine),
         "method": method,
         "pulls": pulls,
-        "ece_out_of_fold": calibration_error(confidences[real], right[real]),
+        "ece_out_of_fold": calibration_error(confidences[told], right[told]),
         "out_of_fold": held,
     }
     return Calibrated(fields, report)
 
 
-def _first_of_each(keys: Sequence[str]) -> NDArray[np.bool_]:
-    """One of every key, in an order that follows nothing: the sets take turns."""
-    order = sorted(range(len(keys)), key=lambda i: fold_key(f"{keys[i]}/{i}"))
+def _first_of_each(keys: Sequence[str], among: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Of the entries `among` one of every key, in an order that follows nothing: the sets take
+    turns."""
     chosen = np.zeros(len(keys), dtype=bool)
     seen: set[str] = set()
-    for i in order:
+    for i in sorted(np.flatnonzero(among).tolist(), key=lambda i: fold_key(f"{keys[i]}/{i}")):
         chosen[i] = keys[i] not in seen
         seen.add(keys[i])
     return chosen

@@ -36,7 +36,7 @@ def model_card(manifest: dict[str, Any]) -> str:
         f"  {manifest['budget']['candidateTokens']} of candidate; English",
         "",
         *_provenance(manifest["provenance"]),
-        *_metrics(manifest["metrics"]),
+        *_metrics(manifest["metrics"], manifest["training"].get("evaluated", "")),
         *_out_of_fold(manifest["training"].get("calibration")),
         *_calibration(manifest),
     ]
@@ -61,7 +61,17 @@ def _provenance(entries: list[dict[str, Any]]) -> list[str]:
     return [*lines, ""]
 
 
-def _metrics(metrics: list[dict[str, Any]]) -> list[str]:
+#: What the figures are of, by the share of the split.
+_SHARES = {
+    "test": "Accuracy on the test share (by question, over all files): nothing was fitted on it.",
+    "validation": "Accuracy on the validation share, on which selector and confidence were fitted.",
+    "train": "Accuracy on the train share, which was trained on: of others it says nothing.",
+    "all": "Accuracy on whole files, questions that were trained or fitted on among them, if any.",
+    "": "Accuracy on held-out questions.",
+}
+
+
+def _metrics(metrics: list[dict[str, Any]], share: str) -> list[str]:
     if not metrics:
         return ["## Measured", "", "Nothing yet.", ""]
     by_set: dict[str, dict[str, dict[str, Any]]] = {}
@@ -72,7 +82,7 @@ def _metrics(metrics: list[dict[str, Any]]) -> list[str]:
     lines = [
         "## Measured",
         "",
-        "Accuracy on the test share (by question, over all files): nothing was fitted on it.",
+        _SHARES[share],
         "Scores in int8, as served. The gain is weighted vote less self-consistency (SC@K, random",
         "ties), in points, with a 95 % bootstrap interval by question. `letter + vote` is a ranker",
         "that reads no word of the candidates, cross-validated on the very set; `answer only` the",
@@ -158,6 +168,7 @@ def _calibration(manifest: dict[str, Any]) -> list[str]:
 
 def record_metrics(bundle: Path, manifest: dict[str, Any], result: dict[str, Any]) -> None:
     """Put an evaluation's figures into a bundle's manifest and card."""
-    whole = {**manifest, "metrics": manifest_metrics(result)}
+    training = {**manifest["training"], "evaluated": result["split"]}
+    whole = {**manifest, "training": training, "metrics": manifest_metrics(result)}
     write_card(bundle, model_card(whole))
     write_manifest(bundle, whole)

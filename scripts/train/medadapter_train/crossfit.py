@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from medadapter_train.checkpoint import average_weights, load_weights, save_weights
+from medadapter_train.choose import best_checkpoint
 from medadapter_train.config import TrainConfig
 from medadapter_train.data import read_records
 from medadapter_train.errors import TrainError
@@ -43,18 +44,30 @@ def crossfit(config: TrainConfig, out: Path, launch: Sequence[str] = ()) -> int:
     for fold in range(config.folds):
         own = replace(config, fold=fold)
         run = out / fold_folder(own)
-        files.append(run / "weights" / f"step-{config.passes // config.batch:05d}.safetensors")
         with one_at_a_time(out, launch, log.info) as launcher:
             toml = run.with_suffix(".toml")
             write_atomic(toml, [to_toml("train", asdict(own)).encode()])
-            if not launcher.train(toml, run) or not files[-1].is_file():
+            if not launcher.train(toml, run):
                 raise TrainError("stage_failed", f"fold {fold}: see its own message above")
+        files.append(last_weights(run, config))
         weights = load_weights(files[-1])
         ranker = make_ranker(config.base, config.attention, config.seed, weights)
         scorer = TorchScorer(ranker, load_encoder(run / "tokenizer.json", config.attention))
         rows += scored_rows(scorer, paths, config.folds, fold)
     save_weights(out / "mean.safetensors", average_weights(files))
     return write_jsonl(out / "out-of-fold.jsonl", rows)
+
+
+def last_weights(run: Path, config: TrainConfig) -> Path:
+    """Of a run that has ended: those of the last step, or, where it may stop early and did, those
+    that validated best. Raises `TrainError` stage_failed without any."""
+    last = run / "weights" / f"step-{config.passes // config.batch:05d}.safetensors"
+    if last.is_file():
+        return last
+    best = best_checkpoint(run) if config.patience > 0 else None
+    if best is None:
+        raise TrainError("stage_failed", f"{run.name}: no weights of its last step")
+    return best
 
 
 def fold_folder(config: TrainConfig) -> str:

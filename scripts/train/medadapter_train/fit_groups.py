@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from medadapter_train.fit import Choice
+from medadapter_train.fit_confidence import FOLDS
 from medadapter_train.fit_selector import FittedGroup, fit_group
 from medadapter_train.kinds import Kind, kinds_of
 from medadapter_train.prepared import RANKING, Prepared, choices_of, labels_of, prepare
 from medadapter_train.prior import Prior, prior_of
 from medadapter_train.scoring import Scored
+from medadapter_train.select import parsed_of
 
 #: How many features of scores there are among those by which answers are ranked.
 SCORE_FEATURES = len(RANKING) - 1
+
+
+log = logging.getLogger("medadapter")
+
+
+def can_be_fitted(questions: Sequence[Scored], keys: Sequence[int], least: int) -> bool:
+    """Whether enough of them have an answer, and more than one text to validate across."""
+    folds = [key % FOLDS for q, key in zip(questions, keys, strict=True) if parsed_of(q) > 0]
+    return len(folds) >= least and len(set(folds)) > 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +46,9 @@ class Groups:
             members = [i for i, q in enumerate(self.questions) if kind.holds(q)]
             questions = [self.questions[i] for i in members]
             keys = [self.keys[i] for i in members]
+            if not can_be_fitted(questions, keys, least):
+                log.info("%s: no selector, for too few questions with an answer", kind.name)
+                continue
             votes = self._votes(kind, questions)
             prior = self._prior(kind, votes)
             fitted = fit_group(questions, keys, self.calibration, kind, prior, votes)

@@ -28,6 +28,7 @@ class Run:
     def __init__(self, config: RunConfig, report: Callable[[str], None]) -> None:
         self.config = config
         self.folder = config.path(config.run.folder)
+        self.report = report
         self.stages = Stages(self.folder / "stamps", report)
         self.made = RunData(config, self.folder, self.stages)
         self.data = self.made.data
@@ -142,7 +143,6 @@ class Run:
         """A stage that adds to the manifest: on a fresh copy, so that it can be repeated."""
         source, out = self.folder / before, self.folder / after
         files = self.made.files(table)
-        data = [word for file in files for word in ("--data", file)]
         # Of cross-fitted files no share is fitted on, but what their folds left out.
         apart = [file for file in files if not (read and file.name in self.crossed)]
 
@@ -150,11 +150,23 @@ class Run:
             from medadapter_train.bundle_writer import whole_folder
 
             self._check_leak(apart, table.split)
+            chosen = bool(table.sets)
+            held = [f for f in files if chosen or f not in apart or self._asks(f, table.split)]
+            data = [word for file in held or files for word in ("--data", file)]
             with whole_folder(out) as scratch:
                 shutil.copytree(source, scratch, dirs_exist_ok=True)
                 command(name, "--bundle", scratch, *data, "--split", table.split, *more)
 
         return Stage(name, [source, *files, *read], dataclasses.asdict(table), [out], work)
+
+    def _asks(self, file: Path, split: str) -> bool:
+        """Whether the share holds a question of the file: of a small one it may hold none."""
+        from medadapter_train.held_out import records_of
+
+        found = any(True for _ in records_of(file, split))
+        if not found:
+            self.report(f"{file.name}: no question in the {split} share, left out")
+        return found
 
     def _check_leak(self, files: list[Path], split: str) -> None:
         """No question that was trained on is fitted or measured on, in whatever file it stands."""

@@ -115,8 +115,12 @@ class RunData:
         return sets
 
     def files(self, table: FitTable) -> list[Path]:
-        """What a table names, or else every set that is trained on."""
-        names = table.sets or [entry["file"] for entry in self.sets()]
+        """What a table names, or else every set that is trained on, but for feedback: users' labels
+        train, they do not judge."""
+        extra = self.config.feedback
+        own = {extra.set} if extra is not None else set()
+        trained = [entry["file"] for entry in self.sets()]
+        names = table.sets or [name for name in trained if name not in own] or trained
         return [self.data / name for name in names]
 
     def effective_file(self) -> Path:

@@ -59,12 +59,12 @@ def parse_provenance(raw: Any) -> list[dict[str, Any]]:
     if not isinstance(raw, list) or not all(isinstance(entry, dict) for entry in raw):
         raise TrainError("bad_config", "provenance: written with two brackets, one a set")
     for index, entry in enumerate(raw):
-        missing = [f for f in _FIELDS if f not in entry]
+        missing = [f for f in _FIELDS if f not in entry and f != "note"]
         if missing:
             raise TrainError("bad_config", f"provenance[{index}].{missing[0]}: missing")
         if not isinstance(entry["llms"], list):
             raise TrainError("bad_config", f"provenance[{index}].llms: not a list")
-    return [{f: entry[f] for f in _FIELDS} for entry in raw]
+    return [{"note": "", **{f: entry[f] for f in _FIELDS if f in entry}} for entry in raw]
 
 
 def _counts(run: Path | None, settings: TrainConfig) -> Counter[str]:

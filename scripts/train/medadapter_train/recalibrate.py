@@ -65,15 +65,16 @@ def recalibrate(
 
 
 def check_not_trained_on(manifest: dict[str, Any], files: Sequence[Path], split: str) -> None:
-    """Of a cross-fitted set the validation share was trained on. Raises `DataError` trained_on."""
+    """Of a set that is in training the train share was trained on, of a cross-fitted one the
+    validation share as well. Raises `DataError` trained_on."""
     sets = manifest["training"].get("sets", [])
-    crossed = {set_name_of(Path(s["file"])) for s in sets if s.get("cross_fit")}
+    trained = {set_name_of(Path(s["file"])): bool(s.get("cross_fit")) for s in sets}
     for path in files:
-        if split == "validation" and set_name_of(path) in crossed:
-            raise DataError(
-                "trained_on",
-                f"{path.name}: cross-fitted, its validation share was trained on",
-            )
+        crossed = trained.get(set_name_of(path))
+        if crossed is not None and (
+            split in ("all", "train") or (split == "validation" and crossed)
+        ):
+            raise DataError("trained_on", f"{path.name}: its {split} share was trained on")
 
 
 def _write(folder: Path, manifest: dict[str, Any]) -> None:

@@ -33,5 +33,8 @@ def check_run(config: RunConfig) -> None:
     for name, split in fits.items():
         if split not in SPLITS:
             raise ConfigError("bad_config", f"{name}.split: one of {', '.join(SPLITS)}")
+    crossed = {str(s.get("file")) for s in sets if isinstance(s, dict) and s.get("cross_fit")}
+    if config.calibrate.sets and crossed - {*config.calibrate.sets}:
+        raise ConfigError("bad_config", "calibrate.sets: lacks a set of cross_fit")
     if config.calibrate.method not in METHODS:
         raise ConfigError("bad_config", f"calibrate.method: one of {', '.join(METHODS)}")

@@ -113,9 +113,24 @@ def group_of(manifest: dict[str, Any], scored: Scored) -> dict[str, Any] | None:
     return None
 
 
+#: Among fewer parsed candidates no confidence is told.
+LEAST_CANDIDATES = 3
+
+
+def parsed_of(scored: Scored) -> int:
+    """Candidates with an answer; of free text all."""
+    return sum(not scored.labels or answer is not None for answer in scored.answers)
+
+
+def few_step(confidence: dict[str, Any], parsed: int) -> float:
+    """1/n - 1/N where fewer candidates parsed than a group's confidence was fitted with, else 0."""
+    few = confidence.get("few")
+    return 0.0 if few is None else max(0.0, 1 / parsed - 1 / float(few["candidates"]))
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The chosen unit's answer; `confidence` None where nothing is calibrated."""
+    """The chosen unit's answer; `confidence` None where nothing is calibrated or too few parsed."""
 
     answer: str | None
     correct: bool
@@ -158,9 +173,11 @@ def weighted_vote(scored: Scored, manifest: dict[str, Any]) -> Decision:
     winner = decide(units, scores)
     score = scores[units.index(winner)]
     confidence = None
-    if group is not None:
+    parsed = _votes(units)
+    if group is not None and parsed >= LEAST_CANDIDATES:
         c = group["confidence"]
-        confidence = float(sigmoid(c["a"] * score + c["b"]))
+        few = c.get("few", {"c": 0.0})
+        confidence = float(sigmoid(c["a"] * score + c["b"] + few["c"] * few_step(c, parsed)))
     by_answer = {u.answer: s for u, s in zip(units, scores, strict=True) if u.answer is not None}
     return Decision(winner.answer, winner.correct, score, confidence, by_answer)
 

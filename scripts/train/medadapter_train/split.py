@@ -51,7 +51,12 @@ def read_keys(path: Path) -> set[str]:
 
 def share_of(question: str) -> Share:
     """The share a question belongs to."""
-    position = int(question_key(question)[:13], 16) / 16**13
+    return share_of_key(question_key(question))
+
+
+def share_of_key(key: str) -> Share:
+    """The same by its `question_key`."""
+    position = int(key[:13], 16) / 16**13
     return next(share for share, bound in _BOUNDS if position < bound)
 
 

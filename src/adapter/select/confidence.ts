@@ -8,12 +8,17 @@ export type Confidence =
   | { readonly value: number; readonly reason: null }
   | { readonly value: null; readonly reason: ConfidenceReason };
 
+/** Among fewer parsed candidates no confidence is told: agreement says too little there (docs/calibrating.md). */
+export const LEAST_CANDIDATES = 3;
+
 export interface ConfidenceInput {
   readonly strategy: Strategy;
   readonly manifest: Manifest | null;
   readonly group: SelectorGroup | null;
   /** Answer score of the winner: the selector's logit. Null where nothing parsed. */
   readonly winnerScore: number | null;
+  /** Candidates with an answer, or all of free text. */
+  readonly parsed: number;
   /** A candidate came without a score. */
   readonly incomplete: boolean;
   readonly llm: string;
@@ -21,16 +26,21 @@ export interface ConfidenceInput {
   readonly evidenceUnseen: boolean;
 }
 
-/** sigmoid(a * answer score + b), fitted on held-out questions, or null with the first reason that applies. */
+/**
+ * sigmoid(a * answer score + b), fitted on held-out questions, or null with the first reason that applies. Of fewer
+ * candidates than those had, n of N, the logit is less by |c| (1/n - 1/N): three that agree say less than eight.
+ */
 export function confidenceOf(input: ConfidenceInput): Confidence {
-  const { strategy, manifest, group, winnerScore, incomplete } = input;
+  const { strategy, manifest, group, winnerScore, incomplete, parsed } = input;
   if (manifest === null || incomplete) return none("degraded");
   if (winnerScore === null) return none("no_answer");
   if (group === null) return none("not_calibrated");
   if (strategy !== "weighted_vote") return none("not_calibrated_for_strategy");
   if (!isValidated(manifest, input)) return none("not_validated_for_llm_task");
-  const { a, b } = group.confidence;
-  return { value: sigmoid(a * winnerScore + b), reason: null };
+  if (parsed < LEAST_CANDIDATES) return none("too_few_candidates");
+  const { a, b, few } = group.confidence;
+  const fewer = few === undefined ? 0 : Math.max(0, 1 / parsed - 1 / few.candidates);
+  return { value: sigmoid(a * winnerScore + b + (few?.c ?? 0) * fewer), reason: null };
 }
 
 function isValidated(

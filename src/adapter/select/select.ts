@@ -32,6 +32,7 @@ export function select(input: SelectInput): Selection {
     ...input,
     group,
     winnerScore: winner?.score ?? null,
+    parsed: parsed.reduce((sum, unit) => sum + unit.members.length, 0),
     incomplete,
   });
   const abstained = abstainReason(input.abstain, confidence.value, manifest);

@@ -51,6 +51,8 @@ export type ConfidenceReason =
   | "not_validated_for_llm_task"
   /** The strategy is not the one that the confidence was fitted for. */
   | "not_calibrated_for_strategy"
+  /** Fewer than three candidates had an answer. */
+  | "too_few_candidates"
   /** No candidate had an answer. */
   | "no_answer";
 

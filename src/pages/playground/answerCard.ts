@@ -7,6 +7,7 @@ const confidenceReasons: Readonly<Record<string, string>> = {
   not_calibrated: "no confidence: the adapter is not calibrated for this kind of question",
   not_validated_for_llm_task: "no confidence: the adapter was not validated with this LLM and task",
   not_calibrated_for_strategy: "no confidence: not calibrated for this strategy",
+  too_few_candidates: "no confidence: fewer than three candidates gave an answer",
   no_answer: "no confidence: no candidate gave an answer",
 };
 

@@ -88,6 +88,8 @@ export interface LineOutcome {
 
 export interface BatchBook {
   create(batch: NewBatch): Promise<CreateResult>;
+  /** Its upload goes on: one that is not heard of for some minutes has died. */
+  uploading(id: string): Promise<void>;
   /** Ends the upload; the lines go to the queue. Null where the batch has gone meanwhile. */
   uploaded(id: string, uploaded: Uploaded): Promise<Batch | null>;
   get(id: string): Promise<Batch | null>;

@@ -49,12 +49,17 @@ export class BatchObject extends DurableObject<BatchObjectEnv> {
   async create(batch: NewBatch): Promise<CreateResult> {
     const now = Date.now();
     const result = this.#atomic((): CreateResult => {
+      this.#expire(now); // a dead upload keeps neither its key nor a place, though the alarm be late
       const known = batch.replay && this.#batches.replayOf(batch.replay.id, now);
       if (known) return { kind: "known", ...known };
       return { kind: this.#batches.create(batch, now) ? "new" : "too_many" };
     });
     await this.#plan();
     return result;
+  }
+
+  uploading(id: string): void {
+    this.#atomic(() => this.#batches.uploading(id, Date.now()));
   }
 
   async uploaded(id: string, uploaded: Uploaded): Promise<Batch | null> {
@@ -109,12 +114,16 @@ export class BatchObject extends DurableObject<BatchObjectEnv> {
   override async alarm(): Promise<void> {
     this.#atomic(() => {
       const now = Date.now();
-      for (const { id, tenant } of this.#batches.expired(now)) this.#batches.remove(id, tenant);
+      this.#expire(now);
       this.#lines.resend(now);
     });
     const done = await Promise.allSettled([this.#send(), this.#writeAndPurge()]);
     const failed = done.some(({ status }) => status === "rejected");
     await this.#plan(failed ? RETRY_MS : 0);
+  }
+
+  #expire(now: number): void {
+    for (const { id, tenant } of this.#batches.expired(now)) this.#batches.remove(id, tenant);
   }
 
   /** Does at once what the alarm would do, and will where it fails here. */

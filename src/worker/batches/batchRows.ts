@@ -7,8 +7,8 @@ import {
   type Uploaded,
 } from "./batch.ts";
 
-/** An upload that takes longer has died: what it left is deleted. */
-const UPLOAD_MS = 3_600_000;
+/** An upload that is not heard of for longer has died: what it left is deleted. */
+export const UPLOAD_LEASE_MS = 300_000;
 /** Unfinished batches of a tenant. */
 const MAX_OPEN = 50;
 
@@ -55,11 +55,20 @@ export class BatchRows {
       now,
       keepMs,
       stallMs,
-      now + UPLOAD_MS,
+      now + UPLOAD_LEASE_MS,
       replay?.id ?? null,
       replay === null ? null : now + replay.keepMs,
     );
     return true;
+  }
+
+  /** Its upload lives. */
+  uploading(id: string, now: number): void {
+    this.#sql.exec(
+      "UPDATE batch SET expires_at = ? WHERE id = ? AND status = 'validating'",
+      now + UPLOAD_LEASE_MS,
+      id,
+    );
   }
 
   /** The batch that an Idempotency-Key made, while the key is remembered. */

@@ -1,8 +1,8 @@
 /**
  * The queue's consumer: answers lines of batches, several at once. A message is acknowledged when its line's outcome is
  * written down, or was before. What may go better later is tried again, with growing pauses; what cannot is an error of
- * its line alone. What the queue gives up lands in the dead-letter queue, whose lines get an error too, so that every
- * batch ends.
+ * its line alone. Where there is no room, or a store is down, the line waits as long as the queue delivers it. What the
+ * queue gives up lands in the dead-letter queue, whose lines get an error too, so that every batch ends.
  */
 import { z } from "zod";
 import type { Caller } from "../auth/caller.ts";
@@ -13,18 +13,20 @@ import { newRequestId, type RequestId } from "../observe/requestId.ts";
 import type { WaitUntil } from "../rollout/adapterHost.ts";
 import type { Parts, PartsResult } from "../wiring/parts.ts";
 import { within } from "../within.ts";
-import type { BatchBook, LineMessage } from "./batch.ts";
-import { BatchContent } from "./content.ts";
+import type { BatchBook, Claim, LineMessage } from "./batch.ts";
+import { contentOf, isBookLost, lineInput, StoreFault } from "./lineInput.ts";
 import { MAX_ATTEMPTS } from "./lineRows.ts";
-import { type LineResult, runLine } from "./runLine.ts";
+import { isBackpressure, type LineResult, runLine } from "./runLine.ts";
 
 /** Lines that an isolate answers at once: half of its places at the adapter, so that callers who wait find one. */
 const AT_ONCE = 2;
 const FIRST_PAUSE_S = 5;
+/** What pauses grow to; a longer one that the LLM asks for is kept, up to the second. */
+const GROWN_PAUSE_S = 300;
 const LONGEST_PAUSE_S = 600;
 const LOAD_WAIT_MS = 20_000;
 
-const Message = z.object({
+const Place = z.object({
   tenant: z.string(),
   batch: z.string(),
   chunk: z.int().min(0),
@@ -32,10 +34,10 @@ const Message = z.object({
   first: z.int().min(0),
 });
 
-/** What is not the line's fault. */
+/** What is not the line's fault, but may last: an attempt each. */
 const TRY_AGAIN: readonly ProblemKind[] = [
+  "adapter_unavailable",
   "upstream_unreachable",
-  "upstream_rate_limited",
   "upstream_error",
   "upstream_timeout",
   "upstream_cut",
@@ -56,9 +58,11 @@ export async function consume(
   const dead = batch.queue.endsWith("-dead");
   const work = async () => {
     for (let message = waiting.shift(); message !== undefined; message = waiting.shift()) {
-      const pause = made.ok ? await handled(message.body, made.parts, dead, waitUntil) : null;
+      const pause = made.ok
+        ? await handled(message, made.parts, dead, waitUntil)
+        : pauseAfter(message.attempts);
       if (pause === "done") message.ack();
-      else message.retry({ delaySeconds: pause ?? FIRST_PAUSE_S });
+      else message.retry({ delaySeconds: pause });
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
@@ -68,21 +72,23 @@ export async function consume(
 type Handled = "done" | number;
 
 async function handled(
-  body: unknown,
+  { body, attempts }: Message<unknown>,
   parts: Parts,
   dead: boolean,
   waitUntil: WaitUntil,
 ): Promise<Handled> {
-  const { data: message } = Message.safeParse(body);
-  if (message === undefined || parts.batchesOf === null) return "done";
-  const book = parts.batchesOf(message.tenant);
+  const { data: place } = Place.safeParse(body);
+  if (place === undefined || parts.batchesOf === null) return "done";
+  const book = parts.batchesOf(place.tenant);
   try {
-    return await handleLine(message, { book, parts, dead, waitUntil });
+    return await handleLine(place, { book, parts, dead, waitUntil, deliveries: attempts });
   } catch (error) {
-    // The book or the bucket cannot be reached; or it is a bug, which nobody would see otherwise.
+    const id = newRequestId();
+    const store = error instanceof StoreFault ? error.store : isBookLost(error) ? "batches" : null;
+    // Else a bug, which nobody would see otherwise.
     const frames = error instanceof Error ? framesOf(error) : [];
-    parts.observe({ event: "bug", id: newRequestId(), frames });
-    return FIRST_PAUSE_S;
+    parts.observe(store === null ? { event: "bug", id, frames } : { event: "store", id, store });
+    return pauseAfter(attempts);
   }
 }
 
@@ -91,43 +97,58 @@ interface Context {
   readonly parts: Parts;
   readonly dead: boolean;
   readonly waitUntil: WaitUntil;
+  /** How often the queue has brought the message, from 1. */
+  readonly deliveries: number;
 }
 
 async function handleLine(message: LineMessage, context: Context): Promise<Handled> {
-  const { book, parts, dead, waitUntil } = context;
+  const { book, parts, dead } = context;
   const { batch, line } = message;
   const claim = await book.claim(batch, line, holdMs(parts.config));
   if (claim.kind === "done" || claim.kind === "gone") return "done";
   if (claim.kind === "running") return Math.ceil(claim.forMs / 1000);
-  const requestId = newRequestId();
-  if (claim.kind === "exhausted" || dead) {
-    return write(message, context, requestId, lost);
+  if (claim.kind === "exhausted" || dead)
+    return write(message, context, newRequestId(), failed(new Problem("batch_lost")));
+  try {
+    return await claimed(message, context, claim);
+  } catch (error) {
+    // Free at once, not when its lease ends; a store that is down costs no attempt.
+    await book.letGo(batch, line, !(error instanceof StoreFault)).catch(() => {});
+    throw error;
   }
+}
+
+async function claimed(
+  message: LineMessage,
+  context: Context,
+  claim: Extract<Claim, { kind: "yours" }>,
+): Promise<Handled> {
+  const { book, parts, waitUntil } = context;
+  const { batch, line } = message;
+  const requestId = newRequestId();
   const began = Date.now();
   const figures: LogFigures = {};
   const caller = JSON.parse(claim.caller) as Caller;
   // Better late than by vote: nobody waits for this line. A look may be another request's that was killed.
   const looks = [...parts.rollouts.values()].map((rollout) => rollout.look(waitUntil));
   await within(Promise.all(looks), LOAD_WAIT_MS);
-  const text = await lineText(message, parts);
-  const refused = text === null ? new Problem("batch_lost") : await keyProblem(caller, parts);
+  const input = await lineInput(message, caller, parts);
   const result: LineResult =
-    refused === null && text !== null
-      ? await runLine(text, { parts, caller, requestId, waitUntil, figures })
-      : { customId: null, ok: false, problem: refused ?? new Problem("batch_lost") };
+    typeof input === "string"
+      ? await runLine(input, { parts, caller, requestId, waitUntil, figures })
+      : failed(input);
   const problem = result.ok ? null : result.problem;
-  const ms = Date.now() - began;
   parts.observe({
     event: "line",
     id: requestId,
     status: problem?.status ?? 200,
-    ms,
+    ms: Date.now() - began,
     ...(problem === null ? {} : { problem: problem.kind }),
     ...figures,
   });
-  if (problem?.kind === "overloaded") {
+  if (problem !== null && isBackpressure(problem)) {
     await book.letGo(batch, line, false);
-    return pauseFor(problem, 1);
+    return pauseFor(problem, context.deliveries);
   }
   if (problem !== null && TRY_AGAIN.includes(problem.kind) && claim.attempt < MAX_ATTEMPTS) {
     await book.letGo(batch, line, true);
@@ -136,28 +157,22 @@ async function handleLine(message: LineMessage, context: Context): Promise<Handl
   return write(message, context, requestId, result);
 }
 
-const lost: LineResult = { customId: null, ok: false, problem: new Problem("batch_lost") };
+/** The outcome of a line that was not read. */
+const failed = (problem: Problem): LineResult => ({
+  customId: null,
+  ok: false,
+  problem,
+  urgentText: null,
+});
 
-async function lineText(message: LineMessage, parts: Parts): Promise<string | null> {
-  const lines = await (await contentOf(message, parts)).readChunk(message.chunk);
-  return lines?.[message.line - message.first] ?? null;
+/** Seconds after the try of this number: twice as long each time. */
+function pauseAfter(tries: number): number {
+  return Math.min(FIRST_PAUSE_S * 2 ** (tries - 1), GROWN_PAUSE_S);
 }
 
-/** A key that was revoked since answers nothing more. Throws where the store cannot say. */
-async function keyProblem(caller: Caller, parts: Parts): Promise<Problem | null> {
-  if (caller.how !== "key") return null;
-  const record = (await parts.doors.keys?.find(caller.keyId)) ?? null;
-  return record === null || record.revoked !== null ? new Problem("invalid_api_key") : null;
-}
-
-function pauseFor({ details }: Problem, attempt: number): number {
-  const growing = FIRST_PAUSE_S * 2 ** (attempt - 1);
-  return Math.min(Math.max(growing, Math.ceil(details.retryAfterSeconds ?? 0)), LONGEST_PAUSE_S);
-}
-
-function contentOf({ tenant, batch }: LineMessage, { content }: Parts): Promise<BatchContent> {
-  if (content === null) throw new Error("no content is kept here");
-  return BatchContent.of(content.bucket, content.secret, tenant, batch);
+function pauseFor({ details }: Problem, tries: number): number {
+  const asked = Math.ceil(details.retryAfterSeconds ?? 0);
+  return Math.max(pauseAfter(tries), Math.min(asked, LONGEST_PAUSE_S));
 }
 
 /** Writes the outcome down in the form of OpenAI's output and error files. */
@@ -170,7 +185,7 @@ async function write(
   const { batch, line } = message;
   const content = await contentOf(message, parts);
   const problem = result.ok ? null : result.problem;
-  const body = result.ok ? result.body : problemBody(result.problem, requestId);
+  const body = result.ok ? result.body : problemBody(result.problem, requestId, result.urgentText);
   const written = {
     id: `${batch}_${line + 1}`,
     custom_id: result.customId,
@@ -178,8 +193,7 @@ async function write(
     response: { status_code: problem?.status ?? 200, request_id: requestId, body },
     error: "error" in body ? { code: body.error.code, message: body.error.message } : null,
   };
-  const failed = problem !== null;
-  const sealed = await content.seal(failed ? "errors" : "results", written);
-  await book.finish(batch, line, { failed, sealed });
+  const sealed = await content.seal(result.ok ? "results" : "errors", written);
+  await book.finish(batch, line, { failed: !result.ok, sealed });
   return "done";
 }

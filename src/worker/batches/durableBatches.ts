@@ -20,6 +20,7 @@ export function durableBatches(
     // Neither is tried twice: the first try may have made the batch, or counted as an attempt.
     create: async (batch) => stub().create(batch),
     claim: async (id, line, leaseMs) => stub().claim(id, line, leaseMs),
+    uploading: async (id) => stub().uploading(id),
     uploaded: (id, uploaded) => retried(() => stub().uploaded(id, uploaded)),
     get: (id) => retried(() => stub().get(id)),
     list: (query) => retried(() => stub().list(query)),

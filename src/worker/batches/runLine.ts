@@ -1,9 +1,9 @@
 /** A line of a batch, from its text to its outcome: what `/v1/answer` would say to the same body. */
 import { z } from "@hono/zod-openapi";
 import type { Caller } from "../auth/caller.ts";
-import { careOf } from "../care.ts";
+import { type Care, careOf } from "../care.ts";
 import { problemOf } from "../errors/onError.ts";
-import { Problem } from "../errors/problems.ts";
+import { Problem, type ProblemKind } from "../errors/problems.ts";
 import { Meter } from "../ledger/meter.ts";
 import { holdMs } from "../ledger/metering.ts";
 import type { LogFigures } from "../observe/log.ts";
@@ -28,7 +28,8 @@ const Wrapped = z.object({
 
 export type LineResult = { readonly customId: string | null } & (
   | { readonly ok: true; readonly body: AnswerBody }
-  | { readonly ok: false; readonly problem: Problem }
+  /** With what stands first where its question, as far as it could be read, tells of an emergency. */
+  | { readonly ok: false; readonly problem: Problem; readonly urgentText: string | null }
 );
 
 export interface LineContext {
@@ -40,17 +41,28 @@ export interface LineContext {
   readonly figures: LogFigures;
 }
 
+/** No room now, here or at the LLM. */
+const NO_ROOM: readonly ProblemKind[] = ["overloaded", "upstream_rate_limited"];
+
+/** Whether a line should wait: it may be tried any number of times, so that its tries cost its sender no request. */
+export function isBackpressure(thrown: unknown): boolean {
+  return thrown instanceof Problem && NO_ROOM.includes(thrown.kind);
+}
+
 /** Answers the line. Never throws: what goes wrong is the line's problem. */
 export async function runLine(text: string, context: LineContext): Promise<LineResult> {
   let customId: string | null = null;
+  let urgentText: string | null = null;
   try {
     const line = readLine(text);
     customId = line.customId;
     const parsed = AnswerRequest.safeParse(line.body);
     if (!parsed.success) throw schemaProblem(parsed.error);
-    return { customId, ok: true, body: await answerBody(parsed.data, context) };
+    const care = careOf(parsed.data.question, context.parts.config);
+    urgentText = care.urgentText;
+    return { customId, ok: true, body: await answerBody(parsed.data, care, context) };
   } catch (thrown) {
-    return { customId, ok: false, problem: problemOf(thrown, context.requestId) };
+    return { customId, ok: false, problem: problemOf(thrown, context.requestId), urgentText };
   }
 }
 
@@ -71,6 +83,7 @@ function readLine(text: string): { customId: string | null; body: unknown } {
 
 async function answerBody(
   body: ReturnType<typeof AnswerRequest.parse>,
+  care: Care,
   { parts, caller, requestId, waitUntil, figures }: LineContext,
 ): Promise<AnswerBody> {
   const { config } = parts;
@@ -82,13 +95,14 @@ async function answerBody(
     holdMs: holdMs(config),
     idempotency: null,
     waitUntil,
+    isFree: isBackpressure,
   });
   const signal = new AbortController().signal; // nobody waits, so nobody leaves
   try {
     const events = meteredAnswer(parts, ask, { requestId, caller, meter, signal, waitUntil });
     const outcome = await outcomeOf(events);
     logOutcome(figures, outcome);
-    return wholeBody(requestId, outcome, careOf(body.question, config), body.include);
+    return wholeBody(requestId, outcome, care, body.include);
   } finally {
     await meter.ended; // counted before the line is done
   }

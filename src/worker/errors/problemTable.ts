@@ -117,7 +117,8 @@ export const problemTable = {
   idempotency_key_reused: {
     status: 422,
     type: "invalid_request_error",
-    message: "This Idempotency-Key was used with another body.",
+    message:
+      "This Idempotency-Key was used with another request: another body, or another Accept header.",
   },
   access_unavailable: {
     status: 503,

@@ -3,6 +3,7 @@ import type { Caller } from "../auth/caller.ts";
 import type { RequestId } from "../observe/requestId.ts";
 import type { AnswerEvent } from "../pipeline/answer.ts";
 import type { Outcome } from "../pipeline/outcome.ts";
+import type { WaitUntil } from "../rollout/pointerWatch.ts";
 import type { Parts } from "../wiring/parts.ts";
 import { within } from "../within.ts";
 import { feedbackId } from "./feedbackId.ts";
@@ -16,12 +17,13 @@ export interface KeepFor {
   readonly parts: Parts;
   readonly requestId: RequestId;
   readonly caller: Caller;
+  readonly waitUntil: WaitUntil;
 }
 
 /** The same events; the last one says whether its outcome is kept. */
 export async function* keeping(
   events: AsyncGenerator<AnswerEvent, void>,
-  { parts, requestId, caller }: KeepFor,
+  how: KeepFor,
 ): AsyncGenerator<AnswerEvent, void> {
   for await (const event of events) {
     if (event.kind !== "final") {
@@ -32,8 +34,10 @@ export async function* keeping(
     const kept = () => {
       stored = true;
     };
-    const keeps = keep(event.outcome, { parts, requestId, caller }).then(kept, () => {});
+    const keeps = keep(event.outcome, how).then(kept, () => {});
     await within(keeps, PATIENCE_MS);
+    // What is said not to be kept is not, though it be written later, or was and the store failed to say so.
+    if (!stored) how.waitUntil(keeps.then(() => forget(how)).catch(() => {}));
     yield { kind: "final", outcome: { ...event.outcome, stored } };
   }
 }
@@ -45,4 +49,10 @@ async function keep(outcome: Outcome, { parts, requestId, caller }: KeepFor): Pr
   const now = new Date();
   const store = await FeedbackStore.of(content, caller.tenant);
   await store.put(recordOf(id, outcome, caller, now), now.getTime() + config.feedbackKeepMs);
+}
+
+async function forget({ parts, requestId, caller }: KeepFor): Promise<void> {
+  const id = feedbackId(requestId);
+  if (parts.content === null || id === null) return;
+  await (await FeedbackStore.of(parts.content, caller.tenant)).remove(id);
 }

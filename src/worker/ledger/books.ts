@@ -140,13 +140,13 @@ export class Books {
     );
   }
 
-  /** Requests of the key's month: counted, and held now. */
+  /** Requests of the key's month: counted, and held now. What is free is held as none. */
   #usedInMonth(keyId: string, now: number): number {
     const first = `${dayOf(now).slice(0, 7)}-01`;
     return this.#sql
       .exec<{ used: number }>(
         `SELECT (SELECT COALESCE(SUM(requests), 0) FROM usage WHERE key_id = ?1 AND day >= ?2)
-              + (SELECT COUNT(*) FROM reservation WHERE key_id = ?1 AND day >= ?2 AND held = 1)
+              + (SELECT COALESCE(SUM(requests), 0) FROM reservation WHERE key_id = ?1 AND day >= ?2 AND held = 1)
               AS used`,
         keyId,
         first,

@@ -17,6 +17,8 @@ export interface IdempotentRequest {
   readonly route: string;
   readonly key: string;
   readonly body: Uint8Array;
+  /** The form of the answer that headers choose beside the body: another is another request. Null: the route's only one. */
+  readonly form: string | null;
 }
 
 /** Whether a header's value can be a key. */
@@ -35,10 +37,10 @@ export class Idempotency {
 
   /** @param secret the Worker's CONTENT_SECRET */
   static async of(request: IdempotentRequest, secret: string): Promise<Idempotency> {
-    const { tenant, principal, route, key, body } = request;
+    const { tenant, principal, route, key, body, form } = request;
     const sealer = await sealerFor(secret, tenant, "idempotency");
     const id = await sealer.mac("key", principal, route, key);
-    const fingerprint = await sealer.mac("body", body);
+    const fingerprint = await sealer.mac("body", ...(form === null ? [] : [form]), body);
     return new Idempotency({ id, fingerprint, keepMs: KEEP_MS }, sealer);
   }
 

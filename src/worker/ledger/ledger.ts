@@ -67,7 +67,14 @@ export type ReserveResult =
   /** Same Idempotency-Key: the answer is there, or another body came with it, or the first still runs. */
   | { readonly kind: "replay"; readonly answer: SealedAnswer }
   | { readonly kind: "other_body" }
-  | { readonly kind: "running" };
+  | Running;
+
+/** The first request with an Idempotency-Key has no answer yet: milliseconds since it began, and left of its hold. */
+export interface Running {
+  readonly kind: "running";
+  readonly ranMs: number;
+  readonly leftMs: number;
+}
 
 /** `none`: no such reservation is held, because it was settled already, or never was. */
 export type SettleResult = "settled" | "none";

@@ -29,6 +29,8 @@ export interface MeterOptions {
   /** Of a request with an Idempotency-Key. */
   readonly idempotency: Idempotency | null;
   readonly waitUntil: WaitUntil;
+  /** Whether what the work threw makes it no request, though it asked the LLM: what was asked is counted all the same. */
+  readonly isFree?: (thrown: unknown) => boolean;
 }
 
 /** `nothing`: not let through, or ended before it cost anything. */
@@ -93,6 +95,9 @@ export class Meter {
         if (isLast(event)) end.resolve();
         yield event;
       }
+    } catch (error) {
+      end.reject(error);
+      throw error;
     } finally {
       end.reject(new Error("broken off")); // changes nothing after the last event
     }
@@ -156,13 +161,18 @@ export class Meter {
 
   async #settle(admitted: Promise<void>, working: Promise<unknown>): Promise<MeterEnd> {
     const granted = await fulfilled(admitted);
-    const succeeded = await fulfilled(working);
+    const failure = await working.then(
+      () => null,
+      (thrown: unknown) => ({ thrown }),
+    );
     if (!granted) return "nothing";
     // A broken-off call tells what it used only when it has ended.
     await Promise.all(this.#llmCalls);
-    const usage = this.#usage();
+    const { ledger, requestId, isFree } = this.#options;
+    const waits = failure !== null && isFree?.(failure.thrown) === true;
+    const usage = waits ? { ...this.#usage(), requests: 0 } : this.#usage();
+    const succeeded = failure === null;
     const free = !succeeded && usage.llmRequests + usage.candidates === 0;
-    const { ledger, requestId } = this.#options;
     // Where the ledger cannot be reached its alarm counts the request, by its estimate.
     await (free ? ledger.release(requestId) : ledger.settle(requestId, usage)).catch(() => {});
     if (free) return "nothing";

@@ -17,14 +17,17 @@ export function holdMs({ llmDeadlineMs }: Config): number {
   return llmDeadlineMs + HOLD_MARGIN_MS;
 }
 
+/** The form of answer that a request's headers choose; null: the usual one. */
+type FormOf = (c: Context<AppEnv>) => string | null;
+
 /** For the routes that cost. The route starts the meter when it knows that the request is valid. */
-export function metering() {
+export function metering(formOf: FormOf = () => null) {
   return createMiddleware<AppEnv>(async (c, next) => {
     const { ledgerOf, config } = c.get("parts");
     const caller = c.get("caller");
     const ledger = ledgerOf(caller.tenant);
     const waitUntil = (work: Promise<unknown>) => c.executionCtx.waitUntil(work);
-    const idempotency = await readIdempotency(c);
+    const idempotency = await readIdempotency(c, formOf(c));
     const meter = new Meter({
       ledger,
       caller,
@@ -34,7 +37,7 @@ export function metering() {
       waitUntil,
     });
     c.set("meter", meter);
-    // Whoever sends a key comes back for the answer: the work goes on without them.
+    // Whoever sends a key comes back for the answer: the work goes on without them, for the 30 s that `waitUntil` gives.
     if (idempotency !== null) c.set("signal", new AbortController().signal);
     const answered = next();
     waitUntil(answered.catch(() => {}));
@@ -45,7 +48,10 @@ export function metering() {
 }
 
 /** The request's Idempotency-Key, or null. Throws `Problem` for one that cannot be one, or not here. */
-export async function readIdempotency(c: Context<AppEnv>): Promise<Idempotency | null> {
+export async function readIdempotency(
+  c: Context<AppEnv>,
+  form: string | null = null,
+): Promise<Idempotency | null> {
   const key = c.req.header("idempotency-key");
   if (key === undefined) return null;
   if (!isIdempotencyKey(key)) {
@@ -55,7 +61,7 @@ export async function readIdempotency(c: Context<AppEnv>): Promise<Idempotency |
   if (secret === null) throw new Problem("idempotency_unavailable");
   const { tenant, principal } = c.get("caller");
   const body = new Uint8Array(await c.req.arrayBuffer());
-  return Idempotency.of({ tenant, principal, route: c.req.path, key, body }, secret);
+  return Idempotency.of({ tenant, principal, route: c.req.path, key, body, form }, secret);
 }
 
 /** Keeps a whole, good answer; anything else leaves the key free for a retry. */

@@ -2,6 +2,7 @@
 import { Problem } from "../errors/problems.ts";
 import type { Idempotency } from "./idempotency.ts";
 import type { ReserveResult, SealedAnswer } from "./ledger.ts";
+import { stillRunning } from "./stillRunning.ts";
 
 /** Thrown instead of a problem where an earlier request with the same Idempotency-Key has the answer. */
 export class Replayed extends Error {
@@ -23,7 +24,7 @@ export function refusal(result: Exclude<ReserveResult, { kind: "granted" | "repl
     case "other_body":
       return new Problem("idempotency_key_reused");
     case "running":
-      return new Problem("idempotency_in_progress");
+      return stillRunning(result.ranMs, result.leftMs);
     case "duplicate":
       return new Problem("internal");
   }

@@ -3,13 +3,13 @@
  * readable here are keyed hashes, a status, a content type and times: bodies come encrypted.
  */
 import { joined, partsOf } from "../durable/sqliteParts.ts";
-import type { ReplayWish, SealedAnswer } from "./ledger.ts";
+import type { ReplayWish, Running, SealedAnswer } from "./ledger.ts";
 
 export type Lookup =
   | { readonly kind: "new" }
   | { readonly kind: "replay"; readonly answer: SealedAnswer }
   | { readonly kind: "other_body" }
-  | { readonly kind: "running" };
+  | Running;
 
 export class Replays {
   readonly #sql: SqlStorage;
@@ -19,17 +19,23 @@ export class Replays {
   }
 
   /** What is known of this key. */
-  find({ id, fingerprint }: ReplayWish, now: number): Lookup {
+  find({ id, fingerprint, keepMs }: ReplayWish, now: number): Lookup {
     const [row] = this.#sql
       .exec<ReplayRow>(
-        "SELECT fingerprint, status, content_type FROM replay WHERE id = ? AND expires_at > ?",
+        `SELECT fingerprint, status, content_type, expires_at,
+           (SELECT r.expires_at FROM reservation r WHERE r.request_id = replay.request_id) AS held_until
+         FROM replay WHERE id = ? AND expires_at > ?`,
         id,
         now,
       )
       .toArray();
     if (row === undefined) return { kind: "new" };
+    const leftMs = (row.held_until ?? 0) - now;
+    if (row.status === null && leftMs <= 0) return { kind: "new" }; // it died, though the alarm be late
     if (row.fingerprint !== fingerprint) return { kind: "other_body" };
-    if (row.status === null || row.content_type === null) return { kind: "running" };
+    if (row.status === null || row.content_type === null) {
+      return { kind: "running", ranMs: now - (row.expires_at - keepMs), leftMs };
+    }
     const { status, content_type: contentType } = row;
     return { kind: "replay", answer: { status, contentType, sealed: this.#read(id) } };
   }
@@ -102,4 +108,10 @@ export class Replays {
   }
 }
 
-type ReplayRow = { fingerprint: string; status: number | null; content_type: string | null };
+type ReplayRow = {
+  fingerprint: string;
+  status: number | null;
+  content_type: string | null;
+  expires_at: number;
+  held_until: number | null;
+};

@@ -74,6 +74,12 @@ export type LogRecord =
       readonly fault: AdapterFault["kind"] | null;
     }
   | { readonly event: "canary_stopped"; readonly reason: StopReason }
+  /** A batch's line waits: this could not be reached. */
+  | {
+      readonly event: "store";
+      readonly id: RequestId;
+      readonly store: "batches" | "content" | "keys";
+    }
   /** Whatever lies in R2 is served: no public key is configured. */
   | { readonly event: "warning"; readonly warning: "adapters_unsigned" }
   | { readonly event: "bug"; readonly id: RequestId; readonly frames: readonly CodeFrame[] };

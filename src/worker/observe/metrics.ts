@@ -47,6 +47,8 @@ export function pointOf(record: LogRecord): AnalyticsEngineDataPoint | null {
       };
     case "canary_stopped":
       return { indexes: ["adapter"], blobs: [record.event, "", record.reason, "canary"] };
+    case "store":
+      return { indexes: ["store"], blobs: [record.event, "", record.store, ""] };
     case "warning":
       return null;
     case "bug":

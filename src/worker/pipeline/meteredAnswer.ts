@@ -48,7 +48,7 @@ export function meteredAnswer(
     });
   const events = meter.events(estimate, work, ({ kind }) => kind === "final");
   const counted = counting(events, rollout, { requestId, waitUntil });
-  return ask.store ? keeping(counted, { parts, requestId, caller }) : counted;
+  return ask.store ? keeping(counted, { parts, requestId, caller, waitUntil }) : counted;
 }
 
 /** The same events; an outcome is counted for its channel when all is done. */

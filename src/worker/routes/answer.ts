@@ -41,7 +41,7 @@ export const postAnswer: RouteHandler<typeof answerRoute, AppEnv> = async (c) =>
   const ask = await readAnswerAsk(body, c.get("parts"), c.get("caller"));
   const id = c.get("requestId");
   const whole = (outcome: Outcome) => wholeBody(id, outcome, care, body.include);
-  if (wantsStream(c)) {
+  if (answerForm(c) !== null) {
     return streamAnswer(c, ask, {
       id,
       n: 1,
@@ -55,8 +55,9 @@ export const postAnswer: RouteHandler<typeof answerRoute, AppEnv> = async (c) =>
   return c.json(whole(await wholeAnswer(c, ask)), 200);
 };
 
-function wantsStream(c: Context<AppEnv>): boolean {
+/** By the Accept header: a stream, or null for JSON. */
+export function answerForm(c: Context<AppEnv>): typeof EVENT_STREAM | null {
   const supports = ["application/json", EVENT_STREAM];
   const config = { header: "Accept", supports, default: "application/json" } as const;
-  return accepts(c, config) === EVENT_STREAM;
+  return accepts(c, config) === EVENT_STREAM ? EVENT_STREAM : null;
 }

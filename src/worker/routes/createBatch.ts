@@ -1,11 +1,12 @@
 /** Takes a batch in: refused before its body is read, or kept, line by line, before the answer says so. */
 import type { Context } from "hono";
-import { type Batch, newBatchId } from "../batches/batch.ts";
+import { type Batch, type BatchBook, newBatchId } from "../batches/batch.ts";
 import { BatchContent, chainOf } from "../batches/content.ts";
-import { upload } from "../batches/upload.ts";
+import { type UploadParts, upload } from "../batches/upload.ts";
 import { fieldProblem, Problem } from "../errors/problems.ts";
 import { isIdempotencyKey } from "../ledger/idempotency.ts";
 import { sealerFor } from "../ledger/seal.ts";
+import { stillRunning } from "../ledger/stillRunning.ts";
 import { JSONL } from "../schemas/batch.ts";
 import type { AppEnv } from "../wiring/parts.ts";
 import { bookOf } from "./batches.ts";
@@ -13,6 +14,8 @@ import { bookOf } from "./batches.ts";
 const TYPES: readonly string[] = [JSONL, "application/jsonl", "application/ndjson"];
 /** How long an Idempotency-Key is remembered. */
 const REPLAY_MS = 86_400_000;
+/** How often the batch hears that its upload goes on: well within its lease. */
+const BEAT_MS = 30_000;
 
 /** The new batch, or the one that the same Idempotency-Key made before. Throws `Problem`. */
 export async function createBatch(
@@ -40,22 +43,47 @@ export async function createBatch(
   });
   if (created.kind === "too_many") throw new Problem("too_many_batches");
   if (created.kind === "known") {
-    if (created.fingerprint === null) throw new Problem("idempotency_in_progress");
+    if (created.fingerprint === null) throw stillUploading(created.batch);
     const { fingerprint } = await upload(body, { put: async () => {}, chain });
     if (fingerprint !== created.fingerprint) throw new Problem("idempotency_key_reused");
     return { batch: created.batch, replayed: true };
   }
+  const kept = await BatchContent.of(content.bucket, content.secret, tenant, id);
+  const taken = takenIn(id, { body, kept, chain, book });
+  // Goes on when the client leaves: else nobody would clean up.
+  c.executionCtx.waitUntil(taken.catch(() => {}));
+  return { batch: await taken, replayed: false };
+}
+
+interface Taking {
+  readonly body: ReadableStream<Uint8Array>;
+  readonly kept: BatchContent;
+  readonly chain: UploadParts["chain"];
+  readonly book: BatchBook;
+}
+
+/** Reads the lines in; what fails leaves nothing, neither a key in use. */
+async function takenIn(id: string, { body, kept, chain, book }: Taking): Promise<Batch> {
+  let heard = Date.now();
+  const put = async (chunk: number, lines: readonly string[]) => {
+    await kept.putChunk(chunk, lines);
+    if (Date.now() - heard < BEAT_MS) return;
+    heard = Date.now();
+    await book.uploading(id).catch(() => {}); // the next beat comes in time
+  };
   try {
-    const kept = await BatchContent.of(content.bucket, content.secret, tenant, id);
-    const put = (chunk: number, lines: readonly string[]) => kept.putChunk(chunk, lines);
-    const uploaded = await upload(body, { put, chain });
-    const batch = await book.uploaded(id, uploaded);
+    const batch = await book.uploaded(id, await upload(body, { put, chain }));
     if (batch === null) throw new Problem("not_found"); // deleted while it came in
-    return { batch, replayed: false };
+    return batch;
   } catch (error) {
-    c.executionCtx.waitUntil(book.remove(id).catch(() => {})); // else its expiry does it
+    await book.remove(id).catch(() => {}); // else its lease's end does it
     throw error;
   }
+}
+
+function stillUploading({ createdAt, expiresAt }: Batch): Problem {
+  const now = Date.now();
+  return stillRunning(now - createdAt, expiresAt - now);
 }
 
 async function replayWish(c: Context<AppEnv>, secret: string) {

@@ -41,7 +41,11 @@ export const problemResponses = {
   },
   413: { description: "Body over 1 MiB", content },
   415: { description: "Body is not JSON", content },
-  422: { description: "Idempotency-Key used before with another body", content },
+  422: {
+    description:
+      "Idempotency-Key used before with another body, or on /v1/answer for another form of the answer",
+    content,
+  },
   429: {
     description: "Quota used up, or too many requests: see Retry-After",
     headers: { ...retryAfter, ...rateLimits },

@@ -121,6 +121,16 @@ describe("no confidence", () => {
       },
     ],
     ["no_answer", { candidates: [{ index: 0, answer: null, logit: 1, probability: 0.7 }] }],
+    // Two that agree look like eight that do.
+    ["too_few_candidates", { candidates: base.candidates.slice(0, 2) }],
+    [
+      "too_few_candidates",
+      {
+        candidates: base.candidates.map((one) =>
+          one.index === 1 ? { ...one, answer: null } : one,
+        ),
+      },
+    ],
     ["not_calibrated", { manifest: sampleManifest }],
     ["not_calibrated", { options: [{ label: "A", text: "aspirin" }] }],
     ["not_calibrated_for_strategy", { strategy: "best_of" }],
@@ -132,6 +142,27 @@ describe("no confidence", () => {
     const selection = select({ ...base, ...change });
     expect(selection.confidence).toBeNull();
     expect(selection.confidenceReason).toBe(reason);
+  });
+});
+
+describe("fewer candidates than the confidence was fitted with", () => {
+  const group = fitted.selector?.groups[0];
+  if (group === undefined) throw new Error("the manifest above has a group");
+  const at = (few: { c: number; candidates: number }) => {
+    const groups = [{ ...group, confidence: { ...group.confidence, few } }];
+    const selector = { features: ["vote_share", "prob_max"], groups };
+    const confidence = select({ ...base, manifest: { ...fitted, selector } }).confidence ?? 0;
+    return Math.log(confidence / (1 - confidence));
+  };
+  const full = at({ c: 0, candidates: 8 });
+
+  test("are less sure by what was fitted", () => {
+    expect(at({ c: -2, candidates: 8 })).toBeCloseTo(full - 2 * (1 / 3 - 1 / 8), 9);
+  });
+
+  test("more of them are not surer", () => {
+    expect(at({ c: -2, candidates: 3 })).toBeCloseTo(full, 9);
+    expect(at({ c: -2, candidates: 2.5 })).toBeCloseTo(full, 9);
   });
 });
 

@@ -92,6 +92,26 @@ describe("a batch", () => {
     expect(llm.requests).toBe(1);
   });
 
+  it("says the urgent text in errors too, where the question could be read", async () => {
+    vi.spyOn(globalThis, "fetch").mockResolvedValue(new Response(null, { status: 401 }));
+    const urgent = { question: "I am having a heart attack, what do I do?", k: 1 };
+    const lines = [urgent, { ...urgent, adapter: "nobody" }, ask, { ...urgent, colour: "red" }];
+    const { to, read } = await begun(lines);
+    await worker.deliver(to, [0, 1, 2, 3]);
+    const errors = (await read("errors")).toSorted((a, b) => a.line - b.line);
+    const said = errors.map(({ error, response: { body } }) => [
+      error.code,
+      body.urgent ?? false,
+      typeof body.urgent_text,
+    ]);
+    expect(said).toEqual([
+      ["upstream_unauthorized", true, "string"],
+      ["unknown_adapter", true, "string"],
+      ["upstream_unauthorized", false, "undefined"],
+      ["invalid_request", false, "undefined"],
+    ]);
+  });
+
   it("whose lines are delivered twice, at once and later, asks and counts each once", async () => {
     const llm = fakeLlm();
     const gate = Promise.withResolvers<void>();

@@ -31,12 +31,17 @@ export async function keepingWorker(variables: Partial<Bindings> = {}) {
   vi.resetModules();
   const worker = (await import("../main.ts")).default as typeof main;
   const all = { ...(env as unknown as Bindings), CONTENT_SECRET: secret, ...variables };
-  const send = async (key: string, path: string, init: RequestInit = {}): Promise<Sent> => {
+  /** A request that nobody waits for: its response, and when its work has ended. */
+  const open = (key: string, path: string, init: RequestInit = {}) => {
     const headers = new Headers(init.headers);
     headers.set("authorization", `Bearer ${key}`);
     const context = createExecutionContext();
     const request = new Request(`https://api.example${path}`, { ...init, headers });
-    const response = await worker.fetch(request, all, context);
+    return { response: Promise.resolve(worker.fetch(request, all, context)), context };
+  };
+  const send = async (key: string, path: string, init: RequestInit = {}): Promise<Sent> => {
+    const { response: coming, context } = open(key, path, init);
+    const response = await coming;
     // The runtime warns of `text()` where the content type is not one that it knows.
     const text = new TextDecoder().decode(await response.arrayBuffer());
     await waitOnExecutionContext(context);
@@ -46,6 +51,7 @@ export async function keepingWorker(variables: Partial<Bindings> = {}) {
     return { status, headers: response.headers, text, body: whole ? JSON.parse(text) : null };
   };
   return {
+    open,
     send,
     /** Posts a batch of lines: text as it is, anything else as JSON. */
     batch: (key: string, lines: readonly unknown[], headers: Record<string, string> = {}) =>
@@ -68,11 +74,12 @@ export async function keepingWorker(variables: Partial<Bindings> = {}) {
       to: { tenant: string; batch: string },
       lines: readonly number[],
       dead = false,
+      attempts = 1,
     ) => {
       const bodies = lines.map(
         (line) => ({ ...to, chunk: 0, first: 0, line }) satisfies LineMessage,
       );
-      const { done, again } = await deliverAll(bodies, dead);
+      const { done, again } = await deliverAll(bodies, dead, attempts);
       return {
         done: done.map((at) => lines[at]),
         again: again.map(([at, pause]) => [lines[at], pause] as const),
@@ -87,11 +94,11 @@ export async function keepingWorker(variables: Partial<Bindings> = {}) {
   };
 
   /** Delivers messages, whatever they hold; their places instead of lines. */
-  async function deliverAll(bodies: readonly unknown[], dead = false) {
+  async function deliverAll(bodies: readonly unknown[], dead = false, attempts = 1) {
     const messages = bodies.map((body, at) => ({
       id: `m${at}`,
       timestamp: new Date(),
-      attempts: 1,
+      attempts,
       body,
     }));
     const queue = dead ? "medadapter-batches-dead" : "medadapter-batches";

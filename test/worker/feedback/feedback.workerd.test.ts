@@ -72,6 +72,25 @@ describe("an answer", () => {
     expect(answered.body).toMatchObject({ answer: "yes", stored: false });
   });
 
+  it("that is written too late to be said to be kept is deleted again", async () => {
+    const { key, tenant } = await newKey();
+    let written = 0;
+    const slow = {
+      put: async (...given: Parameters<R2Bucket["put"]>) => {
+        if (given[0].startsWith("feedback/")) await pause(5_500);
+        const put = await content.put(...given);
+        if (given[0].startsWith("feedback/")) written += 1;
+        return put;
+      },
+      head: (name: string) => content.head(name),
+      delete: (names: string[]) => content.delete(names),
+    };
+    worker = await keepingWorker({ CONTENT: slow as unknown as R2Bucket });
+    expect((await worker.post(key, "/v1/answer", ask)).body.stored).toBe(false);
+    expect(written).toBe(1);
+    expect(await kept(`feedback/${tenant}`)).toEqual([]);
+  });
+
   it("is refused where nothing can be kept, before the LLM is asked", async () => {
     const llm = fakeLlm();
     const call = await deployed({ CONTENT_SECRET: "" });

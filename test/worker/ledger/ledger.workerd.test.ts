@@ -43,6 +43,15 @@ describe("a reservation", () => {
     expect((await ledger.reserve(reservation("r2", { quota: 1 }))).kind).toBe("granted");
   });
 
+  it("of what is free takes no place in the quota while it runs", async () => {
+    const { ledger } = newLedger();
+    const free = { ...estimate, requests: 0 };
+    await ledger.reserve(reservation("r1", { estimate: free }));
+    const granted = await ledger.reserve(reservation("r2", { quota: 1 }));
+    expect(granted).toMatchObject({ kind: "granted", limit: { limit: 1, remaining: 0 } });
+    expect((await ledger.reserve(reservation("r3", { quota: 1 }))).kind).toBe("quota_exceeded");
+  });
+
   it("never made cannot be settled", async () => {
     const { ledger } = newLedger();
     expect(await ledger.settle("nobody", used)).toBe("none");

@@ -191,6 +191,23 @@ describe("an Idempotency-Key", () => {
     expect(llm.requests).toBe(1);
   });
 
+  it("for another form of the answer is refused too, and each form is given again as it was", async () => {
+    const llm = fakeLlm();
+    const call = await deployed({ CONTENT_SECRET: secret });
+    const { key } = await newKey();
+    const asking = (name: string, accept: string) =>
+      call("/v1/answer", { key, body: ask, headers: { "idempotency-key": name, accept } });
+    const stream = await asking("k-1", "text/event-stream");
+    expect(stream.headers.get("content-type")).toMatch(/^text\/event-stream/);
+    const plain = await asking("k-1", "application/json");
+    expect([plain.status, plain.body.code]).toEqual([422, "idempotency_key_reused"]);
+    expect((await asking("k-1", "text/event-stream, */*;q=0.1")).text).toBe(stream.text);
+    expect((await asking("k-2", "*/*")).body.object).toBe("answer");
+    expect((await asking("k-2", "application/json")).status).toBe(200);
+    expect((await asking("k-2", "text/event-stream")).status).toBe(422);
+    expect(llm.requests).toBe(2);
+  });
+
   it("whose first request still runs is refused: 409, with Retry-After", async () => {
     const llm = fakeLlm();
     const gate = Promise.withResolvers<void>();

@@ -1,8 +1,10 @@
 /** Answers kept for retries: replayed to the same request, refused to another, gone after their time. */
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
+import { problemResponse } from "../../../src/worker/errors/problems.ts";
 import type { ReplayWish } from "../../../src/worker/ledger/ledger.ts";
 import { sealerFor } from "../../../src/worker/ledger/seal.ts";
+import { stillRunning } from "../../../src/worker/ledger/stillRunning.ts";
 import { newLedger, reservation, totals, used } from "./fixtures.ts";
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -52,6 +54,34 @@ describe("a request with an Idempotency-Key", () => {
     await runDurableObjectAlarm(stub);
     expect((await ledger.reserve(asking("r4"))).kind).toBe("granted");
   });
+
+  it("tells its retries how long it has run, and what is left of its hold; then its key is free", async () => {
+    const { ledger, stub } = newLedger();
+    await ledger.reserve(asking("r1"));
+    const set = (sql: string) =>
+      runInDurableObject(stub, (_object, state) => void state.storage.sql.exec(sql));
+    await set("UPDATE replay SET expires_at = expires_at - 20000");
+    const seen = await ledger.reserve(asking("r2"));
+    if (seen.kind !== "running") throw new Error(seen.kind);
+    expect(Math.abs(seen.ranMs - 20_000)).toBeLessThan(5_000);
+    expect(Math.abs(seen.leftMs - 60_000)).toBeLessThan(5_000);
+    await set("UPDATE reservation SET expires_at = 1"); // the alarm has not come yet
+    expect((await ledger.reserve(asking("r3"))).kind).toBe("granted");
+  });
+
+  it.each([
+    [100, 60_000, 2],
+    [20_000, 60_000, 20],
+    [20_000, 3_500, 4],
+    [20_000, 100, 1],
+  ])(
+    "that has run for %i ms with %i ms left is to be asked for again in %i s",
+    (ran, left, after) => {
+      const response = problemResponse(stillRunning(ran, left), "req");
+      expect(response.status).toBe(409);
+      expect(response.headers.get("retry-after")).toBe(String(after));
+    },
+  );
 
   it("takes no place beyond its quota's, and holds no key where the quota refused it", async () => {
     const { ledger } = newLedger();

@@ -1,0 +1,110 @@
+/** Lines that wait: where there is no room, or a store is down, for longer than any number of attempts. */
+import { env } from "cloudflare:workers";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { isBackpressure } from "../../../src/worker/batches/runLine.ts";
+import { Problem } from "../../../src/worker/errors/problems.ts";
+import type { Bindings } from "../../../src/worker/wiring/env.ts";
+import { fakeLlm, newKey } from "../auth/worker.ts";
+import { type Deployed, keepingWorker, parsed } from "./worker.ts";
+
+const ask = { question: "Is water wet?", options: { yes: "yes", no: "no" }, k: 2 };
+const bindings = env as unknown as Bindings;
+
+let logged: { readonly event: string; readonly store?: string }[] = [];
+
+beforeEach(() => {
+  logged = [];
+  vi.spyOn(console, "log").mockImplementation((line) => void logged.push(JSON.parse(String(line))));
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+/** A batch of one line, and how often it is delivered: its pauses, until it is done. */
+async function begun(worker: Deployed, line: object = ask) {
+  const owner = await newKey({ scopes: ["batch", "usage"], quota: 1 });
+  const { body } = await worker.batch(owner.key, [line]);
+  const to = { tenant: owner.tenant, batch: body.id as string };
+  const read = async (file: string) =>
+    parsed((await worker.send(owner.key, `/v1/batches/${to.batch}/${file}`)).text);
+  const deliver = async (by: Deployed, attempts: number) =>
+    (await by.deliver(to, [0], false, attempts)).again[0]?.[1] ?? "done";
+  const usage = async () => (await worker.send(owner.key, "/v1/usage")).body.data;
+  return { deliver, read, usage };
+}
+
+/** A binding that throws while it is down, whatever it is asked for. */
+function breakable<Binding extends object>(binding: Binding) {
+  const state = { isDown: false };
+  const proxy = new Proxy(binding, {
+    get(target, name) {
+      const member = Reflect.get(target, name);
+      if (typeof member !== "function") return member;
+      return async (...given: unknown[]) => {
+        if (state.isDown) throw new Error("internal error (10001)");
+        return Reflect.apply(member, target, given);
+      };
+    },
+  });
+  return { state, proxy };
+}
+
+describe("a line", () => {
+  it("whose LLM is rate limited waits for it with growing pauses: no attempt, no request of its quota", async () => {
+    const worker = await keepingWorker();
+    const { deliver, read, usage } = await begun(worker);
+    const headers = { "retry-after": "60" };
+    const llm = vi
+      .spyOn(globalThis, "fetch")
+      .mockImplementation(async () => new Response("slow down", { status: 429, headers }));
+    const pauses: unknown[] = [];
+    for (let attempts = 1; attempts <= 9; attempts += 1) {
+      pauses.push(await deliver(worker, attempts));
+    }
+    expect(pauses).toEqual([60, 60, 60, 60, 80, 160, 300, 300, 300]);
+    expect(await usage()).toMatchObject([{ requests: 0, llm_requests: 9 }]);
+    llm.mockRestore();
+    fakeLlm();
+    expect(await deliver(worker, 10)).toBe("done");
+    expect(await read("results")).toMatchObject([{ response: { body: { answer: "yes" } } }]);
+    expect(await usage()).toMatchObject([{ requests: 1, llm_requests: 10, estimated_requests: 0 }]);
+    expect(isBackpressure(new Problem("overloaded"))).toBe(true); // goes the same way
+  });
+
+  it.each(["content", "keys"] as const)(
+    "whose %s cannot be read waits until they can, and that is no bug",
+    async (store) => {
+      fakeLlm();
+      const content = breakable(bindings.CONTENT as object);
+      const keys = breakable(bindings.KEYS as object);
+      const state = store === "content" ? content.state : keys.state;
+      const variables = { CONTENT: content.proxy, KEYS: keys.proxy } as Partial<Bindings>;
+      const { deliver, read, usage } = await begun(await keepingWorker(variables));
+      const worker = await keepingWorker(variables); // remembers no key; its first call finds the object started anew
+      state.isDown = true;
+      const pauses: unknown[] = [];
+      for (let attempts = 1; attempts <= 8; attempts += 1) {
+        pauses.push(await deliver(worker, attempts));
+      }
+      expect(pauses).toEqual([5, 10, 20, 40, 80, 160, 300, 300]);
+      expect(logged.filter(({ event }) => event === "store").at(-1)).toMatchObject({ store });
+      expect(logged.filter(({ event }) => event === "bug")).toEqual([]);
+      state.isDown = false;
+      expect(await deliver(worker, 9)).toBe("done");
+      expect(await read("results")).toHaveLength(1);
+      expect(await usage()).toMatchObject([{ requests: 1, estimated_requests: 0 }]);
+    },
+  );
+
+  it("that pins a version while R2 is down is tried again", async () => {
+    fakeLlm();
+    const { state, proxy } = breakable(bindings.ADAPTERS as object);
+    const worker = await keepingWorker({ ADAPTERS: proxy } as Partial<Bindings>);
+    const { deliver, read } = await begun(worker, { ...ask, adapter: "mini@9.9.9" });
+    state.isDown = true;
+    expect(await deliver(worker, 1)).toBe(5);
+    state.isDown = false;
+    expect(await deliver(worker, 2)).toBe("done");
+    expect(await read("errors")).toMatchObject([{ error: { code: "unknown_adapter" } }]);
+  });
+});
