@@ -24,7 +24,7 @@ export default defineConfig({
             main: "./test/worker/main.ts",
             wrangler: { configPath: "./wrangler.toml" },
             // Tests deliver by hand: what a real consumer takes after its file has ended would hold the next one up.
-            miniflare: { queueConsumers: {} },
+            miniflare: { queueConsumers: {}, bindings: { OPEN_ON_LOCALHOST: "true" } },
           }),
         ],
         test: {

@@ -1,9 +1,9 @@
 // Asks from an Android app, with OkHttp and kotlinx.serialization. Not run here: this project's tests have no Kotlin.
 //
 // An app carries no API key. It gets a short-lived token from your own server (docs/auth.md) and asks for a new one
-// when the service answers 401. Cancelling the coroutine ends the request, and with it the LLM's calls.
+// when the service answers 401. Cancelling the coroutine ends the request, and with it the LLM's calls; with an
+// Idempotency-Key (`once`) the work goes on, and asking again with the same key gets its answer, counted once.
 import java.io.IOException
-import java.util.UUID
 import java.util.concurrent.TimeUnit
 import kotlin.coroutines.resume
 import kotlin.coroutines.resumeWithException
@@ -39,16 +39,25 @@ data class Answer(
     val notice: String,
 )
 
-class Refused(val status: Int, val body: String) : IOException("the service answered $status")
+@Serializable
+data class Problem(
+    val code: String,
+    val detail: String,
+    // There where the question tells of an emergency: show it first, as an answer's.
+    @SerialName("urgent_text") val urgentText: String? = null,
+)
+
+// `problem` is null where something between answered with a page of its own.
+class Refused(val status: Int, val problem: Problem?) : IOException("the service answered $status")
 
 class MedAdapter(private val base: String, private val fetchToken: suspend () -> String) {
     private val json = Json { ignoreUnknownKeys = true; encodeDefaults = true }
     private val client = OkHttpClient.Builder().callTimeout(90, TimeUnit.SECONDS).build()
     private var token: String? = null
 
-    suspend fun ask(asked: Asked): Answer {
-        // The same key for a retry: the answer is made and counted once.
-        val once = UUID.randomUUID().toString()
+    // `once`: a UUID that you keep with the question until you have its answer, and send with each try; null: each try is
+    // a request of its own.
+    suspend fun ask(asked: Asked, once: String? = null): Answer {
         return try {
             send(asked, once)
         } catch (refused: Refused) {
@@ -58,16 +67,16 @@ class MedAdapter(private val base: String, private val fetchToken: suspend () ->
         }
     }
 
-    private suspend fun send(asked: Asked, once: String): Answer {
+    private suspend fun send(asked: Asked, once: String?): Answer {
         val bearer = token ?: fetchToken().also { token = it }
         val request = Request.Builder()
             .url("$base/v1/answer")
             .header("Authorization", "Bearer $bearer")
-            .header("Idempotency-Key", once)
+            .apply { if (once != null) header("Idempotency-Key", once) }
             .post(json.encodeToString(asked).toRequestBody("application/json".toMediaType()))
             .build()
         val (status, body) = await(client.newCall(request))
-        if (status != 200) throw Refused(status, body)
+        if (status != 200) throw Refused(status, runCatching { json.decodeFromString<Problem>(body) }.getOrNull())
         return json.decodeFromString(body)
     }
 

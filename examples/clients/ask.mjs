@@ -1,4 +1,7 @@
-/** Asks with OpenAI's SDK for Node: node examples/clients/ask.mjs [URL]. A deployed Worker wants MEDADAPTER_KEY. */
+/**
+ * Asks with OpenAI's SDK for Node: node examples/clients/ask.mjs [URL]. A deployed Worker wants MEDADAPTER_KEY.
+ * The model is MEDADAPTER_MODEL, or the first that the Worker may ask.
+ */
 import OpenAI from "openai";
 
 const [, , url = "http://127.0.0.1:8787"] = process.argv;
@@ -8,8 +11,10 @@ const client = new OpenAI({
   timeout: 60_000,
 });
 
+const model = process.env.MEDADAPTER_MODEL ?? (await client.models.list()).data[0].id;
+
 const stream = await client.chat.completions.create({
-  model: "replay",
+  model,
   messages: [
     {
       role: "user",

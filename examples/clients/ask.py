@@ -1,6 +1,6 @@
 """Asks with OpenAI's SDK for Python: python examples/clients/ask.py [URL].
 
-A deployed Worker wants a key in MEDADAPTER_KEY.
+A deployed Worker wants a key in MEDADAPTER_KEY. The model is MEDADAPTER_MODEL, or the first that the Worker may ask.
 """
 
 import os
@@ -10,6 +10,7 @@ import openai
 
 url = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8787"
 client = openai.OpenAI(base_url=f"{url}/v1", api_key=os.environ.get("MEDADAPTER_KEY", "none"))
+model = os.environ.get("MEDADAPTER_MODEL") or client.models.list().data[0].id
 
 question = """Deficiency of which vitamin causes Wernicke encephalopathy?
 A. Cobalamin (B12)
@@ -19,7 +20,7 @@ D. Pyridoxine (B6)"""
 
 # Where being wrong is worse than saying nothing: abstain unless 10 % of errors at most can be promised.
 answer = client.chat.completions.create(
-    model="replay",
+    model=model,
     messages=[{"role": "user", "content": question}],
     extra_body={"medadapter": {"k": 5, "abstain": {"target_error": 0.1}}},
 )

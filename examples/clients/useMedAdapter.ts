@@ -14,6 +14,14 @@ export interface Answer {
   notice: string;
 }
 
+export interface Problem {
+  /** Null: the service could not be reached. */
+  status: number | null;
+  detail: string;
+  /** There where the question tells of an emergency: show it first, as an answer's. */
+  urgent_text: string | null;
+}
+
 export interface Asked {
   question: string;
   options?: Record<string, string>;
@@ -24,7 +32,7 @@ export function useMedAdapter(base: string, fetchToken: (signal: AbortSignal) =>
   const token = useRef<string | null>(null);
   const running = useRef<AbortController | null>(null);
   const [answer, setAnswer] = useState<Answer | null>(null);
-  const [problem, setProblem] = useState<string | null>(null);
+  const [problem, setProblem] = useState<Problem | null>(null);
 
   const ask = useCallback(
     async (asked: Asked) => {
@@ -48,11 +56,19 @@ export function useMedAdapter(base: string, fetchToken: (signal: AbortSignal) =>
           token.current = null;
           response = await send();
         }
-        const body = await response.json();
-        if (response.ok) setAnswer(body);
-        else setProblem(body.detail);
-      } catch (error) {
-        if (!stop.signal.aborted) setProblem("The service cannot be reached.");
+        const { status } = response;
+        if (response.ok) {
+          setAnswer(await response.json());
+          return;
+        }
+        // What stands between may answer with a page of its own.
+        const problem = await response.json().catch(() => null);
+        const detail = problem?.detail ?? `The service answered ${status}.`;
+        const urgent_text = problem?.urgent_text ?? null;
+        if (!stop.signal.aborted) setProblem({ status, detail, urgent_text });
+      } catch {
+        const detail = "The service cannot be reached.";
+        if (!stop.signal.aborted) setProblem({ status: null, detail, urgent_text: null });
       }
     },
     [base, fetchToken],

@@ -17,7 +17,7 @@ export const usage = `npm run deploy -- [--dry-run] [--env workers-ai] [--domain
   --dry-run         print the plan, change nothing (works without a login, too)
   --env NAME        an environment of wrangler.toml (default: the top level)
   --domain HOST     a custom domain on a zone of the account; to keep it, write it into wrangler.toml
-  --var NAME:VALUE  a variable for this deployment in place of wrangler.toml's
+  --var NAME:VALUE  a variable for this deployment in place of wrangler.toml's; the next one without it resets it
   --wait SECONDS    how long the deployed Worker may take to be ready (default: 60)
 Secrets come from the environment, never from the command line: LLM_API_KEY, RERANK_API_KEY, and where you have
 your own CONTENT_SECRET and ADMIN_TOKEN, which are made up otherwise. Those that the Worker has are left as they are.`;

@@ -72,6 +72,11 @@ export function readDeployment(
       "LLM_BASE_URL must be an endpoint that Cloudflare can reach, not one on this machine",
     );
   }
+  if (bindings.OPEN_ON_LOCALHOST === "true") {
+    faults.push(
+      "OPEN_ON_LOCALHOST must not be true where the Worker is deployed: another Worker's service binding could call it without a key",
+    );
+  }
   return {
     env,
     worker: config.name,

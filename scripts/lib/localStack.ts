@@ -111,7 +111,7 @@ export async function startReplay(folder: string, port?: number, pace = "off"): 
 }
 
 /**
- * Starts `wrangler dev` on the state in `folder`; ready when it answers at all.
+ * Starts `wrangler dev` on the state in `folder`; ready when it answers at all. It asks for no key, unless told.
  * @param heapMB what V8 may hold of JavaScript in an isolate; without it local workerd has no limit, unlike Cloudflare
  */
 export async function startWorker(
@@ -124,7 +124,8 @@ export async function startWorker(
   args.push("--persist-to", join(folder, "state"), "--show-interactive-dev-session=false");
   const inspector = await freePort(18_960);
   args.push("--inspector-port", String(inspector));
-  for (const [name, value] of Object.entries(vars)) args.push("--var", `${name}:${value}`);
+  const all = { OPEN_ON_LOCALHOST: "true", ...vars };
+  for (const [name, value] of Object.entries(all)) args.push("--var", `${name}:${value}`);
   const log = join(folder, `worker-${port}.log`);
   const limit =
     heapMB === undefined ? {} : { MINIFLARE_WORKERD_V8_FLAGS: `--max-heap-size=${heapMB}` };

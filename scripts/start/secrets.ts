@@ -1,4 +1,7 @@
-/** Secrets of the local Worker: those of .dev.vars, the LLM's key, and one to keep content with, made once. */
+/**
+ * What the local Worker has beside wrangler.toml: .dev.vars, the LLM's key, a secret to keep content with, made once; and
+ * that no API key is asked for, unless .dev.vars says otherwise.
+ */
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -15,6 +18,7 @@ export function writeSecrets(root: string, state: string, { apiKey }: LlmChoice)
   const given = existsSync(devVars) ? parseEnv(readFileSync(devVars, "utf8")) : {};
   const secrets = {
     CONTENT_SECRET: contentSecret(join(root, state, "content-secret")),
+    OPEN_ON_LOCALHOST: "true",
     ...given,
     ...(apiKey === null ? {} : { LLM_API_KEY: apiKey }),
   };

@@ -70,15 +70,25 @@ export class Admission {
 
   /** Takes a place or a position in the line, or says at once that there is neither. `dropped` is called when the ticket goes stale. */
   enter(dropped: () => void): Result<Ticket, Overloaded> {
-    this.sweep();
-    const free = this.#holding.size < this.#options.places && this.#waiting.length === 0;
-    if (!free && this.#waiting.length >= this.#options.queue) {
-      return fail({ kind: "overloaded", retryAfterSeconds: this.#options.retryAfterSeconds });
-    }
+    const overloaded = this.refusal();
+    if (overloaded !== null) return fail(overloaded);
+    const free = this.#free;
     const entry: Entry = { lastSeenMs: this.#options.now(), dropped };
     if (free) this.#holding.add(entry);
     else this.#waiting.push(entry);
     return ok(this.#ticket(entry));
+  }
+
+  /** Whether `enter` would find no place now, nor a position in the line. */
+  refusal(): Overloaded | null {
+    this.sweep();
+    const { queue, retryAfterSeconds } = this.#options;
+    if (this.#free || this.#waiting.length < queue) return null;
+    return { kind: "overloaded", retryAfterSeconds };
+  }
+
+  get #free(): boolean {
+    return this.#holding.size < this.#options.places && this.#waiting.length === 0;
   }
 
   /** Drops tickets of requests that are gone. */

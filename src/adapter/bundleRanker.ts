@@ -69,6 +69,12 @@ export class BundleRanker implements Ranker {
     return ok(underWay);
   }
 
+  refusal(question: Question): OpenFailure | null {
+    if (this.#retired) return { kind: "retired" };
+    const prefix = encodeQuestion(this.#tokenizer, this.manifest.budget, question);
+    return prefix.ok ? this.#admission.refusal() : prefix.failure;
+  }
+
   load(): RankerLoad {
     return {
       held: this.#admission.held,

@@ -72,6 +72,8 @@ export interface Ranker {
     signal: AbortSignal,
     owner?: string | null,
   ): Result<RankedQuestion, OpenFailure>;
+  /** Why `open` would refuse the question now, without a place being taken; null: it would not. */
+  refusal(question: Question): OpenFailure | null;
   load(): RankerLoad;
   /** Why its engine should be started afresh (`isEngineFault`); null: there is no reason. */
   fault(): EngineFailureReason | null;

@@ -9,7 +9,8 @@ import { type Service, startService } from "./service.ts";
 let service: Service;
 
 beforeAll(async () => {
-  service = await startService();
+  // No example knows the LLM's name.
+  service = await startService({ LLM_MODEL: "some-model" });
 });
 
 afterAll(() => service?.stop());

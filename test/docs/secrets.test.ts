@@ -39,6 +39,11 @@ describe.each(environments)("environment %s", (env) => {
     }
   });
 
+  // The host is the caller's word where another Worker's service binding calls.
+  test("is open to nobody without a key, whatever host is asked for", () => {
+    expect(read(env).vars.OPEN_ON_LOCALHOST ?? "false").toBe("false");
+  });
+
   test("writes down no URL or header: no invocation logs, no traces, no query strings", () => {
     const { observability } = read(env);
     expect(observability).toMatchObject({

@@ -71,6 +71,42 @@ describe("a refused parameter", () => {
     expect(usage.requests).toBe(1);
   });
 
+  it.each([
+    ["stream_options", refuses("Blocked: 'what are stream_options'")],
+    ["max_completion_tokens", refuses("Blocked: 'max_completion_tokens?'")],
+    ["another param", refuses("Blocked: 'stream_options max_completion_tokens'", "messages")],
+    [
+      "another place",
+      { status: 422, json: { detail: [{ loc: ["body", "messages"], input: "stream_options" }] } },
+    ],
+  ] satisfies [string, Answer][])(
+    "is not learnt from a question that is repeated in its refusal: %s",
+    async (_, refusal) => {
+      let blocking = true;
+      const { url, asked } = await against(() => (blocking ? refusal : answers));
+      const memory = new ProviderMemory();
+      const generator = generatorOn(url, { memory });
+      await collect(generator.generate(ask(1, { maxTokens: 9 })));
+      blocking = false;
+      await collect(generator.generate(ask(1, { maxTokens: 9 })));
+      expect(asked.at(-1)?.body).toMatchObject({
+        stream_options: { include_usage: true },
+        max_tokens: 9,
+      });
+    },
+  );
+
+  it("that the error's own member names is believed before its text", async () => {
+    const { url, asked } = await against(({ body }) =>
+      "stream_options" in body
+        ? refuses("max_completion_tokens and n=1 are fine", "stream_options.include_usage")
+        : answers,
+    );
+    const { candidates } = await collect(generatorOn(url).generate(ask(2, { maxTokens: 9 })));
+    expect(texts(candidates)[0]).toEqual("#### yes");
+    expect(asked[1]?.body).toMatchObject({ n: 2, max_tokens: 9 });
+  });
+
   it("n is not held against a provider whose calls for one fail as well", async () => {
     const { url } = await against(() => refuses("'n' is not a name"));
     const memory = new ProviderMemory();

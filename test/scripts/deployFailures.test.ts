@@ -67,6 +67,12 @@ describe("npm run deploy, where something fails,", () => {
       {},
       /LLM_API_KEY is a secret/,
     ],
+    [
+      "a Worker that asks for no key where its host says localhost",
+      [...endpoint, "--var", "OPEN_ON_LOCALHOST:true"],
+      {},
+      /OPEN_ON_LOCALHOST must not be true/,
+    ],
   ])("names %s", async (_, args, state, message) => {
     played.account.set(state);
     const { code, output } = await deploy(args, { LLM_API_KEY: KEY });

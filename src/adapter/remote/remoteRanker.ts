@@ -53,6 +53,12 @@ export class RemoteRanker implements Ranker {
     return ok(underWay);
   }
 
+  refusal(question: Question): OpenFailure | null {
+    if (this.#retired) return { kind: "retired" };
+    const query = questionText(this.manifest, question);
+    return query.ok ? this.#admission.refusal() : query.failure;
+  }
+
   load(): RankerLoad {
     return { held: this.#admission.held, waiting: 0, heapBytes: 0 };
   }

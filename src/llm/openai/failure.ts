@@ -50,13 +50,44 @@ export type RefusedParameter = "n" | "stream_options" | "max_tokens";
 const NAMES_N =
   /["'`]n\\?["'`]|\bn\s*(?:=|>|<=|:)\s*\d|\bn (?:must|should|is)\b|\bparameter n\b|\b(?:one|multiple) (?:candidate|choice|completion)s?\b/iu;
 
-/** The parameter that an error response refuses, as its body names it; null: none that we know. */
+/**
+ * The parameter that an error response refuses; null: none that we know. Where the error has a member for it, that
+ * decides: its text may repeat what the caller asked.
+ */
 export function refusedParameter(
   { status }: CallFailure,
   errorBody: string,
 ): RefusedParameter | null {
   if (status !== 400 && status !== 422) return null;
-  if (/max_completion_tokens/u.test(errorBody)) return "max_tokens";
+  const named = namedParameters(errorBody);
+  if (named.includes("n")) return "n";
+  if (named.includes("stream_options")) return "stream_options";
+  // The same member tells of a number that is too large, so the text has to name the other parameter.
+  const limit = named.length === 0 || named.some((name) => TOKEN_LIMITS.has(name));
+  if (limit && /max_completion_tokens/u.test(errorBody)) return "max_tokens";
+  if (named.length > 0) return null;
   if (/stream_options/u.test(errorBody)) return "stream_options";
   return NAMES_N.test(errorBody) ? "n" : null;
+}
+
+const TOKEN_LIMITS: ReadonlySet<string> = new Set(["max_tokens", "max_completion_tokens"]);
+
+/** Parameters that members of an error name: OpenAI's `error.param`, or FastAPI's `detail[].loc` (its second part). */
+function namedParameters(errorBody: string): string[] {
+  let body: unknown;
+  try {
+    body = JSON.parse(errorBody);
+  } catch {
+    return [];
+  }
+  const details = member(body, "detail");
+  const places = Array.isArray(details) ? details.map((one) => member(member(one, "loc"), 1)) : [];
+  const names = [member(member(body, "error"), "param"), member(body, "param"), ...places];
+  return names.flatMap((name) =>
+    typeof name === "string" && name !== "" ? [name.split(/[.[]/u)[0] ?? ""] : [],
+  );
+}
+
+function member(value: unknown, name: PropertyKey): unknown {
+  return typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined;
 }

@@ -38,6 +38,8 @@ export class Round {
   readonly #open: Set<number>;
   #usage: TokenUsage = { promptTokens: 0, completionTokens: 0 };
   #requests = 0;
+  /** What this request's calls have put otherwise; the memory learns it from a call that it helped. */
+  #tried: Partial<ProviderTraits> = {};
 
   constructor(
     endpoint: Endpoint,
@@ -105,16 +107,21 @@ export class Round {
       n,
       clientRequestId: `${this.#id}.${number}`,
     };
+    const helps: Partial<ProviderTraits>[] = [];
     for (;;) {
       const traits = this.#traits;
       const streamed = new StreamedCall(this.#endpoint, call, traits, this.#scope);
-      for await (const settled of streamed.settled()) yield this.#numbered(settled, number);
+      for await (const settled of streamed.settled()) {
+        if (settled.kind === "candidate") for (const trait of helps.splice(0)) this.#learn(trait);
+        yield this.#numbered(settled, number);
+      }
       const summary = streamed.summary();
       this.#requests += summary.requests;
       this.#addUsage(summary.usage);
       const better = otherwise(summary, traits);
       if (better === null) return summary;
-      this.#learn(better);
+      helps.push(better);
+      this.#tried = { ...this.#tried, ...better };
     }
   }
 
@@ -149,7 +156,7 @@ export class Round {
   }
 
   get #traits(): ProviderTraits {
-    return this.#memory.traits(this.#endpoint.baseUrl, this.#model);
+    return { ...this.#memory.traits(this.#endpoint.baseUrl, this.#model), ...this.#tried };
   }
 
   #learn(traits: Partial<ProviderTraits>): void {

@@ -20,6 +20,7 @@ export interface AccessBindings {
 }
 
 export interface AccessConfig {
+  /** For `wrangler dev` alone. */
   readonly openOnLocalhost: boolean;
   /** Null: there is no admin route. */
   readonly adminToken: string | null;

@@ -24,7 +24,10 @@ export type Identity =
   | { readonly ok: true; readonly caller: Caller }
   | { readonly ok: false; readonly fault: IdentityFault };
 
-/** Hosts that no request to a deployed Worker has: Cloudflare routes by host, and these are nobody's zone. */
+/**
+ * Hosts that no request from the internet has: Cloudflare routes by host, and these are nobody's zone. Another Worker's
+ * service binding may use any, which is why a deployed Worker must not be open to them.
+ */
 const LOCAL_HOSTS: readonly string[] = ["localhost", "127.0.0.1", "[::1]"];
 /** Compared with where a key is unknown, so that its refusal takes as long as that of a wrong secret. */
 const NO_HASH = "0".repeat(64);

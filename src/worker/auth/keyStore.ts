@@ -5,8 +5,16 @@ export interface KeyStore {
   /** The record, or null for a key that never was. */
   find(id: string): Promise<KeyRecord | null>;
   put(record: KeyRecord): Promise<void>;
-  /** All records, revoked ones too, oldest first. */
+  /** Some records, revoked ones too: at most `limit`, in no order that means anything. Rejects for a cursor of no page. */
+  page(limit: number, cursor: string | null): Promise<KeyPage>;
+  /** All records, oldest first: for the command line, as a request may read a thousand entries of KV at most. */
   list(): Promise<KeyRecord[]>;
+}
+
+export interface KeyPage {
+  readonly records: KeyRecord[];
+  /** Where the next page begins; null: there is none. */
+  readonly next: string | null;
 }
 
 /** The part of a KV namespace that is used: a Worker's binding, or wrangler's from the command line. */
@@ -16,12 +24,17 @@ export interface KeyValues {
   list(options: {
     prefix: string;
     cursor?: string | null;
+    limit?: number;
   }): Promise<{ keys: { name: string }[]; list_complete: boolean; cursor?: string }>;
 }
 
 /** Seconds for which Cloudflare may serve a record from the location's own cache: the least that KV takes. */
 export const KV_CACHE_SECONDS = 30;
 const PREFIX = "key/";
+/** Entries that are read side by side. */
+const AT_ONCE = 20;
+/** As many as KV lists at once. */
+const MOST_LISTED = 1_000;
 
 /** A key store on a KV namespace. Records that this version cannot read count as absent. */
 export function kvKeyStore(values: KeyValues): KeyStore {
@@ -29,24 +42,37 @@ export function kvKeyStore(values: KeyValues): KeyStore {
     const text = await values.get(name, { cacheTtl: KV_CACHE_SECONDS });
     return text === null ? null : readRecord(text);
   };
+  const page = async (limit: number, cursor: string | null): Promise<KeyPage> => {
+    const listed = await values.list({ prefix: PREFIX, cursor, limit });
+    const records: KeyRecord[] = [];
+    for (let at = 0; at < listed.keys.length; at += AT_ONCE) {
+      const names = listed.keys.slice(at, at + AT_ONCE).map(({ name }) => name);
+      const found = await Promise.all(names.map(read));
+      records.push(...found.filter((record) => record !== null));
+    }
+    return {
+      records: records.sort(byAge),
+      next: listed.list_complete ? null : (listed.cursor ?? null),
+    };
+  };
   return {
     find: (id) => (KEY_ID.test(id) ? read(`${PREFIX}${id}`) : Promise.resolve(null)),
     put: (record) => values.put(`${PREFIX}${record.id}`, JSON.stringify(record)),
+    page,
     list: async () => {
       const records: KeyRecord[] = [];
       let cursor: string | null = null;
       do {
-        const page = await values.list({ prefix: PREFIX, cursor });
-        for (const { name } of page.keys) {
-          const record = await read(name);
-          if (record !== null) records.push(record);
-        }
-        cursor = page.list_complete ? null : (page.cursor ?? null);
+        const found: KeyPage = await page(MOST_LISTED, cursor);
+        records.push(...found.records);
+        cursor = found.next;
       } while (cursor !== null);
-      return records.sort((a, b) => a.created.localeCompare(b.created));
+      return records.sort(byAge);
     },
   };
 }
+
+const byAge = (a: KeyRecord, b: KeyRecord) => a.created.localeCompare(b.created);
 
 function readRecord(text: string): KeyRecord | null {
   try {

@@ -12,7 +12,7 @@ export const SCOPES = [
 /**
  * - `answer`: `/v1/answer`, `/v1/chat/completions`, and feedback on what they answered.
  * - `rerank`: `/v1/rerank`.
- * - `usage`: the usage of all keys of the tenant; without it a caller sees its own.
+ * - `usage`: the usage of all keys of the tenant; without it a key sees its own, a token nothing.
  * - `batch`: `/v1/batches`, with a key those of the whole tenant.
  * - `feedback:trusted`: what this caller says of an answer counts as true in training.
  * - `feedback:export`: all stored answers of the tenant that have an outcome, readable.

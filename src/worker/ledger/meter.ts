@@ -16,6 +16,8 @@ import { refusal, replayed } from "./notGranted.ts";
 export interface ScoringSource {
   readonly adapter: { readonly name: string; readonly version: string } | null;
   readonly figures: { readonly tokens: number; readonly scored: number };
+  /** The adapter refused the question. */
+  readonly refused: boolean;
 }
 
 export interface MeterOptions {
@@ -181,7 +183,8 @@ export class Meter {
     const { adapter, figures } = this.#scoring ?? { adapter: null, figures: null };
     return {
       adapter: adapter === null ? null : adapterId(adapter),
-      requests: 1,
+      // One refused by an adapter that was loaded behind the LLM: what the LLM was asked is counted, no request is.
+      requests: this.#scoring?.refused ? 0 : 1,
       candidates: figures?.scored ?? 0,
       adapterTokens: figures?.tokens ?? 0,
       ...this.#tokens,

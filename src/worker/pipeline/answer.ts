@@ -100,7 +100,9 @@ async function* run(
   };
   try {
     await parts.admitted;
-    // The LLM begins to write before an adapter that is still being loaded has admitted the question.
+    // The LLM begins to write before an adapter that is still being looked for or loaded has admitted the question,
+    // unless the one that is here would refuse it: then that is known first, and costs nothing.
+    if (scoring.doubtful) await scoring.admitted();
     let wave = beginWave();
     await scoring.admitted();
     yield { kind: "admitted" };

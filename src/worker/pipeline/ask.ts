@@ -95,24 +95,6 @@ export function readModel(model: string | null | undefined, config: Config): str
 
 /** As in pointers and manifests. */
 const VERSION = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
-/** Upper bound of `k: "auto"` where the caller names none. */
-const DEFAULT_MAX_K = 8;
-
-/**
- * `k` and `max_k` from the wire. Throws `Problem` for a `max_k` beside a number.
- * @param least candidates that are needed at least, such as `n` of a chat
- */
-export function readK(
-  wire: { readonly k: number | "auto"; readonly max_k?: number | null | undefined },
-  least: number,
-  maxKField: string,
-): Pick<Ask, "k" | "adaptive"> {
-  if (wire.k === "auto") {
-    return { k: wire.max_k ?? Math.max(DEFAULT_MAX_K, least), adaptive: { least } };
-  }
-  if (wire.max_k == null) return { k: wire.k, adaptive: null };
-  throw fieldProblem("invalid_request", maxKField, 'goes with k: "auto" only');
-}
 
 /** An adapter, and the version of it that the caller wants, if any. */
 export type AdapterChoice = Pick<Ask, "adapter" | "pin">;

@@ -68,6 +68,7 @@ export class Scoring {
   #servedBy: ServedBy = "stable";
   #session: RankedQuestion | null = null;
   #refused: Problem | null = null;
+  #doubtful = false;
   #degraded: DegradedReason | null = null;
   #prefixMs: number | null = null;
   #scoringMs = 0;
@@ -91,7 +92,10 @@ export class Scoring {
       if (this.#refused !== null) throw this.#refused;
       this.#opening = Promise.resolve();
     } else {
-      const known = source.settled() === null ? looking : within(looking, LOOK_WAIT_MS);
+      const held = source.settled();
+      const refusal = held?.refusal(ask.question) ?? null;
+      this.#doubtful = refusal !== null && refusal.kind !== "retired";
+      const known = held === null ? looking : within(looking, LOOK_WAIT_MS);
       this.#opening = known.then(() => this.#openLate());
     }
   }
@@ -99,6 +103,16 @@ export class Scoring {
   /** The manifest by which answers are selected; null when degraded. */
   get manifest(): Manifest | null {
     return this.#degraded === null ? (this.#ranker?.manifest ?? null) : null;
+  }
+
+  /** The adapter that is here would refuse the question; a newer one, which is being looked for, decides. */
+  get doubtful(): boolean {
+    return this.#doubtful;
+  }
+
+  /** The question was refused: too long, or no place for it. */
+  get refused(): boolean {
+    return this.#refused !== null;
   }
 
   get degraded(): DegradedReason | null {

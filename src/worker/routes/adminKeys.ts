@@ -7,7 +7,7 @@ import { isSameText } from "../auth/constantTime.ts";
 import { KEY_ID, shownKey } from "../auth/keyRecord.ts";
 import { type KeyStore, revokeKey } from "../auth/keyStore.ts";
 import { SCOPES } from "../auth/scopes.ts";
-import { Problem } from "../errors/problems.ts";
+import { fieldProblem, Problem } from "../errors/problems.ts";
 import { problemResponses } from "../schemas/problem.ts";
 import type { AppEnv } from "../wiring/parts.ts";
 
@@ -68,12 +68,32 @@ export const listKeysRoute = createRoute({
   method: "get",
   path: "/v1/admin/keys",
   tags: ["Usage and keys"],
-  summary: "All API keys, without their secrets",
+  summary: "API keys, without their secrets, a page at a time",
+  request: {
+    query: z.object({
+      // A request may read a thousand entries of KV.
+      limit: z.coerce.number().int().min(1).max(500).default(100),
+      cursor: z
+        .string()
+        .min(1)
+        .max(1_024)
+        .optional()
+        .openapi({ description: "The `next_cursor` of the page before." }),
+    }),
+  },
   responses: {
     200: {
-      description: "Oldest first",
-      content: json(z.object({ object: z.literal("list"), data: z.array(WireKey) })),
+      description:
+        "At most `limit`, revoked ones too, oldest first within the page; the next page follows while `next_cursor` is not null",
+      content: json(
+        z.object({
+          object: z.literal("list"),
+          data: z.array(WireKey),
+          next_cursor: z.string().nullable(),
+        }),
+      ),
     },
+    400: problemResponses[400],
     401: problemResponses[401],
     500: problemResponses[500],
   },
@@ -102,8 +122,15 @@ export const postKey: RouteHandler<typeof createKeyRoute, AppEnv> = async (c) =>
 };
 
 export const getKeys: RouteHandler<typeof listKeysRoute, AppEnv> = async (c) => {
-  const records = await storeOf(c.get("parts").keyStore).list();
-  return c.json({ object: "list" as const, data: records.map(shownKey) }, 200);
+  const { limit, cursor = null } = c.req.valid("query");
+  const { records, next } = await storeOf(c.get("parts").keyStore)
+    .page(limit, cursor)
+    .catch((error: unknown) => {
+      // KV's words for a cursor that it did not make are its own; without one it is not the caller's fault.
+      if (cursor === null || !/\b400\b|cursor/iu.test(String(error))) throw error;
+      throw fieldProblem("invalid_request", "cursor", "must be the next_cursor of a page");
+    });
+  return c.json({ object: "list" as const, data: records.map(shownKey), next_cursor: next }, 200);
 };
 
 export const deleteKey: RouteHandler<typeof revokeKeyRoute, AppEnv> = async (c) => {

@@ -5,6 +5,7 @@ import { accepts } from "hono/accepts";
 import { careFor } from "../care.ts";
 import type { Outcome } from "../pipeline/outcome.ts";
 import { AnswerRequest, AnswerResponse } from "../schemas/answer.ts";
+import { answerHeaders, idempotencyKey } from "../schemas/headers.ts";
 import { problemResponses } from "../schemas/problem.ts";
 import { AnswerStream, EVENT_STREAM } from "../schemas/stream.ts";
 import { streamAnswer } from "../stream/streamAnswer.ts";
@@ -17,10 +18,14 @@ export const answerRoute = createRoute({
   path: "/v1/answer",
   tags: ["Answers"],
   summary: "Answer a question: K candidates from the LLM, ranked by the adapter",
-  request: { body: { required: true, content: { "application/json": { schema: AnswerRequest } } } },
+  request: {
+    headers: idempotencyKey,
+    body: { required: true, content: { "application/json": { schema: AnswerRequest } } },
+  },
   responses: {
     200: {
       description: "The answer, or an abstention",
+      headers: answerHeaders,
       content: {
         "application/json": { schema: AnswerResponse },
         [EVENT_STREAM]: { schema: AnswerStream },

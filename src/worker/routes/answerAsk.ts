@@ -6,12 +6,12 @@ import {
   type Ask,
   readAbstain,
   readAdapter,
-  readK,
   readModel,
   readStore,
   readTaskAndQuestion,
 } from "../pipeline/ask.ts";
 import type { Outcome } from "../pipeline/outcome.ts";
+import { readK, readMaxTokens } from "../pipeline/spend.ts";
 import type { AnswerBody, AnswerRequest } from "../schemas/answer.ts";
 import { toQuestion } from "../schemas/shared.ts";
 import { adapterOf } from "../wiring/adapterNames.ts";
@@ -47,13 +47,13 @@ export async function readAnswerAsk(
     questionField: "question",
     messages: renderPrompt(task, question),
     model,
-    ...readK(body, 1, "max_k"),
+    ...readK(body, { k: "k", max_k: "max_k" }, config),
     strategy: body.strategy ?? null,
     abstain: readAbstain(body.abstain),
     ...choice,
     store: readStore(body.store, config),
     sampling: {
-      maxTokens: body.max_tokens,
+      maxTokens: readMaxTokens([["max_tokens", body.max_tokens]], config),
       ...(body.temperature == null ? {} : { temperature: body.temperature }),
       ...(body.top_p == null ? {} : { topP: body.top_p }),
       ...(body.seed == null ? {} : { seed: body.seed }),

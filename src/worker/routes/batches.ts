@@ -4,6 +4,7 @@ import type { Context } from "hono";
 import type { Batch, BatchBook } from "../batches/batch.ts";
 import { Problem } from "../errors/problems.ts";
 import { BatchBody, BatchId, batchBody, JSONL } from "../schemas/batch.ts";
+import { idempotencyKey, keptHeaders } from "../schemas/headers.ts";
 import { keepingRefusals, problemResponses } from "../schemas/problem.ts";
 import type { AppEnv } from "../wiring/parts.ts";
 import { createBatch } from "./createBatch.ts";
@@ -20,6 +21,7 @@ export const createBatchRoute = createRoute({
   description:
     'The body is JSON lines, up to 50,000: bodies of `/v1/answer`, or OpenAI\'s form `{"custom_id": "...", "body": {...}}`.',
   request: {
+    headers: idempotencyKey,
     body: {
       required: true,
       // Text of no JSON type: a schema of one would describe what cannot be sent.
@@ -27,7 +29,11 @@ export const createBatchRoute = createRoute({
     },
   },
   responses: {
-    200: { description: "Taken in: its lines are being answered", content: json },
+    200: {
+      description: "Taken in: its lines are being answered",
+      headers: keptHeaders,
+      content: json,
+    },
     ...keepingRefusals,
     404: { ...problemResponses[404], description: "It was deleted while it came in" },
     409: problemResponses[409],
@@ -85,9 +91,9 @@ export const cancelBatchRoute = createRoute({
   path: "/v1/batches/{id}/cancel",
   tags,
   summary: "Stop a batch and keep what is answered",
-  request: { params },
+  request: { params, headers: idempotencyKey },
   responses: {
-    200: { description: "No further line is begun", content: json },
+    200: { description: "No further line is begun", headers: keptHeaders, content: json },
     ...keepingRefusals,
     404: problemResponses[404],
     409: problemResponses[409],

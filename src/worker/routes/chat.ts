@@ -3,6 +3,7 @@ import { createRoute, type RouteHandler } from "@hono/zod-openapi";
 import { careFor } from "../care.ts";
 import type { Outcome } from "../pipeline/outcome.ts";
 import { ChatRequest, ChatResponse } from "../schemas/chat.ts";
+import { answerHeaders, idempotencyKey } from "../schemas/headers.ts";
 import { problemResponses } from "../schemas/problem.ts";
 import { ChatStream, EVENT_STREAM } from "../schemas/stream.ts";
 import { streamAnswer } from "../stream/streamAnswer.ts";
@@ -17,10 +18,14 @@ export const chatRoute = createRoute({
   path: "/v1/chat/completions",
   tags: ["Answers"],
   summary: "OpenAI's chat completions: the last user message is the question",
-  request: { body: { required: true, content: { "application/json": { schema: ChatRequest } } } },
+  request: {
+    headers: idempotencyKey,
+    body: { required: true, content: { "application/json": { schema: ChatRequest } } },
+  },
   responses: {
     200: {
       description: "The n best candidates, ranked; details under `medadapter`",
+      headers: answerHeaders,
       content: {
         "application/json": { schema: ChatResponse },
         [EVENT_STREAM]: { schema: ChatStream },

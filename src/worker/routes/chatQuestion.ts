@@ -10,13 +10,13 @@ import {
   promptAfter,
   readAbstain,
   readAdapter,
-  readK,
   readModel,
   readStore,
   readTaskAndQuestion,
 } from "../pipeline/ask.ts";
+import { readK, readMaxTokens } from "../pipeline/spend.ts";
 import type { ChatBody } from "../schemas/chat.ts";
-import { DEFAULT_K, DEFAULT_MAX_TOKENS, toEvidence, toOptions } from "../schemas/shared.ts";
+import { toEvidence, toOptions } from "../schemas/shared.ts";
 import { adapterOf } from "../wiring/adapterNames.ts";
 import type { Parts } from "../wiring/parts.ts";
 
@@ -34,13 +34,14 @@ export async function readChat(
   caller: Caller,
 ): Promise<Ask> {
   refuseUnsupported(body);
+  const { config } = parts;
   const extras = body.medadapter ?? {};
-  const model = readModel(body.model, parts.config);
-  const usual = adapterOf(model, parts.config);
+  const model = readModel(body.model, config);
+  const usual = adapterOf(model, config);
   const choice = await readAdapter(extras.adapter, "medadapter.adapter", parts, caller, usual);
   const n = body.n ?? 1;
-  const wire = { k: extras.k ?? Math.max(DEFAULT_K, n), max_k: extras.max_k };
-  const count = readK(wire, n, "medadapter.max_k");
+  const wire = { k: extras.k, max_k: extras.max_k, n };
+  const count = readK(wire, { k: "medadapter.k", max_k: "medadapter.max_k" }, config);
   if (n > count.k) throw fieldProblem("invalid_request", "n", "must not be more than medadapter.k");
   const messages = body.messages.map(readMessage);
   const last = messages.at(-1);
@@ -61,9 +62,9 @@ export async function readChat(
     ...count,
     strategy: extras.strategy ?? null,
     abstain: readAbstain(extras.abstain),
-    store: readStore(body.store, parts.config),
+    store: readStore(body.store, config),
     ...choice,
-    sampling: readSampling(body),
+    sampling: readSampling(body, config),
   };
 }
 
@@ -77,10 +78,12 @@ function readQuestion(text: string, extras: NonNullable<ChatBody["medadapter"]>)
   return { question: found.question, options: toOptions(extras.options), context, ...evidence };
 }
 
-function readSampling(body: ChatBody): Ask["sampling"] {
+function readSampling(body: ChatBody, config: Parts["config"]): Ask["sampling"] {
   const { temperature, top_p, seed, user, stop } = body;
+  const limits = ["max_completion_tokens", "max_tokens"] as const;
+  const given = limits.map((field) => [field, body[field]] as const);
   return {
-    maxTokens: body.max_completion_tokens ?? body.max_tokens ?? DEFAULT_MAX_TOKENS,
+    maxTokens: readMaxTokens(given, config),
     ...(temperature == null ? {} : { temperature }),
     ...(top_p == null ? {} : { topP: top_p }),
     ...(seed == null ? {} : { seed }),

@@ -8,6 +8,7 @@ import { FeedbackStore } from "../feedback/feedbackStore.ts";
 import { type FeedbackRecord, trainingLine, type Verdict } from "../feedback/record.ts";
 import { JSONL } from "../schemas/batch.ts";
 import { FeedbackBody, FeedbackRequest } from "../schemas/feedback.ts";
+import { idempotencyKey, keptHeaders } from "../schemas/headers.ts";
 import { keepingRefusals, problemResponses } from "../schemas/problem.ts";
 import type { AppEnv } from "../wiring/parts.ts";
 import { jsonLinesResponse } from "./batchFiles.ts";
@@ -20,11 +21,13 @@ export const feedbackRoute = createRoute({
   tags,
   summary: "Say how an answer turned out that was asked for with `store: true`",
   request: {
+    headers: idempotencyKey,
     body: { required: true, content: { "application/json": { schema: FeedbackRequest } } },
   },
   responses: {
     200: {
       description: "Joined to the stored answer; a later one replaces it",
+      headers: keptHeaders,
       content: { "application/json": { schema: FeedbackBody } },
     },
     ...keepingRefusals,

@@ -9,6 +9,7 @@ import { adapterId, estimateOf } from "../ledger/estimate.ts";
 import type { LogFigures } from "../observe/log.ts";
 import { type AdapterChoice, readAdapter, readTaskAndQuestion } from "../pipeline/ask.ts";
 import { Scoring } from "../pipeline/scoring.ts";
+import { answerHeaders, idempotencyKey } from "../schemas/headers.ts";
 import { problemResponses } from "../schemas/problem.ts";
 import {
   type CohereRequest,
@@ -24,10 +25,14 @@ export const rerankRoute = createRoute({
   path: "/v1/rerank",
   tags: ["Answers"],
   summary: "Score texts that someone else wrote (Cohere's and TEI's forms)",
-  request: { body: { required: true, content: { "application/json": { schema: RerankRequest } } } },
+  request: {
+    headers: idempotencyKey,
+    body: { required: true, content: { "application/json": { schema: RerankRequest } } },
+  },
   responses: {
     200: {
       description: "Best first, in the form of the request",
+      headers: answerHeaders,
       content: { "application/json": { schema: RerankResponse } },
     },
     ...problemResponses,

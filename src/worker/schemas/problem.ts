@@ -1,5 +1,6 @@
 /** Errors on the wire: RFC 9457 problem details with OpenAI's `error` member. */
 import { z } from "@hono/zod-openapi";
+import { rateLimits, retryAfter } from "./headers.ts";
 
 export const OpenAIError = z.object({
   message: z.string(),
@@ -33,7 +34,11 @@ export const problemResponses = {
   401: { description: "No valid API key or token", content },
   403: { description: "The key's scopes do not cover this", content },
   404: { description: "Model, adapter or key unknown, or question not recorded", content },
-  409: { description: "An earlier request with this Idempotency-Key still runs", content },
+  409: {
+    description: "An earlier request with this Idempotency-Key still runs",
+    headers: retryAfter,
+    content,
+  },
   413: { description: "Body over 1 MiB", content },
   415: { description: "Body is not JSON", content },
   422: {
@@ -41,10 +46,18 @@ export const problemResponses = {
       "Idempotency-Key used before with another body, or on /v1/answer for another form of the answer",
     content,
   },
-  429: { description: "Quota used up, or too many requests: see Retry-After", content },
+  429: {
+    description: "Quota used up, or too many requests: see Retry-After",
+    headers: { ...retryAfter, ...rateLimits },
+    content,
+  },
   500: { description: "The service is not configured, or has a bug", content },
   502: { description: "The LLM failed", content },
-  503: { description: "Overloaded, or nothing to serve with: see Retry-After", content },
+  503: {
+    description: "Overloaded, or nothing to serve with: see Retry-After",
+    headers: retryAfter,
+    content,
+  },
   504: { description: "The LLM took too long", content },
 };
 

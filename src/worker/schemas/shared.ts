@@ -8,9 +8,12 @@ const MAX_QUESTION = 32_768;
 const MAX_CONTEXT = 262_144;
 const MAX_OPTIONS = 32;
 
-/** How many candidates the LLM writes. */
-export const DEFAULT_K = 8;
+/** How many candidates the LLM writes, at most, and of how many tokens each. A deployment may lower both. */
 export const MAX_K = 32;
+export const MAX_TOKENS = 32_768;
+/** Where the caller names no number, and the deployment allows as much. */
+export const DEFAULT_K = 8;
+export const DEFAULT_MAX_TOKENS = 1024;
 
 /** As a pattern, so that it shows in /openapi.json. */
 const notBlank = [/\S/, "must not be blank"] as const;
@@ -105,7 +108,7 @@ function textOrNull(text: string | null | undefined): string | null {
 /** A number, or `auto`: waves until the leading answer is likely to stay ahead. */
 export const K = z.union([z.int().min(1).max(MAX_K), z.literal("auto")]).openapi({
   description:
-    "How many candidates the LLM writes. `auto`: a few first, then more by the adapter's stopping rule, up to `max_k`.",
+    "How many candidates the LLM writes: 8 by default. `auto`: a few first, then more by the adapter's stopping rule, up to `max_k`. A deployment may allow fewer (its variable MAX_K): what is more is refused, and the default is lower.",
 });
 
 export const MaxK = z
@@ -158,9 +161,9 @@ export const Store = z.boolean().openapi({
 export const Sampling = {
   temperature: z.number().min(0).max(2),
   top_p: z.number().gt(0).max(1),
-  max_tokens: z.int().min(1).max(32_768),
+  max_tokens: z.int().min(1).max(MAX_TOKENS).openapi({
+    description:
+      "Of each candidate: 1024 by default. A deployment may allow fewer (its variable MAX_TOKENS): what is more is refused, and the default is lower.",
+  }),
   seed: z.int(),
 };
-
-/** Upper bound of generated tokens for each candidate where the caller names none. */
-export const DEFAULT_MAX_TOKENS = 1024;

@@ -9,7 +9,9 @@ import { type AccessBindings, type AccessConfig, readAccess } from "../auth/acce
 import type { BatchNamespace } from "../batches/durableBatches.ts";
 import type { LedgerNamespace } from "../ledger/durableLedger.ts";
 import type { GuardNamespace } from "../rollout/durableGuard.ts";
+import { MAX_K, MAX_TOKENS } from "../schemas/shared.ts";
 import { ADAPTER_NAME, readModelAdapters } from "./adapterNames.ts";
+import { readBound, readNumber } from "./readNumber.ts";
 import { type RemoteBindings, type RemoteConfig, readRemote } from "./remoteConfig.ts";
 
 /** Bindings of wrangler.toml. Variables are strings; secrets come from `wrangler secret put` or .dev.vars. */
@@ -35,6 +37,8 @@ export interface Bindings extends AccessBindings, RemoteBindings {
   readonly LLM_API_KEY?: string;
   readonly LLM_MODEL?: string;
   readonly LLM_DEADLINE_MS?: string;
+  readonly MAX_K?: string;
+  readonly MAX_TOKENS?: string;
   readonly NOTICE?: string;
   readonly ABSTAINED_TEXT?: string;
   readonly URGENT_TEXT?: string;
@@ -60,6 +64,9 @@ export interface Config extends RemoteConfig {
   readonly models: readonly [string, ...string[]];
   /** Milliseconds an LLM may take for all candidates of one request. */
   readonly llmDeadlineMs: number;
+  /** Candidates that a request may have written, and tokens for each. */
+  readonly maxK: number;
+  readonly maxTokens: number;
   /** Who may call. */
   readonly access: AccessConfig;
   /** Where ledgers must lie; null: anywhere. */
@@ -120,6 +127,8 @@ export function readConfig(env: Bindings): ConfigResult {
     llmApiKey: env.LLM_API_KEY || null,
     models: [firstModel, ...otherModels],
     llmDeadlineMs: readNumber(env, "LLM_DEADLINE_MS", 120_000, 100, 600_000, faults),
+    maxK: readBound(env, "MAX_K", MAX_K, faults),
+    maxTokens: readBound(env, "MAX_TOKENS", MAX_TOKENS, faults),
     access: readAccess(env, faults),
     ledgerJurisdiction: readJurisdiction(env.LEDGER_JURISDICTION, faults),
     contentSecret: readSecret(env.CONTENT_SECRET, faults),
@@ -180,26 +189,4 @@ function readUrl(value: string | undefined, faults: string[]): string {
     return "";
   }
   return (value ?? "").replace(/\/+$/, "");
-}
-
-function readNumber(
-  env: Bindings,
-  name:
-    | "ADAPTER_HEAP_MB"
-    | "POINTER_INTERVAL_SECONDS"
-    | "LLM_DEADLINE_MS"
-    | "BATCH_DAYS"
-    | "FEEDBACK_DAYS"
-    | "BATCH_STALL_SECONDS",
-  fallback: number,
-  least: number,
-  most: number,
-  faults: string[],
-): number {
-  const text = env[name];
-  if (text === undefined || text.trim() === "") return fallback;
-  const value = Number(text);
-  if (Number.isFinite(value) && value >= least && value <= most) return value;
-  faults.push(`${name} must be a number from ${least} to ${most}`);
-  return fallback;
 }

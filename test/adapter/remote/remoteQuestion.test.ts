@@ -163,10 +163,14 @@ describe("a remote question", () => {
   });
 
   test("is refused where question and options are beyond all bounds, or too many are open", () => {
-    const endless = remote.open({ ...question, question: "why? ".repeat(2_000) }, never);
+    const long = { ...question, question: "why? ".repeat(2_000) };
+    const endless = remote.open(long, never);
+    expect(remote.refusal(long)).toMatchObject({ kind: "question_too_long" });
+    expect(remote.refusal(question)).toBeNull();
     expect(endless).toMatchObject({ ok: false, failure: { kind: "question_too_long" } });
     const sessions = Array.from({ length: 64 }, () => open(remote));
     expect(remote.open(question, never)).toMatchObject({ failure: { kind: "overloaded" } });
+    expect(remote.refusal(question)).toMatchObject({ kind: "overloaded" });
     for (const session of sessions) session.close();
     open(remote).close();
   });

@@ -183,6 +183,8 @@ export function rankerSuite(surroundings: Surroundings): void {
         ok: false,
         failure: { kind: "question_too_long", limit: 384 },
       });
+      expect(ranker.refusal(question)).toMatchObject({ kind: "question_too_long", limit: 384 });
+      expect(ranker.refusal(questionAbout(0))).toBeNull();
       expect(ranker.load().held).toBe(0);
     });
   });
@@ -220,6 +222,7 @@ export function rankerSuite(surroundings: Surroundings): void {
         ok: false,
         failure: { kind: "overloaded" },
       });
+      expect(small.refusal(questionAbout(2))).toMatchObject({ kind: "overloaded" });
       const score = second.score(candidateOf(1));
       await first.ready;
       expect(small.load()).toMatchObject({ held: 1, waiting: 1 });

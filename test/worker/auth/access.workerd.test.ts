@@ -121,6 +121,23 @@ describe("a private adapter", () => {
 });
 
 describe("a token", () => {
+  it("without the scope usage sees none, which would be that of all its tenant's users", async () => {
+    const key = await issuerKey("ES256", "ec-2");
+    vi.spyOn(globalThis, "fetch").mockImplementation(async () =>
+      Response.json({ keys: [key.publicJwk] }),
+    );
+    const call = await deployed({
+      JWT_ISSUER: tokenRules.issuer,
+      JWT_AUDIENCE: tokenRules.audience,
+      JWT_JWKS_URL: "https://issuer.example/usage.json",
+    });
+    const refused = await call("/v1/usage", { key: await token(key, { scope: "answer batch" }) });
+    expect(refused.status).toBe(403);
+    expect(refused.body.code).toBe("insufficient_scope");
+    const reader = await token(key, { scope: "answer usage" });
+    expect((await call("/v1/usage", { key: reader })).status).toBe(200);
+  });
+
   it("of the configured issuer opens what its scopes name; a wrong one opens nothing", async () => {
     const key = await issuerKey("ES256", "ec-1");
     vi.spyOn(globalThis, "fetch").mockImplementation(async () =>
@@ -151,7 +168,7 @@ describe("the admin routes", () => {
     expect(made.status).toBe(201);
     expect(made.body).toMatchObject({ ...wish, adapters: null, revoked: null });
     expect((await call("/v1/models", { key: made.body.key })).status).toBe(200);
-    const listed = await call("/v1/admin/keys", { key: adminToken });
+    const listed = await call("/v1/admin/keys?limit=500", { key: adminToken });
     const found = listed.body.data.find((one: { id: string }) => one.id === made.body.id);
     expect(found).toMatchObject({ tenant: "clinic-z" });
     expect(JSON.stringify(listed.body)).not.toMatch(/hash|ma_/);
@@ -162,6 +179,27 @@ describe("the admin routes", () => {
     expect((await (await isolate())("/v1/models", { key: made.body.key })).status).toBe(401);
     const never = { key: adminToken, method: "DELETE" };
     expect((await call("/v1/admin/keys/0123456789abcdef", never)).status).toBe(404);
+  });
+
+  it("list keys a page at a time, each once", async () => {
+    const call = await deployed({ ADMIN_TOKEN: adminToken });
+    const made = new Set<string>();
+    for (let i = 0; i < 5; i += 1) made.add((await newKey()).id);
+    const seen: string[] = [];
+    let cursor: string | null = null;
+    do {
+      const after: string = cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`;
+      const { status, body } = await call(`/v1/admin/keys?limit=2${after}`, { key: adminToken });
+      expect(status).toBe(200);
+      expect(body.data.length).toBeLessThanOrEqual(2);
+      seen.push(...body.data.map(({ id }: { id: string }) => id));
+      cursor = body.next_cursor;
+    } while (cursor !== null);
+    expect(new Set(seen).size).toBe(seen.length);
+    for (const id of made) expect(seen).toContain(id);
+    for (const query of ["limit=0", "limit=501", "cursor="]) {
+      expect((await call(`/v1/admin/keys?${query}`, { key: adminToken })).status).toBe(400);
+    }
   });
 
   it("are closed to everyone else, and are not there without a secret", async () => {

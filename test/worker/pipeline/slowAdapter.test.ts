@@ -38,6 +38,7 @@ const ranker: Ranker = {
   manifest: sampleManifest,
   open: () => ok(session),
   load: () => ({ held: 0, waiting: 0, heapBytes: 0 }),
+  refusal: () => null,
   fault: () => null,
   retire: () => Promise.resolve(),
 };

@@ -40,6 +40,7 @@ function ranker(
     closed: 0,
     manifest: sampleManifest,
     load: () => ({ held, waiting, heapBytes: 0 }),
+    refusal: () => null,
     fault: () => null,
     retire: () => Promise.resolve(),
     open: (): Result<RankedQuestion, never> =>

@@ -38,6 +38,7 @@ export function fakeShelf(heapBytes: number, versions: readonly string[]) {
       retired: false,
       open: () => fail({ kind: "retired" }),
       load: () => ({ held: ranker.busy, waiting: 0, heapBytes: 0 }),
+      refusal: () => null,
       fault: () => null,
       retire: async () => {
         while (ranker.busy > 0) await pause(5);
