@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import resource
 import signal
 import subprocess
 import sys
@@ -17,7 +19,7 @@ from llm_server import LlmServer
 
 from medadapter_train.collect import Collected, Job, Policy, collect
 from medadapter_train.cost import Prices, estimate
-from medadapter_train.errors import DataError
+from medadapter_train.errors import DataError, TrainError
 from medadapter_train.journal import Journal
 from medadapter_train.openai_writer import OpenAIWriter, Sampling, retry_after_seconds
 from medadapter_train.service_errors import GenerateError
@@ -179,6 +181,41 @@ def test_a_line_torn_by_a_kill_is_cut_off(tmp_path: Path) -> None:
     assert len(llm.requests) == 2
     assert sorted(result.slots) == ["a", "b"]
     assert all(json.loads(line) for line in path.read_text().splitlines())
+
+
+def test_a_line_torn_by_a_full_disk_is_taken_back(tmp_path: Path) -> None:
+    """Another worker's line after it finds room again, and must not stand behind half of one."""
+    path = tmp_path / "j"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with Journal(path, "settings") as journal:
+        journal.append([{"job": "a"}])
+        whole = path.read_bytes()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len(whole) + 20, before[1]))
+        try:
+            with pytest.raises(TrainError) as caught:
+                journal.append([{"job": "b", "text": "x" * 100}])
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert caught.value.kind == "disk_full"
+        assert path.read_bytes() == whole
+        journal.append([{"job": "c"}])
+    with Journal(path, "settings") as journal:
+        assert [row["job"] for row in journal.entries] == ["a", "c"]
+
+
+def test_lines_that_may_not_have_reached_the_disk_are_taken_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_fd: int) -> None:
+        raise OSError(errno.EIO, "input/output error")
+
+    path = tmp_path / "j"
+    with Journal(path, "settings") as journal:
+        whole = path.read_bytes()
+        monkeypatch.setattr("medadapter_train.journal.os.fsync", fail)
+        with pytest.raises(OSError):
+            journal.append([{"job": "a"}])
+        assert path.read_bytes() == whole
 
 
 def test_other_settings_do_not_mix_with_a_journal(tmp_path: Path) -> None:
