@@ -76,6 +76,29 @@ def test_an_endpoint_that_refuses_n_is_asked_one_by_one(tmp_path: Path) -> None:
     assert sum(len(slots) for slots in result.slots.values()) == 6
 
 
+def test_a_question_that_is_refused_costs_the_others_no_prompt_more(tmp_path: Path) -> None:
+    def too_long(_n: int, body: dict[str, Any]) -> tuple[int, dict[str, str], bytes] | None:
+        return (400, {}, b"") if body["messages"][0]["content"] == "question bad" else None
+
+    with LlmServer(fault=too_long) as llm:
+        jobs = [job("bad"), job("a"), job("b")]
+        result = gather(llm, tmp_path / "j", jobs, parallel=1)
+    assert [request.get("n") for request in llm.requests] == [3, None, 3, 3]
+    assert result.failed == {"bad_request": 3}
+    assert sorted(result.slots) == ["a", "b"]
+
+
+def test_an_endpoint_that_gives_fewer_at_once_is_asked_for_the_rest_at_once(tmp_path: Path) -> None:
+    def at_most_two(_n: int, body: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
+        choices = [{"message": {"content": "x"}}] * min(2, body.get("n", 1))
+        return 200, {}, json.dumps({"choices": choices}).encode()
+
+    with LlmServer(fault=at_most_two) as llm:
+        result = gather(llm, tmp_path / "j", [job("a", 5), job("b", 2)], parallel=1)
+    assert [request.get("n") for request in llm.requests] == [5, 3, None, 2]
+    assert sum(len(slots) for slots in result.slots.values()) == 7
+
+
 def test_parallel_candidates_get_seeds_of_their_own(tmp_path: Path) -> None:
     with LlmServer() as llm:
         gather(llm, tmp_path / "j", [job("a")], Policy(use_n=False, seed=7), parallel=1)
