@@ -46,6 +46,8 @@ class RunData:
         """Generate and label what has no candidates yet, take feedback in, link the rest."""
         for table in self.config.generate:
             self.stages.do(self._generate(table))
+        # Then all, since people's labels may be of any of the sets.
+        for table in self.config.generate:
             self.stages.do(self._label(table))
         if self.config.feedback is not None:
             self.stages.do(self._feedback(self.config.feedback))
@@ -53,7 +55,7 @@ class RunData:
 
     def _generate(self, table: GenerateTable) -> Stage:
         questions = self.config.path(table.questions)
-        out = self.folder / "generated" / table.set
+        out = self._generated(table)
 
         def work() -> None:
             from medadapter_train.cli_show import show_bill
@@ -77,19 +79,31 @@ class RunData:
         return Stage(f"generate/{table.set}", [questions], settings, [out], work)
 
     def _label(self, table: GenerateTable) -> Stage:
-        source, out = self.folder / "generated" / table.set, self.data / table.set
+        source, out = self._generated(table), self.data / table.set
         label = self.config.label
         human = self.config.path(label.human) if label.human else None
 
         def work() -> None:
             from medadapter_train.cli_show import show_labels
+            from medadapter_train.human_labels import check_matched
             from medadapter_train.label import label as run
 
-            show_labels(run(source, out, judge=label.judge, human=human, min_kappa=label.min_kappa))
+            if human is not None:
+                check_matched(human, [self._generated(t) for t in self.config.generate])
+            least = label.min_kappa
+            done = run(
+                source, out, judge=label.judge, human=human, min_kappa=least, of_several=True
+            )
+            show_labels(done)
 
         inputs = [source] if human is None else [source, human]
         judge = None if label.judge is None else label.judge.identity()
-        return Stage(f"label/{table.set}", inputs, {"judge": judge}, [out], work)
+        settings = {"judge": judge, "min_kappa": label.min_kappa}
+        return Stage(f"label/{table.set}", inputs, settings, [out], work)
+
+    def _generated(self, table: GenerateTable) -> Path:
+        """Its candidates without labels."""
+        return self.folder / "generated" / table.set
 
     def _feedback(self, table: FeedbackTable) -> Stage:
         out = self.data / table.set
