@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from medadapter_train.errors import DataError, TrainError
+from medadapter_train.errors import DataError, StageError
 from medadapter_train.jsonl import write_atomic
+from medadapter_train.launcher import run_process
 from medadapter_train.run_config import FeedbackTable, FitTable, GenerateTable, RunConfig
 from medadapter_train.stamps import Stage, Stages
 from medadapter_train.toml_tables import to_toml
@@ -17,7 +17,7 @@ from medadapter_train.toml_tables import to_toml
 def command(*words: object, launch: tuple[str, ...] = ()) -> None:
     """One of the program's commands, in this process unless it is launched by another.
 
-    Raises the command's `TrainError`; stage_failed where it was launched.
+    Raises the command's `TrainError`; where it was launched stage_failed, with its exit code.
     """
     arguments = [str(word) for word in words]
     if not launch:
@@ -25,9 +25,8 @@ def command(*words: object, launch: tuple[str, ...] = ()) -> None:
 
         app(arguments, standalone_mode=False)
         return
-    started = [*launch, "-m", "medadapter_train", *arguments]
-    if subprocess.run(started, check=False).returncode:
-        raise TrainError("stage_failed", f"{arguments[0]}: see its own message above")
+    if code := run_process([*launch, "-m", "medadapter_train", *arguments]):
+        raise StageError(f"{arguments[0]}: see its own message above", code)
 
 
 @dataclass(frozen=True, slots=True)

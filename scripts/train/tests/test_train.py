@@ -17,10 +17,11 @@ import torch
 
 from medadapter_train.checkpoint import average_weights, load_state, load_weights, save_weights
 from medadapter_train.config import SourceSet, TrainConfig, load_config
-from medadapter_train.errors import DataError, ModelError
+from medadapter_train.errors import DataError, ModelError, StageError
 from medadapter_train.losses import LossWeights, ranking_loss
 from medadapter_train.mixture import Mixture, draw_candidates
 from medadapter_train.passes import Passes, trained_rows
+from medadapter_train.pipeline_data import command as stage
 from medadapter_train.run_data import stores_of
 from medadapter_train.store import Row
 from medadapter_train.template import TextEncoder
@@ -167,6 +168,18 @@ def test_one_class_data_are_refused(tiny_base: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         Trainer(replace(config, data_folder=str(tmp_path)), tmp_path / "run")
     assert caught.value.kind == "one_class"
+    toml = write_config(tmp_path, tiny_base, path, 80)
+    for launch in ([], ["-m", "accelerate.commands.launch"]):
+        # `accelerate launch` itself ends with 1.
+        words = ("train", toml, "--out", tmp_path / "run", "--data", tmp_path)
+        with pytest.raises(StageError) as failed:
+            stage(*words, launch=(sys.executable, *launch))
+        assert (failed.value.kind, failed.value.exit_code) == ("stage_failed", 3)
+
+
+@pytest.mark.parametrize(("code", "passed"), [(9, 9), (3, 3), (1, 2), (-9, 2), (0, 2)])
+def test_a_stage_ends_as_its_process_did(code: int, passed: int) -> None:
+    assert StageError("train", code).exit_code == passed
 
 
 def test_the_loss_ranks_within_a_question_and_spares_pure_ones() -> None:
