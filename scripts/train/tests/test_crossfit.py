@@ -126,7 +126,8 @@ def test_scores_are_those_of_the_run_that_left_the_question_out(done: dict[str, 
         assert config.fold == fold
         weights = load_weights(max((run / "weights").glob("step-*")))
         encoder = load_encoder(run / "tokenizer.json", "prefix")
-        scorer = TorchScorer(make_ranker(config.base, "prefix", config.seed, weights), encoder)
+        ranker = make_ranker(config.base, "prefix", config.seed, weights)
+        scorer = TorchScorer(ranker, encoder, bf16=False)
         mine = [
             key
             for key in found

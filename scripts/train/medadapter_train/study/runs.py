@@ -51,7 +51,8 @@ class Run:
         config = self.config
         weights = load_weights(self.weights)
         ranker = make_ranker(config.base, config.attention, config.seed, weights)
-        return TorchScorer(ranker, load_encoder(self.folder / "tokenizer.json", config.attention))
+        encoder = load_encoder(self.folder / "tokenizer.json", config.attention)
+        return TorchScorer(ranker, encoder, bf16=config.bf16)
 
     def seconds(self) -> float | None:
         """Of training, by the speed that its log ends with; None where it was too short to tell."""
