@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from medadapter_train.errors import DataError, StageError
+from medadapter_train.errors import StageError
+from medadapter_train.input_checks import check_inputs, given, made_before
 from medadapter_train.jsonl import write_atomic
 from medadapter_train.launcher import run_process
 from medadapter_train.run_config import FeedbackTable, FitTable, GenerateTable, RunConfig
@@ -42,7 +43,9 @@ class RunData:
         return self.folder / "data"
 
     def make(self) -> None:
-        """Generate and label what has no candidates yet, take feedback in, link the rest."""
+        """Generate and label what has no candidates yet, take feedback in, link the rest. First of
+        all what stands in the way of any of it is refused."""
+        check_inputs(self.config, self._wanted(), self.data)
         for table in self.config.generate:
             self.stages.do(self._generate(table))
         # Then all, since people's labels may be of any of the sets.
@@ -149,15 +152,14 @@ class RunData:
     def _link(self) -> None:
         """All candidate files of the run under one folder, by their names."""
         self.data.mkdir(parents=True, exist_ok=True)
+        for name in sorted(self._wanted()):
+            file, source = self.data / name, given(self.config, name)
+            if made_before(file) is None and source is not None:
+                file.unlink(missing_ok=True)
+                file.symlink_to(source)
+
+    def _wanted(self) -> set[str]:
+        """The names of all candidate files that the run reads."""
         wanted = {str(entry.get("file")) for entry in self.sets()}
         wanted |= {*self.config.train.get("validate_sets", [])}
-        wanted |= {*self.config.calibrate.sets, *self.config.evaluate.sets}
-        for name in sorted(wanted):
-            file = self.data / name
-            if file.is_file() and not file.is_symlink():
-                continue
-            source = self.config.path(self.config.run.candidates) / name
-            if not self.config.run.candidates or not source.is_file():
-                raise DataError("file_missing", f"{name}: neither made by the run nor there before")
-            file.unlink(missing_ok=True)
-            file.symlink_to(source)
+        return wanted | {*self.config.calibrate.sets, *self.config.evaluate.sets}
