@@ -61,7 +61,7 @@ def choose(
     chosen: dict[str, Tensor] = {}
     votes = training_votes(data)
     for name, weights in candidates_of(run, last).items():
-        scorer = TorchScorer(make_ranker(base, attention, 1, weights), encoder)
+        scorer = TorchScorer(make_ranker(base, attention, 1, weights), encoder, bf16=settings.bf16)
         held_out = held_out_questions(scorer, data, "validation", reduced=False, most=most)
         result = calibrate(held_out, votes=votes).report
         gains = {set_name: row["diff"] for set_name, row in result["out_of_fold"].items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from typing import NoReturn
 
 import typer
 
@@ -19,6 +20,7 @@ from medadapter_train import (
 )
 from medadapter_train.errors import SystemFault, TrainError
 from medadapter_train.full_disk import is_full
+from medadapter_train.launcher import leave_code
 from medadapter_train.service_errors import GenerateError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -51,17 +53,22 @@ def main() -> None:
 
             show_bill(error.bill)
         print(f"error: {error.kind}: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        _end(error.exit_code)
     except Exception as error:
         if is_full(error):
             # Wherever it strikes, and whatever a library made of it.
             print("error: disk_full: no space left on the disk", file=sys.stderr)
-            sys.exit(SystemFault.exit_code)
+            _end(SystemFault.exit_code)
         if not isinstance(error, OSError):
             raise
         # A read-only disk, a folder without permission: say which, not where.
         print(f"error: system: {error.strerror or 'input or output failed'}", file=sys.stderr)
-        sys.exit(SystemFault.exit_code)
+        _end(SystemFault.exit_code)
+
+
+def _end(code: int) -> NoReturn:
+    leave_code(code)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

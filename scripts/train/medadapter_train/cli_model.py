@@ -35,12 +35,14 @@ def train(
     """Train an adapter on labelled candidates."""
     from medadapter_train.checkpoint import check_same_run
     from medadapter_train.config import load_config
+    from medadapter_train.run_data import check_same_data
     from medadapter_train.train import Trainer
 
     settings = load_config(config)
     if data:
         settings = replace(settings, data_folder=data)
     check_same_run(settings, out)
+    check_same_data(settings, out)
     trainer = Trainer(settings, out)
     trainer.run()
     trainer.leave()

@@ -46,6 +46,8 @@ def run(
     from medadapter_train.run_config import FeedbackTable, load_run
 
     loaded = load_run(config)
+    if tenant and not feedback and loaded.feedback is not None:
+        loaded = replace(loaded, feedback=replace(loaded.feedback, tenant=tenant))
     if feedback:
         # A path of the command line starts from where the command is given.
         place = feedback if feedback.startswith("s3://") else str(Path(feedback).resolve())

@@ -156,18 +156,22 @@ class _Run:
             raise
 
     async def _fill(self, job: Job) -> None:
-        missing = self.result.missing(job)
-        if self.use_n and len(missing) > 1:
+        refused = False
+        while self.use_n and not refused and len(missing := self.result.missing(job)) > 1:
             try:
                 reply = await self.ask(job, missing)
-                if len(reply.choices) < len(missing):
+                if len(reply.choices) == 1:
+                    # An endpoint that ignores `n`; one with a limit gives more.
                     self.use_n = False
             except WriterFault as fault:
                 if fault.kind != "n_refused":
                     raise
-                self.use_n = False
+                refused = True
         for slot in self.result.missing(job):
             await self.ask(job, [slot])
+            # It may have been the question that was refused, and not `n`, until one is answered.
+            if refused:
+                self.use_n = False
 
     async def ask(self, job: Job, slots: list[int]) -> Reply:
         """One request with its retries; what it brought is in the journal when this returns."""

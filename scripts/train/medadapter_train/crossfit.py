@@ -18,7 +18,7 @@ from medadapter_train.checkpoint import average_weights, load_weights, save_weig
 from medadapter_train.choose import best_checkpoint
 from medadapter_train.config import TrainConfig
 from medadapter_train.data import read_records
-from medadapter_train.errors import TrainError
+from medadapter_train.errors import StageError, TrainError
 from medadapter_train.jsonl import write_atomic, write_jsonl
 from medadapter_train.launcher import one_at_a_time
 from medadapter_train.rankers import load_encoder, make_ranker
@@ -36,7 +36,8 @@ def crossfit(config: TrainConfig, out: Path, launch: Sequence[str] = ()) -> int:
 
     `launch`: words that start Python in place of this one, `torchrun ...`. Goes on where it was
     stopped; settings and data are part of the folders' names, so that nothing is gone on with that
-    left out other questions. Raises `TrainError` bad_config, stage_failed.
+    left out other questions. Raises `TrainError` bad_config, stage_failed (with the exit code of
+    the run that failed).
     """
     paths = cross_fitted(config)
     rows: list[dict[str, Any]] = []
@@ -47,12 +48,13 @@ def crossfit(config: TrainConfig, out: Path, launch: Sequence[str] = ()) -> int:
         with one_at_a_time(out, launch, log.info) as launcher:
             toml = run.with_suffix(".toml")
             write_atomic(toml, [to_toml("train", asdict(own)).encode()])
-            if not launcher.train(toml, run):
-                raise TrainError("stage_failed", f"fold {fold}: see its own message above")
+            if code := launcher.train(toml, run):
+                raise StageError(f"fold {fold}: see its own message above", code)
         files.append(last_weights(run, config))
         weights = load_weights(files[-1])
         ranker = make_ranker(config.base, config.attention, config.seed, weights)
-        scorer = TorchScorer(ranker, load_encoder(run / "tokenizer.json", config.attention))
+        encoder = load_encoder(run / "tokenizer.json", config.attention)
+        scorer = TorchScorer(ranker, encoder, bf16=config.bf16)
         rows += scored_rows(scorer, paths, config.folds, fold)
     save_weights(out / "mean.safetensors", average_weights(files))
     return write_jsonl(out / "out-of-fold.jsonl", rows)

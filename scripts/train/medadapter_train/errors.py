@@ -39,3 +39,14 @@ class ParityError(TrainError):
     """An export whose copies disagree: nothing was written (exit code 5)."""
 
     exit_code = 5
+
+
+class StageError(TrainError):
+    """A process of ours failed, and said why itself: its own exit code, where it is one of these.
+
+    2 where it was killed or its launcher failed.
+    """
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__("stage_failed", message)
+        self.exit_code = code if code in range(2, 10) else 2

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from medadapter_train.jsonl import read_jsonl
+from medadapter_train.tasks import task_ids
 
 Reason = Literal[
     "not_trusted",
@@ -94,6 +95,7 @@ def _convert(raw: dict[str, Any], tenant: str | None) -> tuple[str, dict[str, An
         "id": f"feedback/{owner}/{name}",
         "dataset": "feedback",
         "split": "feedback",
+        "task": _task(raw.get("task")),
         "question": question,
         "context": context,
         "evidence": evidence,
@@ -111,6 +113,11 @@ def _convert(raw: dict[str, Any], tenant: str | None) -> tuple[str, dict[str, An
             for index, correct in kept
         ],
     }
+
+
+def _task(raw: Any) -> str:
+    """The registry's id, as text; else none: a record is worth having without."""
+    return raw if isinstance(raw, str) and raw in task_ids() else ""
 
 
 def _candidates(raw: Any) -> list[tuple[str, str | None]]:

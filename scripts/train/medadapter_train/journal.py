@@ -62,13 +62,23 @@ class Journal:
             raise DataError("journal_damaged", f"{self.path.name}: a line is not JSON") from None
 
     def append(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Write the rows with one system call and wait until they are on the disk."""
+        """Write the rows with one system call and wait until they are on the disk.
+
+        What fails leaves no part of them: the next line, of another worker, must not follow half
+        of one. An interruption after the last byte leaves them all: they are paid for.
+        """
         text = "".join(json.dumps(row, ensure_ascii=True) + "\n" for row in rows)
         data = memoryview(text.encode())
+        length = os.fstat(self._fd).st_size
         with disk_full_named(self.path):
-            while data:
-                data = data[os.write(self._fd, data) :]
-            os.fsync(self._fd)
+            try:
+                while data:
+                    data = data[os.write(self._fd, data) :]
+                os.fsync(self._fd)
+            except BaseException as error:
+                if data or isinstance(error, OSError):
+                    os.ftruncate(self._fd, length)
+                raise
 
     def __enter__(self) -> Self:
         return self

@@ -16,12 +16,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from medadapter_train.agreement import Agreement, agreement
+from medadapter_train.agreement import Agreement
 from medadapter_train.answer_parser import parse_answer, read_verdict
 from medadapter_train.collect import Collected, Job, collect
 from medadapter_train.cost import Bill
+from medadapter_train.data import set_name_of
 from medadapter_train.errors import DataError
 from medadapter_train.fitting import fit, known_task
+from medadapter_train.human_labels import (
+    RIGHT,
+    WRONG,
+    CandidateKey,
+    agreement_with,
+    check_kappa,
+)
 from medadapter_train.journal import Journal, journal_path
 from medadapter_train.jsonl import read_jsonl, write_jsonl
 from medadapter_train.llm_settings import LlmSettings, make_writer
@@ -30,7 +38,7 @@ from medadapter_train.questions import QuestionRecord, parse_question
 from medadapter_train.service_errors import ConfigError, GenerateError
 from medadapter_train.tasks import is_correct, judge_prompt
 
-RIGHT, WRONG, UNPARSEABLE = "right", "wrong", "unparseable"
+UNPARSEABLE = "unparseable"
 
 
 @dataclass(slots=True)
@@ -76,14 +84,15 @@ def label(
     judge: LlmSettings | None = None,
     human: Path | None = None,
     min_kappa: float | None = None,
+    of_several: bool = False,
 ) -> Labelled:
     """Label the candidates of `source` (as `generate` writes it) and write a candidate file.
 
-    `human` is a JSONL file of `{"id", "cid", "correct"}` by people, for the agreement; under
-    `min_kappa` nothing is written (`DataError` judge_disagrees). Questions
-    without gold are left out and counted. Raises `DataError`: no_gold (there is none at all),
-    no_candidates, unknown_task, human_unmatched; `ConfigError` judge_missing (free text and no
-    judge); those of `collect`.
+    `human` is a file of people's labels (human_labels.py), for the agreement; under `min_kappa`
+    nothing is written (`DataError` judge_disagrees). `of_several`: it has lines of other sets too,
+    and may have none of this one; there is no agreement then. Questions without gold are left out
+    and counted. Raises `DataError`: no_gold (there is none at all), no_candidates, unknown_task,
+    human_unmatched; `ConfigError` judge_missing (free text and no judge); those of `collect`.
     """
     rows = list(_read(source, task))
     result = Labelled()
@@ -93,16 +102,14 @@ def label(
         if judge is None:
             raise ConfigError("judge_missing", "free text needs an LLM judge: name its model")
         verdicts, result.bill = _ask_judge(free, out, judge)
-    classes: dict[tuple[str, str], str] = {}
+    classes: dict[CandidateKey, str] = {}
     labelled = [row for row in (_label_row(r, verdicts, result, classes) for r in rows) if row]
     if not labelled:
         raise DataError("no_gold", f"{source.name}: no question has a gold answer and a label")
     if human is not None:
-        result.agreement = _agreement(human, classes)
-        kappa = result.agreement.kappa
-        if min_kappa is not None and (kappa is None or kappa < min_kappa):
-            found = "undefined" if kappa is None else f"{kappa:.3f}"
-            raise DataError("judge_disagrees", f"kappa with people is {found}, under {min_kappa:g}")
+        there = _keys(rows) if of_several else None
+        result.agreement = agreement_with(human, set_name_of(source), classes, there)
+        check_kappa(result.agreement, min_kappa)
     write_jsonl(out, labelled)
     return result
 
@@ -127,7 +134,7 @@ def _label_row(
     row: _Row,
     verdicts: dict[str, str],
     result: Labelled,
-    classes: dict[tuple[str, str], str],
+    classes: dict[CandidateKey, str],
 ) -> dict[str, Any] | None:
     record = row.record
     counts = result.tasks.setdefault(record.task, TaskCounts())
@@ -204,14 +211,5 @@ async def _collect(
         await writer.close()
 
 
-def _agreement(human: Path, classes: dict[tuple[str, str], str]) -> Agreement:
-    """Agreement of our labels with people's, on what people labelled."""
-    pairs = []
-    for where, raw in read_jsonl(human):
-        key = (str(raw.get("id")), str(raw.get("cid")))
-        if not isinstance(raw.get("correct"), bool):
-            raise DataError("bad_record", f"{where}: field correct is missing")
-        if key not in classes:
-            raise DataError("human_unmatched", f"{where}: no such candidate in the file")
-        pairs.append((key[0], classes[key], RIGHT if raw["correct"] else WRONG))
-    return agreement(pairs)
+def _keys(rows: list[_Row]) -> set[CandidateKey]:
+    return {(r.record.id, str(c.get("cid", i))) for r in rows for i, c in enumerate(r.candidates)}

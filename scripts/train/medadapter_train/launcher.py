@@ -1,15 +1,40 @@
-"""Starting training runs, one at a time in a folder."""
+"""Starting training runs, one at a time in a folder, and how they ended."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from medadapter_train.file_lock import file_lock
+
+#: The environment's name of the file in which a process of ours leaves its exit code.
+_EXIT_FILE = "MEDADAPTER_EXIT_FILE"
+
+
+def run_process(command: Sequence[str], pass_fds: Sequence[int] = ()) -> int:
+    """Its exit code; the program's own where `accelerate launch` or `torchrun` stands before it and
+    ends with 1 whatever happened."""
+    with tempfile.TemporaryDirectory() as folder:
+        left = Path(folder) / "code"
+        env = {**os.environ, _EXIT_FILE: str(left)}
+        code = subprocess.run(command, check=False, pass_fds=pass_fds, env=env).returncode
+        if code:
+            with contextlib.suppress(OSError, ValueError):
+                return int(left.read_text())
+        return code
+
+
+def leave_code(code: int) -> None:
+    """For `run_process` of the process that started this one, if one did."""
+    if path := os.environ.get(_EXIT_FILE):
+        with contextlib.suppress(OSError):
+            Path(path).write_text(str(code))
 
 
 @dataclass(frozen=True)
@@ -20,12 +45,12 @@ class Launcher:
     words: Sequence[str] = ()
     lock: int | None = None
 
-    def train(self, config: Path, out: Path) -> bool:
-        """Train to the end; whether it went well."""
+    def train(self, config: Path, out: Path) -> int:
+        """Train to the end; the exit code, 0 where it went well."""
         words = ["-m", "medadapter_train", "train", str(config), "--out", str(out)]
         command = [*(self.words or [sys.executable]), *words]
         held = () if self.lock is None else (self.lock,)
-        return subprocess.run(command, check=False, pass_fds=held).returncode == 0
+        return run_process(command, held)
 
 
 @contextlib.contextmanager

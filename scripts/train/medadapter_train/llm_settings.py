@@ -64,7 +64,10 @@ class LlmSettings:
 
     @property
     def policy(self) -> Policy:
-        return Policy(retries=self.retries, use_n=self.n, seed=self.seed, max_money=self.max_money)
+        """An endpoint without a seed draws another one for each request; `local` has to be given
+        one for each slot."""
+        seed = 0 if self.seed is None and self.backend == "local" else self.seed
+        return Policy(retries=self.retries, use_n=self.n, seed=seed, max_money=self.max_money)
 
     def identity(self) -> str:
         """A hash of what decides the texts: a journal of other texts is not gone on with."""

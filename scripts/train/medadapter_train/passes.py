@@ -24,7 +24,8 @@ class Passes:
         paths = [Path(config.data_folder) / s.file for s in config.sets]
         self.store = TokenStore.build(paths, "train", encoder, folder)
         _check_classes(self.store)
-        self.rows = self._rows(config, encoder, folder)
+        self.stores = [self.store, *self._crossed(config, encoder, folder)]
+        self.rows = trained_rows(self.stores, config)
         by_name = {set_name_of(path): s for path, s in zip(paths, config.sets, strict=True)}
         self.settings = by_name
         per_round = {name: s.per_round for name, s in by_name.items()}
@@ -35,16 +36,10 @@ class Passes:
         self.mask = encoder.mask
         self.keep = frozenset({encoder.cls, encoder.sep})
 
-    def _rows(
-        self, config: TrainConfig, encoder: Encoder, folder: Path
-    ) -> list[tuple[TokenStore, int]]:
-        """The training share, of cross-fitted sets the validation share as well, but no question
-        of the fold that is left out; of all that, `train_share`."""
+    def _crossed(self, config: TrainConfig, encoder: Encoder, folder: Path) -> list[TokenStore]:
+        """The validation share of cross-fitted sets."""
         paths = [Path(config.data_folder) / s.file for s in config.sets if s.cross_fit]
-        stores = [self.store]
-        if paths:
-            stores.append(TokenStore.build(paths, "validation", encoder, folder))
-        return trained_rows(stores, config)
+        return [TokenStore.build(paths, "validation", encoder, folder)] if paths else []
 
     def at(self, position: int) -> tuple[Packed, torch.Tensor]:
         """The packed question and its candidates' targets [C]: outcome labels of 0 and 1, or what
@@ -71,7 +66,8 @@ class Passes:
 
 
 def trained_rows(stores: Sequence[TokenStore], config: TrainConfig) -> list[tuple[TokenStore, int]]:
-    """A question of the fold that is left out is left out of every set that it stands in."""
+    """Of the stores' questions `train_share`, and none of the fold that is left out: it is left out
+    of every set that it stands in."""
     crossed = {set_name_of(Path(s.file)) for s in config.sets if s.cross_fit}
     pairs = [(store, index, key) for store in stores for index, key in enumerate(store.folds)]
     left_out = {

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from medadapter_train.errors import DataError, TrainError
+from medadapter_train.errors import StageError
+from medadapter_train.input_checks import check_inputs, given, made_before
 from medadapter_train.jsonl import write_atomic
+from medadapter_train.launcher import run_process
 from medadapter_train.run_config import FeedbackTable, FitTable, GenerateTable, RunConfig
 from medadapter_train.stamps import Stage, Stages
 from medadapter_train.toml_tables import to_toml
@@ -17,7 +18,7 @@ from medadapter_train.toml_tables import to_toml
 def command(*words: object, launch: tuple[str, ...] = ()) -> None:
     """One of the program's commands, in this process unless it is launched by another.
 
-    Raises the command's `TrainError`; stage_failed where it was launched.
+    Raises the command's `TrainError`; where it was launched stage_failed, with its exit code.
     """
     arguments = [str(word) for word in words]
     if not launch:
@@ -25,9 +26,8 @@ def command(*words: object, launch: tuple[str, ...] = ()) -> None:
 
         app(arguments, standalone_mode=False)
         return
-    started = [*launch, "-m", "medadapter_train", *arguments]
-    if subprocess.run(started, check=False).returncode:
-        raise TrainError("stage_failed", f"{arguments[0]}: see its own message above")
+    if code := run_process([*launch, "-m", "medadapter_train", *arguments]):
+        raise StageError(f"{arguments[0]}: see its own message above", code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,13 @@ class RunData:
         return self.folder / "data"
 
     def make(self) -> None:
-        """Generate and label what has no candidates yet, take feedback in, link the rest."""
+        """Generate and label what has no candidates yet, take feedback in, link the rest. First of
+        all what stands in the way of any of it is refused."""
+        check_inputs(self.config, self._wanted(), self.data)
         for table in self.config.generate:
             self.stages.do(self._generate(table))
+        # Then all, since people's labels may be of any of the sets.
+        for table in self.config.generate:
             self.stages.do(self._label(table))
         if self.config.feedback is not None:
             self.stages.do(self._feedback(self.config.feedback))
@@ -53,7 +57,7 @@ class RunData:
 
     def _generate(self, table: GenerateTable) -> Stage:
         questions = self.config.path(table.questions)
-        out = self.folder / "generated" / table.set
+        out = self._generated(table)
 
         def work() -> None:
             from medadapter_train.cli_show import show_bill
@@ -77,19 +81,31 @@ class RunData:
         return Stage(f"generate/{table.set}", [questions], settings, [out], work)
 
     def _label(self, table: GenerateTable) -> Stage:
-        source, out = self.folder / "generated" / table.set, self.data / table.set
+        source, out = self._generated(table), self.data / table.set
         label = self.config.label
         human = self.config.path(label.human) if label.human else None
 
         def work() -> None:
             from medadapter_train.cli_show import show_labels
+            from medadapter_train.human_labels import check_matched
             from medadapter_train.label import label as run
 
-            show_labels(run(source, out, judge=label.judge, human=human, min_kappa=label.min_kappa))
+            if human is not None:
+                check_matched(human, [self._generated(t) for t in self.config.generate])
+            least = label.min_kappa
+            done = run(
+                source, out, judge=label.judge, human=human, min_kappa=least, of_several=True
+            )
+            show_labels(done)
 
         inputs = [source] if human is None else [source, human]
         judge = None if label.judge is None else label.judge.identity()
-        return Stage(f"label/{table.set}", inputs, {"judge": judge}, [out], work)
+        settings = {"judge": judge, "min_kappa": label.min_kappa}
+        return Stage(f"label/{table.set}", inputs, settings, [out], work)
+
+    def _generated(self, table: GenerateTable) -> Path:
+        """Its candidates without labels."""
+        return self.folder / "generated" / table.set
 
     def _feedback(self, table: FeedbackTable) -> Stage:
         out = self.data / table.set
@@ -136,15 +152,14 @@ class RunData:
     def _link(self) -> None:
         """All candidate files of the run under one folder, by their names."""
         self.data.mkdir(parents=True, exist_ok=True)
+        for name in sorted(self._wanted()):
+            file, source = self.data / name, given(self.config, name)
+            if made_before(file) is None and source is not None:
+                file.unlink(missing_ok=True)
+                file.symlink_to(source)
+
+    def _wanted(self) -> set[str]:
+        """The names of all candidate files that the run reads."""
         wanted = {str(entry.get("file")) for entry in self.sets()}
         wanted |= {*self.config.train.get("validate_sets", [])}
-        wanted |= {*self.config.calibrate.sets, *self.config.evaluate.sets}
-        for name in sorted(wanted):
-            file = self.data / name
-            if file.is_file() and not file.is_symlink():
-                continue
-            source = self.config.path(self.config.run.candidates) / name
-            if not self.config.run.candidates or not source.is_file():
-                raise DataError("file_missing", f"{name}: neither made by the run nor there before")
-            file.unlink(missing_ok=True)
-            file.symlink_to(source)
+        return wanted | {*self.config.calibrate.sets, *self.config.evaluate.sets}

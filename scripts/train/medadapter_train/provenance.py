@@ -11,12 +11,11 @@ from typing import Any
 
 from medadapter_train.bundle_folder import check_name, check_version
 from medadapter_train.config import TrainConfig
-from medadapter_train.data import set_name_of
-from medadapter_train.errors import ModelError, TrainError
+from medadapter_train.errors import TrainError
 from medadapter_train.export import ExportRequest
 from medadapter_train.passes import trained_rows
+from medadapter_train.run_data import stores_of
 from medadapter_train.service_errors import PublishError
-from medadapter_train.store import TokenStore
 
 _FIELDS = ("name", "licence", "llms", "note")
 
@@ -71,13 +70,5 @@ def _counts(run: Path | None, settings: TrainConfig) -> Counter[str]:
     """Questions by set that a run of these settings trains on, from the run's token stores."""
     if run is None:
         return Counter()
-    if not (run / "tokens").is_dir():
-        raise ModelError("run_missing", f"{run.name}: no tokens/ of a run")
-    crossed = {set_name_of(Path(s.file)) for s in settings.sets if s.cross_fit}
-    stores = []
-    # Beside each store lies its lock, a hidden file.
-    for folder in sorted((run / "tokens").glob("[!.]*")):
-        store = TokenStore.open(folder)
-        if folder.name.startswith("train-") or crossed.issuperset(store.sets):
-            stores.append(store)
-    return Counter(store.sets[index] for store, index in trained_rows(stores, settings))
+    rows = trained_rows(stores_of(settings, run), settings)
+    return Counter(store.sets[index] for store, index in rows)

@@ -1,14 +1,15 @@
 """Uploads a bundle so that it appears whole or not at all: files first, signature, manifest last.
 
 A version without a manifest does not exist for any reader. Every write is a create-only write
-(If-None-Match: *), so two publishers of one version cannot mix their files; what an interrupted run
-left is checked and kept, and the run goes on from there.
+(If-None-Match: *); what an interrupted run left is checked and kept, and the run goes on from
+there. Since another publisher may remove what it takes for leftovers, all files are read once more
+just before the manifest is written.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from medadapter_train.bundle_folder import MANIFEST, MANIFEST_SIGNATURE, Bundle
@@ -46,16 +47,15 @@ def publish(
 
     `replace_partial` first removes what a different, never finished upload left under the version.
     Raises `PublishError`: version_exists (the version is published with another content),
-    partial_differs, hash_mismatch (what came back is not what was sent; it was removed), and those
-    of `Store`.
+    partial_differs (another upload left files, or replaced ours meanwhile), hash_mismatch (what
+    came back is not what was sent; it was removed), and those of `Store`.
     """
     prefix = prefix_of(bundle.name, bundle.version)
     present = store.get(prefix + MANIFEST)
     if present is not None and present.body != bundle.manifest:
         raise PublishError("version_exists", f"{prefix} is published with another content")
     if present is None and replace_partial:
-        for key in list(store.keys(prefix)):
-            store.delete(key)
+        _remove(store, prefix)
     uploaded = kept = 0
     for file in bundle.files:
         body = (bundle.folder / file.path).read_bytes()
@@ -66,9 +66,13 @@ def publish(
         else:
             kept += 1
         progress(file.path)
+    wanted = {prefix + file.path: file.sha256 for file in bundle.files}
     if signer is not None:
         signature = canonical_json(signer.sign(manifest_message(bundle.manifest))) + b"\n"
         _create(store, prefix + MANIFEST_SIGNATURE, signature)
+        wanted[prefix + MANIFEST_SIGNATURE] = hashlib.sha256(signature).hexdigest()
+    if present is None:
+        _check(store, wanted)
     try:
         new = _create(store, prefix + MANIFEST, bundle.manifest)
     except PublishError as error:
@@ -77,6 +81,24 @@ def publish(
             raise PublishError("version_exists", message) from None
         raise
     return Published(prefix, uploaded, kept, new)
+
+
+def _remove(store: Store, prefix: str) -> None:
+    """The files of an unfinished upload. Raises `PublishError` version_exists: it is finished."""
+    keys = list(store.keys(prefix))
+    if prefix + MANIFEST in keys:
+        raise PublishError("version_exists", f"{prefix} is published, a moment ago")
+    for key in keys:
+        store.delete(key)
+
+
+def _check(store: Store, wanted: Mapping[str, str]) -> None:
+    """Every object still has its SHA-256. Raises `PublishError` partial_differs."""
+    for key, sha256 in wanted.items():
+        stored = store.get(key)
+        if stored is None or hashlib.sha256(stored.body).hexdigest() != sha256:
+            message = f"{key}: another publisher has removed or replaced it meanwhile; no manifest"
+            raise PublishError("partial_differs", f"{message} was written")
 
 
 def _create(store: Store, key: str, body: bytes) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from medadapter_train.data import own_question
 from medadapter_train.errors import DataError
 from medadapter_train.jsonl import read_jsonl, write_jsonl
 from medadapter_train.split import question_key
@@ -99,11 +100,12 @@ def write_questions(path: Path, records: Iterable[QuestionRecord]) -> int:
 
 
 def item_key(record: QuestionRecord) -> str:
-    """SHA-256 that is the same for the same item in any file: normalised question, and for pair
-    tasks also the context."""
+    """SHA-256 that is the same for the same item in any file: normalised question without the
+    context that it may repeat (as the split reads it), and for pair tasks also the context."""
+    question = own_question(record.question, record.context or record.evidence)
     if record.task in PAIR_TASKS:
-        return question_key(f"{record.context or ''} || {record.question}")
-    return question_key(record.question)
+        return question_key(f"{record.context or ''} || {question}")
+    return question_key(question)
 
 
 def check_no_leak(train: Iterable[QuestionRecord], held_out: Iterable[QuestionRecord]) -> int:

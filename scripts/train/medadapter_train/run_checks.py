@@ -1,4 +1,5 @@
-"""What a run's later stages would refuse is refused before the first one is paid for."""
+"""What a run's later stages would refuse of its file is refused before the first one is paid for.
+What they would refuse of what they read: `input_checks.py`."""
 
 from __future__ import annotations
 
@@ -21,6 +22,8 @@ def check_run(config: RunConfig) -> None:
     for index, table in enumerate(config.generate):
         if table.k < 1:
             raise ConfigError("bad_config", f"generate[{index}].k: 1 or more")
+    if config.label.min_kappa is not None and not config.label.human:
+        raise ConfigError("bad_config", "label.min_kappa: needs people's labels, label.human")
     # What a run makes itself, or is given by option, needs no mention.
     sets = config.train.get("sets") or [{"file": "made"}]
     try:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,20 @@ def hash_path(path: Path) -> str:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except FileNotFoundError:
         raise DataError("file_missing", f"{path.name}: no such file") from None
+
+
+def hash_once(path: Path) -> str:
+    """`hash_path` of a file, which is read once in a process as long as it is not written to."""
+    try:
+        now = path.stat()
+    except FileNotFoundError:
+        raise DataError("file_missing", f"{path.name}: no such file") from None
+    return _hash_of(path.resolve(), now.st_size, now.st_mtime_ns)
+
+
+@cache
+def _hash_of(path: Path, _size: int, _changed: int) -> str:
+    return hash_path(path)
 
 
 @dataclass(frozen=True, slots=True)

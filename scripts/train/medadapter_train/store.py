@@ -16,6 +16,7 @@ from medadapter_train.data import Record, read_records
 from medadapter_train.errors import DataError, TrainError
 from medadapter_train.file_lock import file_lock
 from medadapter_train.split import Share, fold_key, question_key, share_of
+from medadapter_train.stamps import hash_once
 from medadapter_train.template import Encoder
 
 disable_progress_bars()
@@ -82,10 +83,11 @@ def _rows(paths: list[str], share: str, encoder: Encoder) -> Iterator[dict[str, 
 
 
 class TokenStore:
-    """Rows of one share of some files. Built once under `folder`, then opened again."""
+    """Rows of one share of some files. Built once under `folder`, then opened again. `name`: its
+    folder's; it follows from the files' content, not from when they were written."""
 
-    def __init__(self, dataset: Dataset) -> None:
-        self.dataset = dataset
+    def __init__(self, dataset: Dataset, name: str) -> None:
+        self.dataset, self.name = dataset, name
         self.sets: list[str] = list(dataset["set"])
         self.folds: list[int] = list(dataset["fold"])
 
@@ -103,7 +105,7 @@ class TokenStore:
     @classmethod
     def open(cls, folder: Path) -> TokenStore:
         """One that was built before."""
-        return cls(Dataset.load_from_disk(str(folder)))
+        return cls(Dataset.load_from_disk(str(folder)), folder.name)
 
     def __len__(self) -> int:
         return len(self.sets)
@@ -158,9 +160,7 @@ def _data_error(error: BaseException | None) -> DataError | None:
 
 
 def _key(paths: Sequence[Path], share: str, encoder: Encoder) -> str:
-    digest = hashlib.sha256(f"{share} {encoder.identity} v5".encode())
+    digest = hashlib.sha256(f"{share} {encoder.identity} v6".encode())
     for path in paths:
-        if not path.is_file():
-            raise DataError("file_missing", f"{path.name}: no such file")
-        digest.update(f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}".encode())
+        digest.update(f"{path.name} {hash_once(path)}".encode())
     return digest.hexdigest()[:16]

@@ -24,6 +24,7 @@ class RunSettings:
 
     base: str
     attention: str
+    bf16: bool
 
     @classmethod
     def of(cls, run: Path) -> RunSettings:
@@ -32,14 +33,16 @@ class RunSettings:
         if not file.is_file():
             raise ModelError("run_missing", f"{run.name}: no config.json of a run")
         raw = json.loads(file.read_text(encoding="utf-8"))
-        return cls(str(raw["base"]), str(raw.get("attention", "prefix")))
+        bf16 = raw.get("bf16", True) is not False
+        return cls(str(raw["base"]), str(raw.get("attention", "prefix")), bf16)
 
 
 class TorchScorer:
-    """Scores with the trained weights themselves, in bf16 as they were trained; on a GPU where
-    there is one."""
+    """Scores with the trained weights themselves, in `bf16` or not as they were trained; on a GPU
+    where there is one."""
 
-    def __init__(self, ranker: Ranker, encoder: Encoder) -> None:
+    def __init__(self, ranker: Ranker, encoder: Encoder, *, bf16: bool) -> None:
+        self.bf16 = bf16
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.ranker, self.encoder = ranker.to(self.device).eval(), encoder
 
@@ -51,7 +54,7 @@ class TorchScorer:
         except TrainError:
             return scored_of(record, None)
         texts = [encoder.candidate(options, c.answer, c.text).ids for c in record.candidates]
-        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bf16):
             logits = self.ranker(Packed.of(prefix, texts).to(self.device))
         return scored_of(record, np.asarray(logits.float().cpu().numpy(), dtype=np.float64))
 
@@ -61,4 +64,5 @@ def scorer_of(run: Path) -> TorchScorer:
     settings = RunSettings.of(run)
     weights = load_weights(run / "best.safetensors")
     ranker = make_ranker(settings.base, settings.attention, 1, weights)
-    return TorchScorer(ranker, load_encoder(run / "tokenizer.json", settings.attention))
+    encoder = load_encoder(run / "tokenizer.json", settings.attention)
+    return TorchScorer(ranker, encoder, bf16=settings.bf16)

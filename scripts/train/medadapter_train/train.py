@@ -30,6 +30,7 @@ from medadapter_train.optimizer import learning_rate_share, make_optimizer
 from medadapter_train.passes import Passes
 from medadapter_train.progress import step_progress
 from medadapter_train.rankers import freeze_word_embeddings, make_encoder, make_ranker
+from medadapter_train.run_data import keep_data
 from medadapter_train.store import TokenStore
 from medadapter_train.validation import macro_gain, table, validate
 
@@ -60,6 +61,8 @@ class Trainer:
         with self.accelerator.main_process_first():
             self.passes = Passes(config, self.encoder, out / "tokens")
             self.held_out = self._validation_store()
+        if self.accelerator.is_main_process:
+            keep_data(config, self.passes.stores, out)
         earlier = load_weights(Path(config.init_weights)) if config.init_weights else None
         self.model = make_ranker(config.base, config.attention, config.seed, earlier)
         freeze_word_embeddings(self.model)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import resource
 import signal
 import subprocess
 import sys
@@ -17,7 +19,7 @@ from llm_server import LlmServer
 
 from medadapter_train.collect import Collected, Job, Policy, collect
 from medadapter_train.cost import Prices, estimate
-from medadapter_train.errors import DataError
+from medadapter_train.errors import DataError, TrainError
 from medadapter_train.journal import Journal
 from medadapter_train.openai_writer import OpenAIWriter, Sampling, retry_after_seconds
 from medadapter_train.service_errors import GenerateError
@@ -72,6 +74,29 @@ def test_an_endpoint_that_refuses_n_is_asked_one_by_one(tmp_path: Path) -> None:
         result = gather(llm, tmp_path / "j", [job("a"), job("b")], parallel=1)
     assert len(llm.requests) == 7
     assert sum(len(slots) for slots in result.slots.values()) == 6
+
+
+def test_a_question_that_is_refused_costs_the_others_no_prompt_more(tmp_path: Path) -> None:
+    def too_long(_n: int, body: dict[str, Any]) -> tuple[int, dict[str, str], bytes] | None:
+        return (400, {}, b"") if body["messages"][0]["content"] == "question bad" else None
+
+    with LlmServer(fault=too_long) as llm:
+        jobs = [job("bad"), job("a"), job("b")]
+        result = gather(llm, tmp_path / "j", jobs, parallel=1)
+    assert [request.get("n") for request in llm.requests] == [3, None, 3, 3]
+    assert result.failed == {"bad_request": 3}
+    assert sorted(result.slots) == ["a", "b"]
+
+
+def test_an_endpoint_that_gives_fewer_at_once_is_asked_for_the_rest_at_once(tmp_path: Path) -> None:
+    def at_most_two(_n: int, body: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
+        choices = [{"message": {"content": "x"}}] * min(2, body.get("n", 1))
+        return 200, {}, json.dumps({"choices": choices}).encode()
+
+    with LlmServer(fault=at_most_two) as llm:
+        result = gather(llm, tmp_path / "j", [job("a", 5), job("b", 2)], parallel=1)
+    assert [request.get("n") for request in llm.requests] == [5, 3, None, 2]
+    assert sum(len(slots) for slots in result.slots.values()) == 7
 
 
 def test_parallel_candidates_get_seeds_of_their_own(tmp_path: Path) -> None:
@@ -179,6 +204,41 @@ def test_a_line_torn_by_a_kill_is_cut_off(tmp_path: Path) -> None:
     assert len(llm.requests) == 2
     assert sorted(result.slots) == ["a", "b"]
     assert all(json.loads(line) for line in path.read_text().splitlines())
+
+
+def test_a_line_torn_by_a_full_disk_is_taken_back(tmp_path: Path) -> None:
+    """Another worker's line after it finds room again, and must not stand behind half of one."""
+    path = tmp_path / "j"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with Journal(path, "settings") as journal:
+        journal.append([{"job": "a"}])
+        whole = path.read_bytes()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len(whole) + 20, before[1]))
+        try:
+            with pytest.raises(TrainError) as caught:
+                journal.append([{"job": "b", "text": "x" * 100}])
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert caught.value.kind == "disk_full"
+        assert path.read_bytes() == whole
+        journal.append([{"job": "c"}])
+    with Journal(path, "settings") as journal:
+        assert [row["job"] for row in journal.entries] == ["a", "c"]
+
+
+def test_lines_that_may_not_have_reached_the_disk_are_taken_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_fd: int) -> None:
+        raise OSError(errno.EIO, "input/output error")
+
+    path = tmp_path / "j"
+    with Journal(path, "settings") as journal:
+        whole = path.read_bytes()
+        monkeypatch.setattr("medadapter_train.journal.os.fsync", fail)
+        with pytest.raises(OSError):
+            journal.append([{"job": "a"}])
+        assert path.read_bytes() == whole
 
 
 def test_other_settings_do_not_mix_with_a_journal(tmp_path: Path) -> None:

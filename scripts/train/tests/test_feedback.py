@@ -62,6 +62,15 @@ def test_evidence_is_read_as_what_the_llm_did_not_see(tmp_path: Path) -> None:
     assert read(tmp_path, entry(evidence=7)).records == {}
 
 
+@pytest.mark.parametrize(
+    ("task", "kept"), [("medqa", "medqa"), ("no-such-task", ""), (7, ""), (None, "")]
+)
+def test_a_known_task_is_kept(tmp_path: Path, task: Any, kept: str) -> None:
+    """What is fitted is grouped by task, and what a split goes by is."""
+    [record] = read(tmp_path, entry(task=task)).records.values()
+    assert parse_record(record, "feedback", "test").task == kept
+
+
 def test_a_right_answer_is_the_gold_label(tmp_path: Path) -> None:
     [record] = read(tmp_path, entry(outcome={"correct": True}, chosen=1)).records.values()
     assert labels(record) == [False, True, False]

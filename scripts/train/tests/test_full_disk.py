@@ -130,6 +130,20 @@ def test_a_bundle_stays_whole_and_no_figures_are_cut(
     assert not figures.exists()
 
 
+def test_a_full_disk_in_a_run_of_its_own_has_the_same_exit_code(
+    tiny_base: Path, candidate_file: Path, tmp_path: Path
+) -> None:
+    """Crossfit starts a process a fold: what ended that one is what ended it."""
+    config = write_config(tmp_path, tiny_base, candidate_file, 8)
+    text = config.read_text().replace("}]", ", cross_fit = true }]", 1)
+    config.write_text("\n".join(line for line in text.splitlines() if "validate_sets" not in line))
+    words = ["crossfit", config, "--out", tmp_path / "folds", "--data", candidate_file.parent]
+    stopped = limited(60_000, *words)
+    assert stopped.returncode == 9, stopped.stderr
+    assert "error: disk_full: " in stopped.stderr
+    assert stopped.stderr.splitlines()[-1].startswith("error: stage_failed: fold 0")
+
+
 def test_no_checkpoint_is_chosen_by_halves(
     tiny_base: Path, candidate_file: Path, tmp_path: Path
 ) -> None:

@@ -11,6 +11,7 @@ from llm_server import LlmServer
 
 from medadapter_train.data import read_records
 from medadapter_train.errors import DataError
+from medadapter_train.human_labels import check_matched
 from medadapter_train.jsonl import read_jsonl, write_jsonl
 from medadapter_train.label import label
 from medadapter_train.llm_settings import LlmSettings
@@ -152,6 +153,59 @@ def test_people_cannot_label_what_is_not_there(tmp_path: Path) -> None:
         label(source, out, human=human)
     assert caught.value.kind == "human_unmatched"
     assert not out.exists()
+
+
+def people(tmp_path: Path, *lines: dict[str, Any]) -> Path:
+    path = tmp_path / "human.jsonl"
+    write_jsonl(path, lines)
+    return path
+
+
+def test_of_several_sets_each_is_measured_by_its_own_lines(tmp_path: Path) -> None:
+    source, out = files(tmp_path, question())
+    own = [{"id": "1", "cid": str(c), "correct": c in (0, 3)} for c in range(4)]
+    other = {"id": "9", "cid": "0", "correct": False}
+    alike = {"id": "1", "cid": "0", "correct": False, "set": "other.jsonl.gz"}
+    human = people(tmp_path, other, alike, *own)
+    found = label(source, out, human=human, of_several=True).agreement
+    assert found is not None
+    assert (found.items, found.observed) == (4, 0.75)
+    human = people(tmp_path, other)
+    assert label(source, out, human=human, min_kappa=0.9, of_several=True).agreement is None
+
+
+def test_a_line_of_no_label_is_an_error_of_several_sets_too(tmp_path: Path) -> None:
+    source, out = files(tmp_path, question(), question(id="2", gold=None))
+    human = people(tmp_path, {"id": "2", "cid": "0", "correct": True})
+    with pytest.raises(DataError) as caught:
+        label(source, out, human=human, of_several=True)
+    assert caught.value.kind == "human_unmatched"
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ({"id": "2"}, None),
+        ({"id": "1", "set": "one_x4.jsonl.gz"}, None),
+        ({"id": "1", "set": "two_x4"}, None),
+        ({"id": "1"}, "human_ambiguous"),
+        ({"id": "3"}, "human_unmatched"),
+        ({"id": "2", "set": "one_x4"}, "human_unmatched"),
+    ],
+)
+def test_a_persons_line_belongs_to_one_candidate_of_all_sets(
+    tmp_path: Path, line: dict[str, Any], kind: str | None
+) -> None:
+    one, two = tmp_path / "one_x4.jsonl.gz", tmp_path / "two_x4.jsonl.gz"
+    write_jsonl(one, [question()])
+    write_jsonl(two, [question(), question(id="2")])
+    human = people(tmp_path, {"cid": "0", "correct": True, **line})
+    if kind is None:
+        check_matched(human, [one, two])
+        return
+    with pytest.raises(DataError) as caught:
+        check_matched(human, [one, two])
+    assert caught.value.kind == kind
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from medadapter_train.questions import (
     QuestionRecord,
     check_no_leak,
     item_key,
+    parse_question,
     read_questions,
     write_questions,
 )
@@ -193,6 +194,20 @@ def test_a_leak_fails_whatever_the_spelling() -> None:
         check_no_leak([train], [test])
     assert caught.value.kind == "question_leak"
     assert "30-year-old" not in str(caught.value)
+
+
+@pytest.mark.parametrize("field", ["context", "evidence"])
+def test_a_question_that_repeats_its_context_is_the_one_without(field: str) -> None:
+    text = "Forty patients with fever were given iron, and forty were not."
+    plain = {"id": "1", "question": "Does iron help?", "options": {"yes": "yes", "no": "no"}}
+    bare = parse_question(plain, "a", "yesno")
+    for question in (f"{text} Does iron help?", f"Does iron help?\n{text}"):
+        whole = parse_question({**plain, field: text, "question": question}, "b", "yesno")
+        with pytest.raises(DataError) as caught:
+            check_no_leak([bare], [whole])
+        assert caught.value.kind == "question_leak"
+    other = {"question": f"{text} Does iron harm?", field: text}
+    assert check_no_leak([bare], [parse_question({**plain, **other}, "b", "yesno")]) == 1
 
 
 @pytest.mark.parametrize(

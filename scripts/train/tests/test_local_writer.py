@@ -14,6 +14,7 @@ from medadapter_train.collect import Job, Policy, collect
 from medadapter_train.cost import Prices
 from medadapter_train.errors import ModelError
 from medadapter_train.journal import Journal
+from medadapter_train.llm_settings import LlmSettings
 from medadapter_train.local_writer import LocalWriter
 from medadapter_train.openai_writer import Sampling
 from medadapter_train.writers import Reply, WriterFault
@@ -76,6 +77,23 @@ def test_it_fills_a_journal_like_an_endpoint(folder: str, tmp_path: Path) -> Non
     with Journal(tmp_path / "j", "s") as journal:
         result = asyncio.run(collect(jobs, writer, journal, Prices(), Policy()))
     assert {key: len(slots) for key, slots in result.slots.items()} == {"yes": 3, "no": 3}
+
+
+@pytest.mark.parametrize(("n", "first"), [(False, 6), (True, 3)])
+def test_without_a_seed_no_slot_repeats_another(
+    n: bool, first: int, folder: str, tmp_path: Path
+) -> None:
+    settings = LlmSettings(folder, backend="local", temperature=1.0, max_tokens=12, n=n)
+    writer = LocalWriter(folder, Sampling(temperature=1.0, max_tokens=12))
+    ask = [{"role": "user", "content": "fever yes"}]
+    for wanted in (first, 6):
+        with Journal(tmp_path / "j", "s") as journal:
+            jobs = [Job("a", ask, wanted)]
+            result = asyncio.run(collect(jobs, writer, journal, Prices(), settings.policy))
+    # A model of ten words ends at once now and then.
+    said = [written.text for written in result.slots["a"].values() if written.text]
+    assert len(said) > 3
+    assert len(set(said)) == len(said)
 
 
 def test_a_missing_model_is_a_named_failure(tmp_path: Path) -> None:

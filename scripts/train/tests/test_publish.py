@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,51 @@ def test_what_another_unfinished_upload_left_is_replaced_only_on_demand(
         publish(store, bundle)
     assert caught.value.kind == "partial_differs"
     assert publish(store, bundle, replace_partial=True).new
+
+
+def test_a_manifest_is_not_written_over_files_that_another_publisher_replaced(
+    store: Store, endpoint: str, tmp_path: Path
+) -> None:
+    other = open_bundle(make_bundle(tmp_path / "a", weights=b"others"))
+    elsewhere = Store(endpoint, BUCKET)
+    put = elsewhere.put
+
+    def all_but_the_manifest(key: str, body: bytes, kind: str, **more: str) -> None:
+        if key.endswith("manifest.json"):
+            raise PublishError("store_unreachable", "killed")
+        put(key, body, kind, **more)
+
+    elsewhere.put = all_but_the_manifest  # type: ignore[method-assign, assignment]
+
+    def replaced(path: str) -> None:
+        if path == bundle.files[-1].path:
+            with pytest.raises(PublishError, match="killed"):
+                publish(elsewhere, other, replace_partial=True)
+
+    bundle = open_bundle(make_bundle(tmp_path / "b"))
+    with pytest.raises(PublishError) as caught:
+        publish(store, bundle, progress=replaced)
+    assert caught.value.kind == "partial_differs"
+    assert store.get("adapters/mini/1.0.0/manifest.json") is None
+    assert publish(store, other).new
+
+
+def test_a_version_that_is_published_meanwhile_is_not_removed(
+    store: Store, endpoint: str, tmp_path: Path
+) -> None:
+    mine = open_bundle(make_bundle(tmp_path / "a", weights=b"others"))
+    theirs = open_bundle(make_bundle(tmp_path / "b"))
+    keys = store.keys
+
+    def late(prefix: str) -> Iterator[str]:
+        publish(Store(endpoint, BUCKET), theirs)
+        return keys(prefix)
+
+    store.keys = late  # type: ignore[method-assign, assignment]
+    with pytest.raises(PublishError) as caught:
+        publish(store, mine, replace_partial=True)
+    assert caught.value.kind == "version_exists"
+    assert publish(Store(endpoint, BUCKET), theirs).new is False
 
 
 def test_bytes_damaged_on_the_way_are_found_and_removed(store: Store, tmp_path: Path) -> None:

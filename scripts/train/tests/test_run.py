@@ -14,11 +14,14 @@ from llm_server import LlmServer
 from run_files import QUESTIONS, answer, write_run
 
 from medadapter_train.errors import DataError
+from medadapter_train.jsonl import read_jsonl, write_jsonl
 from medadapter_train.object_store import Store
 from medadapter_train.pipeline import Run
+from medadapter_train.pipeline_data import RunData
 from medadapter_train.pointer import read_pointer
 from medadapter_train.run_config import load_run
 from medadapter_train.service_errors import ConfigError, PublishError
+from medadapter_train.stamps import Stages
 
 
 def go(path: Path) -> list[str]:
@@ -143,6 +146,47 @@ def test_a_changed_setting_repeats_the_stages_that_it_decides(place: dict[str, A
     assert caught.value.kind == "version_exists"
     running = [line.split(":")[0] for line in lines if line.endswith("running")]
     assert running == ["evaluate", "publish"]
+
+
+def test_people_label_several_sets_in_one_file(
+    tmp_path: Path, endpoint: str, tiny_base: Path
+) -> None:
+    """Each set takes its own lines; under another least kappa the sets are labelled anew."""
+    with LlmServer(answer=answer) as llm:
+        path = write_run(tmp_path, llm.url, endpoint, "none", tiny_base, "tiny")
+        text = path.read_text()
+        more = text[text.index("[[generate]]") : text.index("[feedback]")]
+        more = more.replace("made_x4", "more_x4").replace("questions.jsonl", "more.jsonl")
+        table = '[label]\nhuman = "people.jsonl"\nmin_kappa = 0.5\n'
+        path.write_text(text.replace("[feedback]", f"{more}{table}\n[feedback]"))
+        rows = [raw for _where, raw in read_jsonl(tmp_path / "questions.jsonl")]
+        write_jsonl(tmp_path / "questions.jsonl", rows[:10])
+        write_jsonl(tmp_path / "more.jsonl", rows[10:])
+        people = tmp_path / "people.jsonl"
+
+        def labelled() -> list[str]:
+            config, lines = load_run(path), []
+            RunData(config, tmp_path / "work", Stages(tmp_path / "s", lines.append)).make()
+            return [line for line in lines if "generate" not in line]
+
+        write_jsonl(people, [{"id": "0", "cid": "none", "correct": True}])
+        with pytest.raises(DataError) as caught:
+            labelled()
+        assert caught.value.kind == "human_unmatched"
+        write_jsonl(people, list(_people(tmp_path / "work" / "generated")))
+        ran = ["label/made_x4.jsonl.gz: running", "label/more_x4.jsonl.gz: running"]
+        assert labelled() == [*ran, "feedback: running"]
+        path.write_text(path.read_text().replace("min_kappa = 0.5", "min_kappa = 0.6"))
+        assert labelled() == [*ran, "feedback: done before"]
+
+
+def _people(folder: Path) -> Iterator[dict[str, Any]]:
+    """Somebody who reads as the parser does."""
+    for path in sorted(folder.glob("*.jsonl.gz")):
+        for _where, raw in read_jsonl(path):
+            for made in raw["candidates"]:
+                right = made["text"].endswith(raw["gold"])
+                yield {"id": raw["id"], "cid": made["cid"], "correct": right}
 
 
 def test_a_run_that_would_measure_what_it_was_trained_on_fails(place: dict[str, Any]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,11 +16,13 @@ import pytest
 import torch
 
 from medadapter_train.checkpoint import average_weights, load_state, load_weights, save_weights
-from medadapter_train.config import SourceSet, TrainConfig
-from medadapter_train.errors import DataError, ModelError
+from medadapter_train.config import SourceSet, TrainConfig, load_config
+from medadapter_train.errors import DataError, ModelError, StageError
 from medadapter_train.losses import LossWeights, ranking_loss
 from medadapter_train.mixture import Mixture, draw_candidates
-from medadapter_train.passes import Passes
+from medadapter_train.passes import Passes, trained_rows
+from medadapter_train.pipeline_data import command as stage
+from medadapter_train.run_data import stores_of
 from medadapter_train.store import Row
 from medadapter_train.template import TextEncoder
 
@@ -78,6 +82,56 @@ def test_a_killed_run_resumes_to_the_same_weights_and_the_adapter_learns(
     assert auc > 0.9
 
 
+def test_a_run_counts_the_questions_of_its_own_data_and_of_no_other(
+    tiny_base: Path, candidate_file: Path, tmp_path: Path
+) -> None:
+    """A file that is copied anew is the same; a changed one is not gone on with."""
+    data, run = tmp_path / candidate_file.name, tmp_path / "run"
+    shutil.copy(candidate_file, data)
+    config = write_config(tmp_path, tiny_base, data, 8)
+
+    def train() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command(config, run, data), check=False, capture_output=True, text=True
+        )
+
+    def counted() -> int:
+        stores = stores_of(load_config(config), run)
+        return len(trained_rows(stores, load_config(config)))
+
+    assert train().returncode == 0
+    before, stores = counted(), sorted((run / "tokens").iterdir())
+    assert 500 < before < 700
+    os.utime(data, (1, 1))
+    write_config(tmp_path, tiny_base, data, 16)
+    assert train().returncode == 0
+    assert sorted((run / "tokens").iterdir()) == stores
+    # A store that lies there too, of whatever origin.
+    [own] = (run / "tokens").glob("train-*")
+    shutil.copytree(own, own.with_name("train-other"))
+    assert counted() == before
+    rows = gzip.decompress(data.read_bytes()).splitlines(keepends=True)
+    data.write_bytes(gzip.compress(b"".join(rows[:700])))
+    refused = train()
+    assert refused.returncode == 4
+    assert refused.stderr.splitlines()[-1].startswith("error: other_data: run: ")
+
+
+def test_a_run_without_a_record_counts_only_where_there_is_one_store(
+    tiny_base: Path, candidate_file: Path, tmp_path: Path
+) -> None:
+    config = TrainConfig([SourceSet(candidate_file.name)], str(candidate_file.parent))
+    encoder = TextEncoder.load(tiny_base / "tokenizer.json")
+    with pytest.raises(ModelError, match="no data"):
+        stores_of(config, tmp_path)
+    passes = Passes(config, encoder, tmp_path / "tokens")
+    [store] = stores_of(config, tmp_path)
+    assert store.sets == passes.store.sets
+    shutil.copytree(tmp_path / "tokens" / store.name, tmp_path / "tokens" / "train-other")
+    with pytest.raises(ModelError, match="no data"):
+        stores_of(config, tmp_path)
+
+
 def test_two_processes_train_to_the_weights_of_one(
     tiny_base: Path, candidate_file: Path, tmp_path: Path
 ) -> None:
@@ -114,6 +168,18 @@ def test_one_class_data_are_refused(tiny_base: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         Trainer(replace(config, data_folder=str(tmp_path)), tmp_path / "run")
     assert caught.value.kind == "one_class"
+    toml = write_config(tmp_path, tiny_base, path, 80)
+    for launch in ([], ["-m", "accelerate.commands.launch"]):
+        # `accelerate launch` itself ends with 1.
+        words = ("train", toml, "--out", tmp_path / "run", "--data", tmp_path)
+        with pytest.raises(StageError) as failed:
+            stage(*words, launch=(sys.executable, *launch))
+        assert (failed.value.kind, failed.value.exit_code) == ("stage_failed", 3)
+
+
+@pytest.mark.parametrize(("code", "passed"), [(9, 9), (3, 3), (1, 2), (-9, 2), (0, 2)])
+def test_a_stage_ends_as_its_process_did(code: int, passed: int) -> None:
+    assert StageError("train", code).exit_code == passed
 
 
 def test_the_loss_ranks_within_a_question_and_spares_pure_ones() -> None:

@@ -16,7 +16,7 @@ from medadapter_train.base import load_base, tokenizer_json
 from medadapter_train.bundle_writer import whole_folder
 from medadapter_train.checkpoint import load_weights
 from medadapter_train.config import TrainConfig
-from medadapter_train.errors import ModelError, TrainError
+from medadapter_train.errors import ModelError, StageError
 from medadapter_train.jsonl import write_atomic
 from medadapter_train.launcher import Launcher
 from medadapter_train.rankers import load_encoder, make_ranker
@@ -51,7 +51,8 @@ class Run:
         config = self.config
         weights = load_weights(self.weights)
         ranker = make_ranker(config.base, config.attention, config.seed, weights)
-        return TorchScorer(ranker, load_encoder(self.folder / "tokenizer.json", config.attention))
+        encoder = load_encoder(self.folder / "tokenizer.json", config.attention)
+        return TorchScorer(ranker, encoder, bf16=config.bf16)
 
     def seconds(self) -> float | None:
         """Of training, by the speed that its log ends with; None where it was too short to tell."""
@@ -150,8 +151,9 @@ def _train(run: Run, launcher: Launcher) -> None:
         tokens.symlink_to(Path("..", "..", "tokens"))
     toml = run.folder / "train.toml"
     write_atomic(toml, [to_toml("train", asdict(run.config)).encode()])
-    if not launcher.train(toml, run.folder) or not run.weights.is_file():
-        raise TrainError("stage_failed", f"run {run.table.name}: see its own message above")
+    code = launcher.train(toml, run.folder)
+    if code or not run.weights.is_file():
+        raise StageError(f"run {run.table.name}: see its own message above", code)
 
 
 def _base(out: Path, base: str, layers: int) -> Path:
