@@ -63,9 +63,9 @@ describe("decide", () => {
   });
 
   it("measures a confidence that the service would not tell, and says so", () => {
-    const question = asked(["yes", "no"], "yes");
+    const question = asked(["yes", "no", "yes"], "yes");
     const told = (validatedOn: Manifest["validatedOn"]) =>
-      decide(ballot(question, [1, 0], { ...fitted, validatedOn }));
+      decide(ballot(question, [1, 0, 0], { ...fitted, validatedOn }));
     expect(told([]).validated).toBe(false);
     expect(told([]).weighted_vote.confidence).not.toBeNull();
     expect(told([{ llm: "llm", task: "pubmedqa" }]).validated).toBe(true);
