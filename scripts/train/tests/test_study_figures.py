@@ -87,7 +87,12 @@ def test_evaluations_and_their_tables_by_hand() -> None:
     paper = {"black_box": 10.96, "open": 18.24, "black_box_v1": 11.31, "open_v1": 25.48}
     settings = {"passes": 8, "batch": 4, "base": "toy", "seed": 1}
     settings |= {"learning_rate": 8e-5, "head_learning_rate": 3e-4}
-    result = {"settings": settings, "shares": ["validation"], "missing": ["all"], "comparisons": None}
+    result = {
+        "settings": settings,
+        "shares": ["validation"],
+        "missing": ["all"],
+        "comparisons": None,
+    }
     text = study_markdown({**result, "evaluations": found, "paper": paper, "costs": None})
     assert "Not run: all." in text
     assert "| medqa_toy_x3 | 4 | 58.3 | 58.3 | 75.0 | 75.0 | +16.7 (" in text
