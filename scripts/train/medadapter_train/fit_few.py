@@ -64,7 +64,7 @@ def _fit(fields: dict[str, Any], questions: Sequence[Scored]) -> float:
             group = group_of(fields, part)
             if decision.confidence is None or group is None:
                 continue
-            logit = float(np.log(decision.confidence) - np.log1p(-decision.confidence))
+            logit = _logit(decision.confidence)
             step = few_step(group["confidence"], parsed_of(part))
             rows.append((logit, step, decision.correct, 1 / (sizes[q.set_name] * len(q.answers))))
     if not any(step > 0 for _, step, _, _ in rows):
@@ -78,6 +78,12 @@ def _fit(fields: dict[str, Any], questions: Sequence[Scored]) -> float:
     return round(float(minimize_scalar(loss, bounds=(-MOST, 0.0), method="bounded").x), 4)
 
 
+def _logit(confidence: float) -> float:
+    """Finite, also of what rounds to 0 or 1."""
+    within = min(max(confidence, 1e-12), 1 - 1e-12)
+    return float(np.log(within) - np.log1p(-within))
+
+
 def less_sure(confidences: Floats, questions: Sequence[Scored], fields: dict[str, Any]) -> Floats:
     """Confidences of full sets as they are told: nan where too few parsed."""
     told = np.full(len(confidences), np.nan)
@@ -86,6 +92,6 @@ def less_sure(confidences: Floats, questions: Sequence[Scored], fields: dict[str
         if group is None or parsed < LEAST_CANDIDATES or np.isnan(confidence):
             continue
         few = group["confidence"]["few"]
-        logit = np.log(confidence) - np.log1p(-confidence)
+        logit = _logit(float(confidence))
         told[index] = 1 / (1 + np.exp(-(logit + few["c"] * few_step(group["confidence"], parsed))))
     return told
