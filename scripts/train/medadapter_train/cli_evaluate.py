@@ -34,6 +34,9 @@ def evaluate(
         Path | None, typer.Option(help="write index.html and report.md into this folder")
     ] = None,
     record: Annotated[bool, typer.Option(help="put the figures into manifest and card")] = False,
+    withhold: Annotated[
+        str, typer.Option(help="show the adapter no evidence, no question or no reasoning")
+    ] = "",
     threads: Annotated[int, typer.Option(help="threads of onnxruntime")] = 2,
 ) -> None:
     """Measure a bundle on candidate files, side by side with every baseline."""
@@ -51,14 +54,18 @@ def evaluate(
     if bool(files) == bool(scored):
         raise TrainError("bad_option", "give --data or --scored")
     check_names([*files, *(scored or [])])
+    if withhold and (scored or record):
+        raise TrainError("bad_option", "--withhold scores anew and is not for the record")
     measured = (
         _from_scored(scored, manifest)
         if scored
-        else _score(bundle, files, split, threads, manifest)
+        else _score(bundle, files, split, threads, manifest, withhold)
     )
-    result = {"split": split, **measured}
+    result = {"split": split, **({"withheld": withhold} if withhold else {}), **measured}
     console = Console(width=200)
     console.print(result["adapter"], style="bold")
+    if withhold:
+        console.print(f"Scored without the {withhold}")
     for grid in grids_of(result):
         console.print(rich_table(grid))
     if out is not None:
@@ -76,13 +83,21 @@ def evaluate(
 
 
 def _score(
-    bundle: Path, files: list[Path], split: str, threads: int, manifest: dict[str, Any]
+    bundle: Path,
+    files: list[Path],
+    split: str,
+    threads: int,
+    manifest: dict[str, Any],
+    withhold: str,
 ) -> dict[str, Any]:
     from medadapter_train.evaluate import evaluate_sets
-    from medadapter_train.held_out import score_file
+    from medadapter_train.held_out import Scorer, score_file
     from medadapter_train.scoring import BundleScorer
+    from medadapter_train.withhold import Withholding
 
-    scorer = BundleScorer(bundle, threads, bare=True)
+    scorer: Scorer = BundleScorer(bundle, threads, bare=True)
+    if withhold:
+        scorer = Withholding(scorer, withhold)
     return evaluate_sets({str(p): score_file(scorer, p, split) for p in files}, manifest)
 
 

@@ -102,6 +102,22 @@ def test_several_files_follow_one_option_and_even_unscored_ones_are_measured(
     assert datasets[1]["auc"] is None
 
 
+def test_what_an_adapter_goes_by_is_measured_beside_the_same_baselines(
+    bundle: Path, candidate_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["evaluate", "--bundle", bundle, "--data", candidate_file, "--json"]
+    whole, blind = tmp_path / "whole.json", tmp_path / "blind.json"
+    assert run(monkeypatch, *words, whole) == 0
+    assert run(monkeypatch, *words, blind, "--withhold", "evidence") == 0
+    first, second = (json.loads(p.read_text()) for p in (whole, blind))
+    assert (first.get("withheld"), second["withheld"]) == (None, "evidence")
+    (a,), (b,) = first["datasets"], second["datasets"]
+    assert (a["majority"], a["letter_vote"]) == (b["majority"], b["letter_vote"])
+    assert a["auc"] != b["auc"]
+    assert run(monkeypatch, *words, blind, "--withhold", "evidence", "--record") == 2
+    assert run(monkeypatch, *words, blind, "--withhold", "answers") == 2
+
+
 def test_failures_have_names_and_exit_codes(
     bundle: Path,
     tiny_base: Path,
