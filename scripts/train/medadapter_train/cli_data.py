@@ -166,9 +166,12 @@ def label(
 ) -> None:
     """Label candidates as right or wrong by the judge of their task."""
     from medadapter_train.cli_show import show_labels
+    from medadapter_train.errors import TrainError
     from medadapter_train.label import label as run
     from medadapter_train.llm_settings import LlmSettings, check_backend
 
+    if min_kappa is not None and human is None:
+        raise TrainError("bad_option", "--min-kappa needs people's labels, --human")
     judge = None
     if judge_model:
         judge = LlmSettings(

@@ -18,9 +18,9 @@ class TrainError(Exception):
 
 
 class SystemFault(TrainError):
-    """The machine gave out: a full disk (exit code 9)."""
+    """The machine gave out: a full disk, no permission (exit code 10)."""
 
-    exit_code = 9
+    exit_code = 10
 
 
 class DataError(TrainError):
@@ -49,4 +49,4 @@ class StageError(TrainError):
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__("stage_failed", message)
-        self.exit_code = code if code in range(2, 10) else 2
+        self.exit_code = code if code in range(2, 11) else 2

@@ -42,6 +42,8 @@ def test_load_generate_label_from_folder_to_training_file(
     told = capsys.readouterr().err
     assert "candidates: 2 of 4\ncandidates: 4 of 4\n" in told
     assert "4 candidates" in told
+    assert run(monkeypatch, "label", made, "--out", out, "--min-kappa", 0.5) == 2
+    assert "--human" in capsys.readouterr().err
     assert run(monkeypatch, "label", made, "--out", out) == 0
     assert "1.000" in capsys.readouterr().out
     rows = [row for _where, row in read_jsonl(out)]

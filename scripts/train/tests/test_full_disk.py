@@ -65,7 +65,7 @@ def test_training_on_a_full_disk_ends_with_its_name_and_goes_on_later(
     config, run = write_config(tmp_path, tiny_base, candidate_file, 8), tmp_path / "run"
     words = ["train", config, "--out", run, "--data", candidate_file.parent]
     stopped = limited(size, *words)
-    assert stopped.returncode == 9, stopped.stderr
+    assert stopped.returncode == 10, stopped.stderr
     assert stopped.stderr.splitlines()[-1].startswith("error: disk_full: ")
     assert "Traceback" not in stopped.stderr
     half = {name for name in files(run) if "tensorboard" not in name}
@@ -84,14 +84,14 @@ def test_an_export_on_a_full_disk_leaves_no_bundle(
     config = write_config(tmp_path, tiny_base, candidate_file, 8)
     out = tmp_path / "bundle"
     stopped = limited(40_000, "export", config, "--out", out, "--untrained")
-    assert stopped.returncode == 9, stopped.stderr
+    assert stopped.returncode == 10, stopped.stderr
     assert stopped.stderr.splitlines()[-1].startswith("error: disk_full: ")
     assert [p.name for p in tmp_path.iterdir()] == [config.name]
 
 
 def ended_full(stopped: subprocess.CompletedProcess[str]) -> None:
     """It says so in one line, by its exit code."""
-    assert stopped.returncode == 9, stopped.stderr
+    assert stopped.returncode == 10, stopped.stderr
     assert stopped.stderr.splitlines()[-1].startswith("error: disk_full: ")
     assert "Traceback" not in stopped.stderr
 
@@ -139,7 +139,7 @@ def test_a_full_disk_in_a_run_of_its_own_has_the_same_exit_code(
     config.write_text("\n".join(line for line in text.splitlines() if "validate_sets" not in line))
     words = ["crossfit", config, "--out", tmp_path / "folds", "--data", candidate_file.parent]
     stopped = limited(60_000, *words)
-    assert stopped.returncode == 9, stopped.stderr
+    assert stopped.returncode == 10, stopped.stderr
     assert "error: disk_full: " in stopped.stderr
     assert stopped.stderr.splitlines()[-1].startswith("error: stage_failed: fold 0")
 
