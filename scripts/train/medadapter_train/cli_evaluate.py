@@ -35,7 +35,7 @@ def evaluate(
     ] = None,
     record: Annotated[bool, typer.Option(help="put the figures into manifest and card")] = False,
     withhold: Annotated[
-        str, typer.Option(help="show the adapter no evidence, no question or no reasoning")
+        str, typer.Option(help="evidence, question or reasoning: what the adapter is not shown")
     ] = "",
     threads: Annotated[int, typer.Option(help="threads of onnxruntime")] = 2,
 ) -> None:
@@ -47,6 +47,7 @@ def evaluate(
     from medadapter_train.jsonl import write_json
     from medadapter_train.report_grids import grids_of
     from medadapter_train.report_text import rich_table
+    from medadapter_train.withhold import check_part
 
     manifest = read_manifest(bundle, new_card=record)
     check_split(split)
@@ -54,8 +55,10 @@ def evaluate(
     if bool(files) == bool(scored):
         raise TrainError("bad_option", "give --data or --scored")
     check_names([*files, *(scored or [])])
-    if withhold and (scored or record):
-        raise TrainError("bad_option", "--withhold scores anew and is not for the record")
+    if withhold:
+        check_part(withhold)
+        if scored or record or plots or report:
+            raise TrainError("bad_option", "--withhold goes with --data and --json alone")
     measured = (
         _from_scored(scored, manifest)
         if scored
@@ -91,13 +94,12 @@ def _score(
     withhold: str,
 ) -> dict[str, Any]:
     from medadapter_train.evaluate import evaluate_sets
-    from medadapter_train.held_out import Scorer, score_file
+    from medadapter_train.held_out import score_file
     from medadapter_train.scoring import BundleScorer
     from medadapter_train.withhold import Withholding
 
-    scorer: Scorer = BundleScorer(bundle, threads, bare=True)
-    if withhold:
-        scorer = Withholding(scorer, withhold)
+    whole = BundleScorer(bundle, threads, bare=True)
+    scorer = Withholding(whole, whole.encoder, withhold) if withhold else whole
     return evaluate_sets({str(p): score_file(scorer, p, split) for p in files}, manifest)
 
 

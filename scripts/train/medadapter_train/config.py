@@ -28,7 +28,7 @@ _LEAST: dict[str, float] = {
 class SourceSet:
     """One candidate file. `per_round` is how often its questions come in a round (0.25: a
     quarter). `label_only` is the share of the passes of a question of a closed task in which the
-    candidates are its bare labels, without any LLM's text: what is right must then be read from
+    candidates are its bare labels, without any LLM's text: what is right can then only be told from
     question and context. `cross_fit`: the validation share is trained on as well, and what is
     fitted on held-out questions gets them from runs that left them out (crossfit.py).
     """

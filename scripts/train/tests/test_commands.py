@@ -114,7 +114,8 @@ def test_what_an_adapter_goes_by_is_measured_beside_the_same_baselines(
     (a,), (b,) = first["datasets"], second["datasets"]
     assert (a["majority"], a["letter_vote"]) == (b["majority"], b["letter_vote"])
     assert a["auc"] != b["auc"]
-    assert run(monkeypatch, *words, blind, "--withhold", "evidence", "--record") == 2
+    for more in (["--record"], ["--plots", tmp_path / "p"], ["--report", tmp_path / "r"]):
+        assert run(monkeypatch, *words, blind, "--withhold", "evidence", *more) == 2
     assert run(monkeypatch, *words, blind, "--withhold", "answers") == 2
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from medadapter_train.data import Candidate, Record
 from medadapter_train.errors import TrainError
 from medadapter_train.scoring import Scored, scored_of
-from medadapter_train.withhold import PARTS, Withholding
+from medadapter_train.template import Encoded
+from medadapter_train.withhold import PARTS, Withholding, check_part
 
 RECORD = Record(
     id="q1",
@@ -37,10 +41,29 @@ class Spy:
         return scored_of(record, np.array([1.0, -1.0]), np.array([0.5, -0.5]))
 
 
+class ShortEncoder:
+    """Takes questions of at most 60 characters."""
+
+    cls = sep = mask = 0
+    identity = "short"
+
+    def prefix(
+        self, question: str, options: Sequence[tuple[str, str]], context: str | None
+    ) -> Encoded:
+        if len(question) > 60:
+            raise TrainError("question_too_long", "over the budget")
+        return Encoded([0], truncated=False)
+
+    def candidate(
+        self, options: Sequence[tuple[str, str]], answer: str | None, text: str
+    ) -> Encoded:
+        raise NotImplementedError
+
+
 @pytest.mark.parametrize("part", PARTS)
 def test_only_that_part_is_withheld_and_the_question_counts_as_whole(part: str) -> None:
     spy = Spy()
-    found = Withholding(spy, part).score(RECORD)
+    found = Withholding(spy, ShortEncoder(), part).score(RECORD)
     (seen,) = spy.seen
     gone = {
         "evidence": seen.context is None,
@@ -57,6 +80,16 @@ def test_only_that_part_is_withheld_and_the_question_counts_as_whole(part: str) 
     assert [*found.logits, *found.bare] == [1.0, -1.0, 0.5, -0.5]
 
 
-def test_another_part_is_refused() -> None:
+def test_a_question_that_is_too_long_stays_unscored_without_it_too() -> None:
+    spy = Spy()
+    long = replace(RECORD, question=RECORD.question * 2)
+    assert Withholding(spy, ShortEncoder(), "question").score(long).logits is None
+    assert spy.seen == []
+
+
+def test_another_part_and_free_text_without_its_text_are_refused() -> None:
     with pytest.raises(TrainError, match="evidence, question, reasoning"):
-        Withholding(Spy(), "answer")
+        check_part("answer")
+    free = replace(RECORD, options=())
+    with pytest.raises(TrainError, match="free text"):
+        Withholding(Spy(), ShortEncoder(), "reasoning").score(free)
