@@ -35,7 +35,7 @@ def evaluate(
     ] = None,
     record: Annotated[bool, typer.Option(help="put the figures into manifest and card")] = False,
     withhold: Annotated[
-        str, typer.Option(help="evidence, question or reasoning: what the adapter is not shown")
+        str, typer.Option(help="evidence or question: what the adapter is not shown")
     ] = "",
     threads: Annotated[int, typer.Option(help="threads of onnxruntime")] = 2,
 ) -> None:

@@ -12,7 +12,7 @@ from medadapter_train.data import Candidate, Record
 from medadapter_train.errors import TrainError
 from medadapter_train.scoring import Scored, scored_of
 from medadapter_train.template import Encoded
-from medadapter_train.withhold import PARTS, Withholding, check_part
+from medadapter_train.withhold import WITHOUT, Withholding, check_part
 
 RECORD = Record(
     id="q1",
@@ -60,19 +60,14 @@ class ShortEncoder:
         raise NotImplementedError
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", WITHOUT)
 def test_only_that_part_is_withheld_and_the_question_counts_as_whole(part: str) -> None:
     spy = Spy()
     found = Withholding(spy, ShortEncoder(), part).score(RECORD)
     (seen,) = spy.seen
-    gone = {
-        "evidence": seen.context is None,
-        "question": seen.question == "",
-        "reasoning": all(c.text == "" for c in seen.candidates),
-    }
+    gone = {"evidence": seen.context is None, "question": seen.question == ""}
     assert [name for name, missing in gone.items() if missing] == [part]
-    assert seen.options == RECORD.options
-    assert [c.answer for c in seen.candidates] == ["yes", "no"]
+    assert (seen.options, seen.candidates) == (RECORD.options, RECORD.candidates)
     whole = scored_of(RECORD, None)
     assert (found.has_context, found.unseen, found.correct) == (True, True, whole.correct)
     assert found.logits is not None
@@ -87,9 +82,6 @@ def test_a_question_that_is_too_long_stays_unscored_without_it_too() -> None:
     assert spy.seen == []
 
 
-def test_another_part_and_free_text_without_its_text_are_refused() -> None:
-    with pytest.raises(TrainError, match="evidence, question, reasoning"):
+def test_another_part_is_refused() -> None:
+    with pytest.raises(TrainError, match="evidence, question"):
         check_part("answer")
-    free = replace(RECORD, options=())
-    with pytest.raises(TrainError, match="free text"):
-        Withholding(Spy(), ShortEncoder(), "reasoning").score(free)
