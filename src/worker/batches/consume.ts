@@ -5,18 +5,24 @@
  * queue gives up lands in the dead-letter queue, whose lines get an error too, so that every batch ends.
  */
 import { z } from "zod";
-import type { Caller } from "../auth/caller.ts";
-import { Problem, type ProblemKind, problemBody } from "../errors/problems.ts";
+import type { Caller } from "../access/caller.ts";
+import type { WaitUntil } from "../adapters/host.ts";
+import type { Parts, PartsResult } from "../config/parts.ts";
+import { framesOf, type LogFigures, newRequestId, type RequestId } from "../http/log.ts";
+import { Problem, type ProblemKind, problemBody } from "../http/problems.ts";
+import { within } from "../http/waiting.ts";
 import { holdMs } from "../ledger/metering.ts";
-import { framesOf, type LogFigures } from "../observe/log.ts";
-import { newRequestId, type RequestId } from "../observe/requestId.ts";
-import type { WaitUntil } from "../rollout/adapterHost.ts";
-import type { Parts, PartsResult } from "../wiring/parts.ts";
-import { within } from "../within.ts";
 import type { BatchBook, Claim, LineMessage } from "./batch.ts";
-import { contentOf, isBookLost, lineInput, StoreFault } from "./lineInput.ts";
-import { MAX_ATTEMPTS } from "./lineRows.ts";
-import { isBackpressure, type LineResult, runLine } from "./runLine.ts";
+import {
+  contentOf,
+  isBackpressure,
+  isBookLost,
+  type LineResult,
+  lineInput,
+  runLine,
+  StoreFault,
+} from "./line.ts";
+import { MAX_ATTEMPTS } from "./lineTables.ts";
 
 /** Lines that an isolate answers at once: half of its places at the adapter, so that callers who wait find one. */
 const AT_ONCE = 2;
