@@ -12,7 +12,7 @@ import {
   postKey,
   revokeKeyRoute,
 } from "./access/adminRoute.ts";
-import { authenticate, brake, crossOrigin, needs } from "./access/authenticate.ts";
+import { authenticate, crossOrigin, needs, rateLimit } from "./access/authenticate.ts";
 import { getHealth, getReady, healthRoute, readyRoute } from "./adapters/health.ts";
 import { adaptersRoute, getAdapters } from "./adapters/route.ts";
 import { chatRoute, postChat } from "./answer/chat.ts";
@@ -93,7 +93,7 @@ export function createApp(partsOf: PartsOf) {
   app.openapi(listKeysRoute, getKeys);
   app.openapi(revokeKeyRoute, deleteKey);
 
-  app.use("/v1/*", authenticate(), brake());
+  app.use("/v1/*", authenticate(), rateLimit());
   app.use("/v1/answer", needs("answer"), metering(answerForm));
   app.use("/v1/chat/completions", needs("answer"), metering());
   app.use("/v1/rerank", needs("rerank"), metering());

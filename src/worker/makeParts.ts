@@ -55,7 +55,7 @@ export function partsWith(...engines: readonly [EngineKind, ...EngineKind[]]): M
     return {
       config,
       keyStore,
-      doors: {
+      credentials: {
         keys: keyStore === null ? null : new KeyCache(keyStore),
         tokens: tokens && {
           rules: tokens.rules,

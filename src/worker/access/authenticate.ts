@@ -27,28 +27,28 @@ const kinds: Readonly<Record<IdentityFault["kind"], ProblemKind>> = {
 };
 
 /** The period of the rate-limit binding in wrangler.toml, seconds: who waits that long is let through. */
-const BRAKE_SECONDS = 10;
+const RATE_LIMIT_SECONDS = 10;
 
 /** Finds the caller, or refuses the request. */
 export function authenticate() {
   return createMiddleware<AppEnv>(async (c, next) => {
-    const identity = await identify(c.req.raw, c.get("parts").doors);
+    const identity = await identify(c.req.raw, c.get("parts").credentials);
     if (!identity.ok) throw new Problem(kinds[identity.fault.kind]);
     c.set("caller", identity.caller);
     await next();
   });
 }
 
-/** Slows down a caller that sends too much at once. A brake, not a quota: Cloudflare counts by location. */
-export function brake() {
+/** Refuses a caller that sends too much at once. Approximate: Cloudflare counts by location. The quota is the ledger's. */
+export function rateLimit() {
   return createMiddleware<AppEnv>(async (c, next) => {
     const { how, tenant, principal } = c.get("caller");
     if (how !== "open") {
-      const { success } = (await c.env.BRAKE?.limit({ key: `${tenant}/${principal}` })) ?? {
+      const { success } = (await c.env.RATE_LIMIT?.limit({ key: `${tenant}/${principal}` })) ?? {
         success: true,
       };
       if (!success) {
-        throw new Problem("rate_limit_exceeded", { retryAfterSeconds: BRAKE_SECONDS });
+        throw new Problem("rate_limit_exceeded", { retryAfterSeconds: RATE_LIMIT_SECONDS });
       }
     }
     await next();

@@ -6,7 +6,7 @@ import { isSecretOf, parseKey } from "./keys.ts";
 import { type Jwks, readToken, type TokenFault, type TokenRules } from "./tokens.ts";
 
 /** Ways in that a deployment has. With none of them every request is refused. */
-export interface Doors {
+export interface Credentials {
   readonly keys: KeyCache | null;
   readonly tokens: { readonly rules: TokenRules; readonly jwks: Jwks } | null;
   readonly openOnLocalhost: boolean;
@@ -32,15 +32,15 @@ const LOCAL_HOSTS: readonly string[] = ["localhost", "127.0.0.1", "[::1]"];
 const NO_HASH = "0".repeat(64);
 
 /** Who sends this request, or why it is refused. */
-export async function identify(request: Request, doors: Doors): Promise<Identity> {
+export async function identify(request: Request, credentials: Credentials): Promise<Identity> {
   const credential = bearer(request.headers.get("authorization"));
-  if (credential?.startsWith("ma_")) return byKey(credential, doors);
-  if (credential?.includes(".") && doors.tokens !== null) {
-    return readToken(credential, doors.tokens.rules, doors.tokens.jwks);
+  if (credential?.startsWith("ma_")) return byKey(credential, credentials);
+  if (credential?.includes(".") && credentials.tokens !== null) {
+    return readToken(credential, credentials.tokens.rules, credentials.tokens.jwks);
   }
   // SDKs always send some key: on the own machine a made-up one does no harm.
   const local = LOCAL_HOSTS.includes(new URL(request.url).hostname);
-  if (local && doors.openOnLocalhost) return { ok: true, caller: OPEN_CALLER };
+  if (local && credentials.openOnLocalhost) return { ok: true, caller: OPEN_CALLER };
   return { ok: false, fault: { kind: credential === null ? "no_credentials" : "key_unknown" } };
 }
 
@@ -49,7 +49,7 @@ function bearer(header: string | null): string | null {
   return credential ?? null;
 }
 
-async function byKey(text: string, { keys }: Doors): Promise<Identity> {
+async function byKey(text: string, { keys }: Credentials): Promise<Identity> {
   const parsed = parseKey(text);
   if (parsed === null || keys === null) return { ok: false, fault: { kind: "key_unknown" } };
   let record: Awaited<ReturnType<KeyCache["find"]>>;

@@ -2,7 +2,7 @@
 import { createRoute, type RouteHandler, z } from "@hono/zod-openapi";
 import type { Config } from "../config/env.ts";
 import type { AppEnv } from "../config/parts.ts";
-import { within } from "../http/waiting.ts";
+import { waitAtMost } from "../http/waiting.ts";
 import { ChannelState, channelBodies, Fault, wireFault } from "./channelBody.ts";
 import type { AdapterStatus } from "./host.ts";
 import type { Rollout } from "./rollout.ts";
@@ -102,7 +102,7 @@ export const getReady: RouteHandler<typeof readyRoute, AppEnv> = async (c) => {
   const looking = [...rollouts.values()].map((rollout) =>
     rollout.look((work) => c.executionCtx.waitUntil(work)),
   );
-  await within(Promise.all(looking), LOOK_WAIT_MS);
+  await waitAtMost(Promise.all(looking), LOOK_WAIT_MS);
   const [first, ...others] = [...rollouts.values()].map((rollout) => stateOf(rollout, config));
   if (first === undefined) throw new Error("there is always a default adapter");
   const body = {

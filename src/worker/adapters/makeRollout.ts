@@ -2,7 +2,7 @@
 import type { PublicKeys } from "../../adapter/signature.ts";
 import type { Observe } from "../http/metrics.ts";
 import { AdapterHost } from "./host.ts";
-import { Pins } from "./pinnedVersions.ts";
+import { PinnedVersions } from "./pinnedVersions.ts";
 import { Rollout } from "./rollout.ts";
 import { type LoadRanker, RankerShelf } from "./shelf.ts";
 import type { AdapterFault } from "./source.ts";
@@ -46,7 +46,7 @@ export function makeRollout(options: RolloutOptions): Rollout {
     stable: new AdapterHost({ ...shared, onChange: logFor("stable") }),
     canary,
     shadow: new TrialChannel({ ...shared, channel: "shadow", onChange: logFor("shadow") }),
-    pins: new Pins({ ...shared, onFault: logFor("pinned") }),
+    pinnedVersions: new PinnedVersions({ ...shared, onFault: logFor("pinned") }),
     guard,
     tally: new Tally(guard, (trial, verdict) => canary.heard(trial, verdict)),
     comparing: new Comparing(),

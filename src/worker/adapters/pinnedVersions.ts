@@ -8,7 +8,7 @@ import type { PublicKeys } from "../../adapter/signature.ts";
 import type { RankerShelf } from "./shelf.ts";
 import type { AdapterFault, RankerSource } from "./source.ts";
 
-export interface PinsOptions {
+export interface PinnedVersionsOptions {
   readonly store: BundleStore;
   readonly shelf: RankerShelf;
   readonly adapter: string;
@@ -25,11 +25,11 @@ const REFUSED_MS = 60_000;
 /** Of how many versions an isolate remembers why they were refused. */
 const MOST_REFUSED = 16;
 
-export class Pins {
-  readonly #options: PinsOptions;
+export class PinnedVersions {
+  readonly #options: PinnedVersionsOptions;
   readonly #refused = new Map<string, { readonly fault: AdapterFault; readonly at: number }>();
 
-  constructor(options: PinsOptions) {
+  constructor(options: PinnedVersionsOptions) {
     this.#options = options;
   }
 

@@ -2,7 +2,7 @@
 import type { Ranker } from "../../adapter/ranker.ts";
 import type { Outcome } from "../answer/outcome.ts";
 import type { AdapterHost } from "./host.ts";
-import type { Pins } from "./pinnedVersions.ts";
+import type { PinnedVersions } from "./pinnedVersions.ts";
 import type { RankerSource, ServedBy } from "./source.ts";
 import { type Canary, inShare, type RequestKey } from "./trial/canary.ts";
 import { ChannelSource } from "./trial/channelSource.ts";
@@ -17,7 +17,7 @@ export interface RolloutParts {
   readonly stable: AdapterHost;
   readonly canary: Canary;
   readonly shadow: TrialChannel;
-  readonly pins: Pins;
+  readonly pinnedVersions: PinnedVersions;
   readonly guard: Guard;
   readonly tally: Tally;
   readonly comparing: Comparing;
@@ -46,10 +46,10 @@ export class Rollout {
     return this.parts.stable.name;
   }
 
-  /** Where a request's ranker comes from. @param pin the version that it asks for, which `pins` knows; or null */
+  /** Where a request's ranker comes from. @param pin the version that it asks for, which `pinnedVersions` knows; or null */
   source(key: RequestKey, pin: string | null): RankerSource {
-    const { stable, canary, pins } = this.parts;
-    return pin === null ? new ChannelSource(stable, canary, key) : pins.source(pin);
+    const { stable, canary, pinnedVersions } = this.parts;
+    return pin === null ? new ChannelSource(stable, canary, key) : pinnedVersions.source(pin);
   }
 
   /** Looks at all pointers; ends when that has been done. */

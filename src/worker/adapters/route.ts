@@ -5,7 +5,7 @@ import { mayUseAdapter } from "../access/caller.ts";
 import type { AppEnv } from "../config/parts.ts";
 import { Problem } from "../http/problems.ts";
 import { problemResponses } from "../http/schema.ts";
-import { within } from "../http/waiting.ts";
+import { waitAtMost } from "../http/waiting.ts";
 import { ChannelState, channelBodies, Fault, wireFault } from "./channelBody.ts";
 import type { Rollout } from "./rollout.ts";
 import { COUNTS } from "./trial/guard.ts";
@@ -99,7 +99,7 @@ export const getAdapters: RouteHandler<typeof adaptersRoute, AppEnv> = async (c)
 async function entryOf(c: Context<AppEnv>, rollout: Rollout) {
   const { canary, guard, versions } = rollout.parts;
   const looking = rollout.look((work) => c.executionCtx.waitUntil(work));
-  await within(looking, LOOK_WAIT_MS);
+  await waitAtMost(looking, LOOK_WAIT_MS);
   const [listed, overview] = await Promise.all([
     versions.list().catch(() => {
       throw new Problem("adapter_unavailable");

@@ -122,7 +122,7 @@ export async function readAdapter(
   const version = versions.join("@");
   // Without R2 nobody can tell: one that is loaded answers all the same.
   const known =
-    VERSION.test(version) && (await rollout.parts.pins.knows(version).catch(() => null));
+    VERSION.test(version) && (await rollout.parts.pinnedVersions.knows(version).catch(() => null));
   if (known === null) throw new Problem("adapter_unavailable");
   if (!known) throw fieldProblem("unknown_adapter", field);
   return { adapter: name, pin: version };

@@ -6,14 +6,14 @@
 
 import type { LogFigures } from "../http/log.ts";
 import { adapterId } from "../ledger/meter.ts";
-import { type Care, urgentFirst } from "./emergencyNotice.ts";
+import { type Notices, urgentFirst } from "./emergencyNotice.ts";
 import type { Outcome, RankedCandidate } from "./outcome.ts";
 import type { AnswerBody } from "./schema.ts";
 
 export type Include = readonly ("candidates" | "texts")[];
 
 /** Everything but `id`, `object`, `model` and `text`. */
-export function answerParts(outcome: Outcome, care: Care, include: Include) {
+export function answerParts(outcome: Outcome, notices: Notices, include: Include) {
   const { selection, ask, figures, timing, usage } = outcome;
   const free = ask.task.kind === "free";
   const listed = outcome.candidates.map((candidate, at) => {
@@ -53,9 +53,9 @@ export function answerParts(outcome: Outcome, care: Care, include: Include) {
       scoring_ms: tenths(figures.scoringMs),
       after_llm_ms: tenths(timing.afterLlmMs),
     },
-    notice: care.notice,
-    urgent: care.urgentText !== null,
-    urgent_text: care.urgentText,
+    notice: notices.notice,
+    urgent: notices.urgentText !== null,
+    urgent_text: notices.urgentText,
   } satisfies Partial<AnswerBody>;
 }
 
@@ -107,17 +107,17 @@ export function choicesOf(
   outcome: Outcome,
   n: number,
   abstainedText: string,
-  care: Care,
+  notices: Notices,
 ): Choice[] {
   if (outcome.chosen === null) {
-    return [{ index: 0, content: urgentFirst(care, abstainedText), finishReason: "stop" }];
+    return [{ index: 0, content: urgentFirst(notices, abstainedText), finishReason: "stop" }];
   }
   return outcome.candidates
     .filter(({ state }) => state !== "empty")
     .slice(0, n)
     .map(({ text, finishReason }, index) => ({
       index,
-      content: index === 0 ? urgentFirst(care, text) : text,
+      content: index === 0 ? urgentFirst(notices, text) : text,
       finishReason: finishReason === "other" ? "stop" : finishReason,
     }));
 }

@@ -5,7 +5,7 @@ import { answerHeaders, idempotencyKey, problemResponses } from "../http/schema.
 import { answerParts, type Choice, choicesOf, type Include } from "./body.ts";
 import { lastText, readChat } from "./chatQuestion.ts";
 import { ChatRequest, ChatResponse } from "./chatSchema.ts";
-import { careFor } from "./emergencyNotice.ts";
+import { noticesFor } from "./emergencyNotice.ts";
 import type { Outcome } from "./outcome.ts";
 import { wholeAnswer } from "./run.ts";
 import { ChatStream, EVENT_STREAM } from "./schema.ts";
@@ -36,16 +36,16 @@ export const chatRoute = createRoute({
 export const postChat: RouteHandler<typeof chatRoute, AppEnv> = async (c) => {
   const body = c.req.valid("json");
   const { config } = c.get("parts");
-  const care = careFor(c, lastText(body.messages));
+  const notices = noticesFor(c, lastText(body.messages));
   const ask = await readChat(body, c.get("parts"), c.get("caller"));
   const id = `chatcmpl-${c.get("requestId").slice("req_".length)}`;
   const n = body.n ?? 1;
-  const details = (outcome: Outcome) => answerParts(outcome, care, INCLUDE);
+  const details = (outcome: Outcome) => answerParts(outcome, notices, INCLUDE);
   if (body.stream === true) {
     return streamAnswer(c, ask, {
       id,
       n,
-      care,
+      notices,
       candidates: body.medadapter?.events === true ? INCLUDE : null,
       usage: body.stream_options?.include_usage === true,
       finalName: null,
@@ -61,7 +61,7 @@ export const postChat: RouteHandler<typeof chatRoute, AppEnv> = async (c) => {
       object: "chat.completion" as const,
       created: Math.floor(Date.now() / 1000),
       model: outcome.ask.model,
-      choices: choicesOf(outcome, n, config.abstainedText, care).map(wireChoice),
+      choices: choicesOf(outcome, n, config.abstainedText, notices).map(wireChoice),
       usage: { prompt_tokens, completion_tokens, total_tokens },
       medadapter,
     },

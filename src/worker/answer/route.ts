@@ -22,7 +22,7 @@ import {
   readTaskAndQuestion,
 } from "./ask.ts";
 import { answerParts, type Include } from "./body.ts";
-import { type Care, careFor, urgentFirst } from "./emergencyNotice.ts";
+import { type Notices, noticesFor, urgentFirst } from "./emergencyNotice.ts";
 import { toQuestion } from "./fields.ts";
 import type { Outcome } from "./outcome.ts";
 import { wholeAnswer } from "./run.ts";
@@ -59,15 +59,15 @@ export const answerRoute = createRoute({
 
 export const postAnswer: RouteHandler<typeof answerRoute, AppEnv> = async (c) => {
   const body = c.req.valid("json");
-  const care = careFor(c, body.question);
+  const notices = noticesFor(c, body.question);
   const ask = await readAnswerAsk(body, c.get("parts"), c.get("caller"));
   const id = c.get("requestId");
-  const whole = (outcome: Outcome) => wholeBody(id, outcome, care, body.include);
+  const whole = (outcome: Outcome) => wholeBody(id, outcome, notices, body.include);
   if (answerForm(c) !== null) {
     return streamAnswer(c, ask, {
       id,
       n: 1,
-      care,
+      notices,
       candidates: body.include,
       usage: false,
       finalName: "answer",
@@ -128,12 +128,17 @@ export async function readAnswerAsk(
 }
 
 /** The whole answer. */
-export function wholeBody(id: string, outcome: Outcome, care: Care, include: Include): AnswerBody {
+export function wholeBody(
+  id: string,
+  outcome: Outcome,
+  notices: Notices,
+  include: Include,
+): AnswerBody {
   return {
     id,
     object: "answer",
     model: outcome.ask.model,
-    text: urgentFirst(care, outcome.chosen?.text ?? null),
-    ...answerParts(outcome, care, include),
+    text: urgentFirst(notices, outcome.chosen?.text ?? null),
+    ...answerParts(outcome, notices, include),
   };
 }

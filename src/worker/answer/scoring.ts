@@ -11,7 +11,7 @@ import type { DegradedReason, RankerSource, ServedBy } from "../adapters/source.
 import type { WaitUntil } from "../adapters/watch.ts";
 import type { StartSpan } from "../http/metrics.ts";
 import { fieldProblem, Problem } from "../http/problems.ts";
-import { within } from "../http/waiting.ts";
+import { waitAtMost } from "../http/waiting.ts";
 
 /** How long candidates wait for an adapter that is being loaded, after the first of them came. */
 const LOAD_WAIT_MS = 20_000;
@@ -94,7 +94,7 @@ export class Scoring {
       const held = source.settled();
       const refusal = held?.refusal(ask.question) ?? null;
       this.#doubtful = refusal !== null && refusal.kind !== "retired";
-      const known = held === null ? looking : within(looking, LOOK_WAIT_MS);
+      const known = held === null ? looking : waitAtMost(looking, LOOK_WAIT_MS);
       this.#opening = known.then(() => this.#openLate());
     }
   }
@@ -141,14 +141,14 @@ export class Scoring {
 
   /** Waits a short while for an adapter under way to admit the question. Throws `Problem` where it refuses. */
   async admitted(): Promise<void> {
-    await within(this.#opening, ADMISSION_WAIT_MS);
+    await waitAtMost(this.#opening, ADMISSION_WAIT_MS);
     if (this.#refused !== null) throw this.#refused;
   }
 
   /** Waits for an adapter under way. Throws `Problem` where it refuses the question. */
   async opened(): Promise<void> {
     // Who has waited once and found nothing does not wait again with the next candidate.
-    if (this.#degraded === null) await within(this.#opening, LOAD_WAIT_MS);
+    if (this.#degraded === null) await waitAtMost(this.#opening, LOAD_WAIT_MS);
     // It took too long: then by what serves already, if anything does.
     this.#openLate();
     if (this.#refused !== null) throw this.#refused;

@@ -12,7 +12,7 @@ import { problemOf } from "../http/faults.ts";
 import { type ProblemKind, problemBody } from "../http/problems.ts";
 import type { Ask } from "./ask.ts";
 import { type Choice, choicesOf, type Include, wireCandidate } from "./body.ts";
-import type { Care } from "./emergencyNotice.ts";
+import type { Notices } from "./emergencyNotice.ts";
 import type { Outcome } from "./outcome.ts";
 import type { AnswerEvent } from "./pipeline.ts";
 import { openAnswer } from "./run.ts";
@@ -24,7 +24,7 @@ export interface StreamForm {
   /** How many of the best are sent as choices. */
   readonly n: number;
   /** What is urgent is sent at once. */
-  readonly care: Care;
+  readonly notices: Notices;
   /** Parts of the candidates' events; null: no such events. */
   readonly candidates: Include | null;
   /** A chunk with the usage before the end. */
@@ -65,7 +65,7 @@ async function sendAll(
 ): Promise<ProblemKind | null> {
   const created = Math.floor(Date.now() / 1000);
   const envelope: Envelope = { id: form.id, created, model: ask.model };
-  const { urgentText } = form.care;
+  const { urgentText } = form.notices;
   if (urgentText !== null) stream.send(urgentChunk(envelope, urgentText));
   try {
     for await (const event of events) {
@@ -94,9 +94,9 @@ function sendOutcome(
   abstainedText: string,
 ): void {
   // The urgent text went out first.
-  const care = { ...form.care, urgentText: null };
-  const begun = form.care.urgentText !== null;
-  const chunks = choicesOf(outcome, form.n, abstainedText, care).flatMap((choice) => [
+  const notices = { ...form.notices, urgentText: null };
+  const begun = form.notices.urgentText !== null;
+  const chunks = choicesOf(outcome, form.n, abstainedText, notices).flatMap((choice) => [
     ...chunksOf(envelope, choice, begun && choice.index === 0),
   ]);
   const last = chunks.pop();

@@ -4,9 +4,9 @@ import type { AppEnv } from "../config/parts.ts";
 import { fieldProblem, Problem } from "../http/problems.ts";
 import { sealerFor } from "../http/seal.ts";
 import { isIdempotencyKey, stillRunning } from "../ledger/idempotency.ts";
-import { type Batch, type BatchBook, newBatchId } from "./batch.ts";
+import { type Batch, newBatchId, type TenantBatches } from "./batch.ts";
 import { BatchContent, chainOf } from "./content.ts";
-import { bookOf } from "./route.ts";
+import { batchesOfCaller } from "./route.ts";
 import { JSONL } from "./schema.ts";
 import { type UploadParts, upload } from "./upload.ts";
 
@@ -20,7 +20,7 @@ const BEAT_MS = 30_000;
 export async function createBatch(
   c: Context<AppEnv>,
 ): Promise<{ batch: Batch; replayed: boolean }> {
-  const book = bookOf(c);
+  const batches = batchesOfCaller(c);
   const { content, config } = c.get("parts");
   if (content === null) throw new Problem("storage_unavailable");
   const [type = ""] = (c.req.header("content-type") ?? "").split(";");
@@ -30,7 +30,7 @@ export async function createBatch(
   const { tenant, keyId, principal } = caller;
   const chain = await chainOf(content.secret, tenant);
   const id = newBatchId();
-  const created = await book.create({
+  const created = await batches.create({
     id,
     tenant,
     caller: JSON.stringify(caller),
@@ -48,7 +48,7 @@ export async function createBatch(
     return { batch: created.batch, replayed: true };
   }
   const kept = await BatchContent.of(content.bucket, content.secret, tenant, id);
-  const taken = takenIn(id, { body, kept, chain, book });
+  const taken = takenIn(id, { body, kept, chain, batches });
   // Goes on when the client leaves: else nobody would clean up.
   c.executionCtx.waitUntil(taken.catch(() => {}));
   return { batch: await taken, replayed: false };
@@ -58,24 +58,24 @@ interface Taking {
   readonly body: ReadableStream<Uint8Array>;
   readonly kept: BatchContent;
   readonly chain: UploadParts["chain"];
-  readonly book: BatchBook;
+  readonly batches: TenantBatches;
 }
 
 /** Reads the lines in; what fails leaves nothing, neither a key in use. */
-async function takenIn(id: string, { body, kept, chain, book }: Taking): Promise<Batch> {
+async function takenIn(id: string, { body, kept, chain, batches }: Taking): Promise<Batch> {
   let heard = Date.now();
   const put = async (chunk: number, lines: readonly string[]) => {
     await kept.putChunk(chunk, lines);
     if (Date.now() - heard < BEAT_MS) return;
     heard = Date.now();
-    await book.uploading(id).catch(() => {}); // the next beat comes in time
+    await batches.uploading(id).catch(() => {}); // the next beat comes in time
   };
   try {
-    const batch = await book.uploaded(id, await upload(body, { put, chain }));
+    const batch = await batches.uploaded(id, await upload(body, { put, chain }));
     if (batch === null) throw new Problem("not_found"); // deleted while it came in
     return batch;
   } catch (error) {
-    await book.remove(id).catch(() => {}); // else its lease's end does it
+    await batches.remove(id).catch(() => {}); // else its lease's end does it
     throw error;
   }
 }

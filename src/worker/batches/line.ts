@@ -7,7 +7,7 @@ import { z } from "@hono/zod-openapi";
 import type { Caller } from "../access/caller.ts";
 import type { WaitUntil } from "../adapters/host.ts";
 import { logOutcome } from "../answer/body.ts";
-import { type Care, careOf } from "../answer/emergencyNotice.ts";
+import { type Notices, noticesOf } from "../answer/emergencyNotice.ts";
 import { outcomeOf } from "../answer/pipeline.ts";
 import { readAnswerAsk, wholeBody } from "../answer/route.ts";
 import { meteredAnswer } from "../answer/run.ts";
@@ -62,9 +62,9 @@ export async function runLine(text: string, context: LineContext): Promise<LineR
     customId = line.customId;
     const parsed = AnswerRequest.safeParse(line.body);
     if (!parsed.success) throw schemaProblem(parsed.error);
-    const care = careOf(parsed.data.question, context.parts.config);
-    urgentText = care.urgentText;
-    return { customId, ok: true, body: await answerBody(parsed.data, care, context) };
+    const notices = noticesOf(parsed.data.question, context.parts.config);
+    urgentText = notices.urgentText;
+    return { customId, ok: true, body: await answerBody(parsed.data, notices, context) };
   } catch (thrown) {
     return { customId, ok: false, problem: problemOf(thrown, context.requestId), urgentText };
   }
@@ -87,7 +87,7 @@ function readLine(text: string): { customId: string | null; body: unknown } {
 
 async function answerBody(
   body: ReturnType<typeof AnswerRequest.parse>,
-  care: Care,
+  notices: Notices,
   { parts, caller, requestId, waitUntil, figures }: LineContext,
 ): Promise<AnswerBody> {
   const { config } = parts;
@@ -106,7 +106,7 @@ async function answerBody(
     const events = meteredAnswer(parts, ask, { requestId, caller, meter, signal, waitUntil });
     const outcome = await outcomeOf(events);
     logOutcome(figures, outcome);
-    return wholeBody(requestId, outcome, care, body.include);
+    return wholeBody(requestId, outcome, notices, body.include);
   } finally {
     await meter.ended; // counted before the line is done
   }
@@ -123,7 +123,7 @@ export class StoreFault extends Error {
 }
 
 /** Whether a call of the batches' object failed by the platform's fault, as when it is started anew: it says so. */
-export function isBookLost(thrown: unknown): boolean {
+export function isObjectLost(thrown: unknown): boolean {
   const marks = ["retryable", "overloaded", "durableObjectReset"];
   return thrown instanceof Error && marks.some((mark) => Reflect.get(thrown, mark) === true);
 }
@@ -158,7 +158,7 @@ async function lineText(message: LineMessage, parts: Parts): Promise<string | nu
 /** A key that was revoked since answers nothing more. */
 async function keyProblem(caller: Caller, parts: Parts): Promise<Problem | null> {
   if (caller.how !== "key") return null;
-  const found = parts.doors.keys?.find(caller.keyId).catch(() => {
+  const found = parts.credentials.keys?.find(caller.keyId).catch(() => {
     throw new StoreFault("keys");
   });
   const record = (await found) ?? null;

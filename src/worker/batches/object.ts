@@ -9,13 +9,13 @@ import { DurableObject } from "cloudflare:workers";
 import { retried } from "../ledger/durable.ts";
 import {
   type Batch,
-  type BatchBook,
   batchPrefix,
   type Claim,
   type CreateResult,
   type LineMessage,
   type LineOutcome,
   type NewBatch,
+  type TenantBatches,
   type Uploaded,
 } from "./batch.ts";
 import { BatchRows, makeTables } from "./batchTables.ts";
@@ -215,7 +215,7 @@ export function durableBatches(
   namespace: BatchNamespace,
   tenant: string,
   jurisdiction: DurableObjectJurisdiction | null,
-): BatchBook {
+): TenantBatches {
   // A stub whose object failed stays broken: a new one for each call.
   const stub = () => {
     const place = jurisdiction === null ? namespace : namespace.jurisdiction(jurisdiction);

@@ -4,7 +4,7 @@ import type { Context } from "hono";
 import type { AppEnv } from "../config/parts.ts";
 import { Problem } from "../http/problems.ts";
 import { idempotencyKey, keepingRefusals, keptHeaders, problemResponses } from "../http/schema.ts";
-import type { Batch, BatchBook } from "./batch.ts";
+import type { Batch, TenantBatches } from "./batch.ts";
 import { createBatch } from "./create.ts";
 import { BatchBody, BatchId, batchBody, JSONL } from "./schema.ts";
 
@@ -133,7 +133,7 @@ export const postBatch: RouteHandler<typeof createBatchRoute, AppEnv> = async (c
 export const getBatches: RouteHandler<typeof listBatchesRoute, AppEnv> = async (c) => {
   const { limit, after = null } = c.req.valid("query");
   const { how, principal } = c.get("caller");
-  const found = await bookOf(c).list({
+  const found = await batchesOfCaller(c).list({
     limit: limit + 1,
     after,
     principal: how === "token" ? principal : null,
@@ -148,19 +148,19 @@ export const getBatch: RouteHandler<typeof getBatchRoute, AppEnv> = async (c) =>
 
 export const cancelBatch: RouteHandler<typeof cancelBatchRoute, AppEnv> = async (c) => {
   const { id } = await ownBatch(c, c.req.valid("param").id);
-  const batch = await bookOf(c).cancel(id);
+  const batch = await batchesOfCaller(c).cancel(id);
   if (batch === null) throw new Problem("not_found");
   return c.json(batchBody(batch), 200);
 };
 
 export const deleteBatch: RouteHandler<typeof deleteBatchRoute, AppEnv> = async (c) => {
   const { id } = await ownBatch(c, c.req.valid("param").id);
-  await bookOf(c).remove(id); // gone already is as good
+  await batchesOfCaller(c).remove(id); // gone already is as good
   return c.json({ id, object: "batch" as const, deleted: true as const }, 200);
 };
 
 /** The batches of the caller's tenant. Throws `Problem` where there can be none. */
-export function bookOf(c: Context<AppEnv>): BatchBook {
+export function batchesOfCaller(c: Context<AppEnv>): TenantBatches {
   const { batchesOf } = c.get("parts");
   if (batchesOf === null) throw new Problem("storage_unavailable");
   return batchesOf(c.get("caller").tenant);
@@ -168,7 +168,7 @@ export function bookOf(c: Context<AppEnv>): BatchBook {
 
 /** A batch that the caller may see. Throws `Problem`: another's is as unknown as one that never was. */
 export async function ownBatch(c: Context<AppEnv>, id: string): Promise<Batch> {
-  const batch = await bookOf(c).get(id);
+  const batch = await batchesOfCaller(c).get(id);
   const { how, principal } = c.get("caller");
   // A token is one user of an app, a key the tenant's own server.
   if (batch === null || (how === "token" && batch.principal !== principal)) {

@@ -20,7 +20,7 @@ export interface Bindings extends AccessBindings, RemoteBindings {
   readonly LEDGER: LedgerNamespace;
   readonly GUARD: GuardNamespace;
   readonly LEDGER_JURISDICTION?: string;
-  readonly BRAKE?: RateLimit;
+  readonly RATE_LIMIT?: RateLimit;
   readonly METRICS?: AnalyticsEngineDataset;
   readonly CONTENT?: R2Bucket;
   readonly BATCHES?: BatchNamespace;

@@ -7,10 +7,10 @@
 import { createMiddleware } from "hono/factory";
 import type { Generator } from "../../llm/generator.ts";
 import type { Caller } from "../access/caller.ts";
-import type { Doors } from "../access/identify.ts";
+import type { Credentials } from "../access/identify.ts";
 import type { KeyStore } from "../access/keyStore.ts";
 import type { Rollout } from "../adapters/rollout.ts";
-import type { BatchBook } from "../batches/batch.ts";
+import type { TenantBatches } from "../batches/batch.ts";
 import type { LogFigures, RequestId } from "../http/log.ts";
 import type { Observe, StartSpan } from "../http/metrics.ts";
 import { Problem, type ProblemKind } from "../http/problems.ts";
@@ -24,11 +24,11 @@ export interface Parts {
   /** Each adapter's channels, and the versions that callers pin; by its name, the default one first. */
   readonly rollouts: ReadonlyMap<string, Rollout>;
   /** The ways in. */
-  readonly doors: Doors;
+  readonly credentials: Credentials;
   readonly keyStore: KeyStore | null;
   readonly ledgerOf: (tenant: string) => Ledger;
   /** Batches of a tenant; null: there are none here. */
-  readonly batchesOf: ((tenant: string) => BatchBook) | null;
+  readonly batchesOf: ((tenant: string) => TenantBatches) | null;
   /** Where content that callers asked to be kept lies, and the secret that encrypts it; null: nothing can be kept. */
   readonly content: { readonly bucket: R2Bucket; readonly secret: string } | null;
   /** Logs and counts what happens. */

@@ -13,7 +13,7 @@ import type { Outcome } from "../answer/outcome.ts";
 import type { AnswerEvent } from "../answer/pipeline.ts";
 import type { Parts } from "../config/parts.ts";
 import type { RequestId } from "../http/log.ts";
-import { within } from "../http/waiting.ts";
+import { waitAtMost } from "../http/waiting.ts";
 import { FeedbackStore } from "./store.ts";
 
 /** A slow store holds no answer up for longer; the answer then says that it is not kept. */
@@ -41,7 +41,7 @@ export async function* keeping(
       stored = true;
     };
     const keeps = keep(event.outcome, how).then(kept, () => {});
-    await within(keeps, PATIENCE_MS);
+    await waitAtMost(keeps, PATIENCE_MS);
     // What is said not to be kept is not, though it be written later, or was and the store failed to say so.
     if (!stored) how.waitUntil(keeps.then(() => forget(how)).catch(() => {}));
     yield { kind: "final", outcome: { ...event.outcome, stored } };

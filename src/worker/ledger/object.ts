@@ -17,19 +17,19 @@ import type {
   UsageRow,
 } from "./ledger.ts";
 import { Replays } from "./replays.ts";
-import { Books, makeTables } from "./usageTables.ts";
+import { makeTables, UsageTables } from "./usageTables.ts";
 
 /** Least time between two alarms: expiries that lie closer are swept together. */
 const ALARM_GAP_MS = 5_000;
 
 export class LedgerObject extends DurableObject {
-  readonly #books: Books;
+  readonly #usage: UsageTables;
   readonly #replays: Replays;
 
   constructor(state: DurableObjectState, env: Cloudflare.Env) {
     super(state, env);
     makeTables(state.storage.sql);
-    this.#books = new Books(state.storage.sql);
+    this.#usage = new UsageTables(state.storage.sql);
     this.#replays = new Replays(state.storage.sql);
   }
 
@@ -41,13 +41,13 @@ export class LedgerObject extends DurableObject {
   }
 
   settle(requestId: string, usage: Usage): SettleResult {
-    return this.ctx.storage.transactionSync(() => this.#books.settle(requestId, usage));
+    return this.ctx.storage.transactionSync(() => this.#usage.settle(requestId, usage));
   }
 
   release(requestId: string): SettleResult {
     return this.ctx.storage.transactionSync(() => {
       this.#replays.forget(requestId);
-      return this.#books.release(requestId);
+      return this.#usage.release(requestId);
     });
   }
 
@@ -59,16 +59,16 @@ export class LedgerObject extends DurableObject {
   }
 
   usage(query: UsageQuery): UsageRow[] {
-    return this.#books.usage(query);
+    return this.#usage.usage(query);
   }
 
   override async alarm(): Promise<void> {
     const now = Date.now();
     this.ctx.storage.transactionSync(() => {
-      this.#books.sweep(now);
+      this.#usage.sweep(now);
       this.#replays.sweep(now);
     });
-    const next = [this.#books.nextExpiry(), this.#replays.nextExpiry()].filter((at) => at !== null);
+    const next = [this.#usage.nextExpiry(), this.#replays.nextExpiry()].filter((at) => at !== null);
     if (next.length > 0) await this.#wakeBy(Math.max(Math.min(...next), now + ALARM_GAP_MS));
   }
 
@@ -76,7 +76,7 @@ export class LedgerObject extends DurableObject {
     const { requestId, replay } = reservation;
     const found = replay === null ? null : this.#replays.find(replay, now);
     if (found !== null && found.kind !== "new") return found;
-    const admission = this.#books.reserve(reservation, now);
+    const admission = this.#usage.reserve(reservation, now);
     if (admission.kind === "granted" && replay !== null) {
       this.#replays.begin(replay, requestId, now);
     }

@@ -22,7 +22,7 @@ type Admission =
 /** What SQLite holds where no adapter scored. */
 const NO_ADAPTER = "";
 
-export class Books {
+export class UsageTables {
   readonly #sql: SqlStorage;
 
   constructor(sql: SqlStorage) {

@@ -1,4 +1,4 @@
-/** Who gets in, over HTTP: keys, tokens, scopes, private adapters, the brake, the admin routes. */
+/** Who gets in, over HTTP: keys, tokens, scopes, private adapters, the rate limit, the admin routes. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Bindings } from "../../../src/worker/config/env.ts";
 import { claims, issuerKey, token, tokenRules } from "./tokens.ts";

@@ -1,7 +1,7 @@
 /** Who a request comes from: keys in KV, revocation within 60 s, and the one way in without a key. */
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { mayUseAdapter, OPEN_CALLER } from "../../../src/worker/access/caller.ts";
-import { type Doors, identify } from "../../../src/worker/access/identify.ts";
+import { type Credentials, identify } from "../../../src/worker/access/identify.ts";
 import {
   KEY_CACHE_MS,
   KeyCache,
@@ -29,7 +29,7 @@ async function storedKey(changes: Partial<KeyWish> = {}) {
   return made;
 }
 
-const doors = (changes: Partial<Doors> = {}): Doors => ({
+const credentials = (changes: Partial<Credentials> = {}): Credentials => ({
   keys: new KeyCache(store),
   tokens: null,
   openOnLocalhost: false,
@@ -48,7 +48,7 @@ afterEach(() => {
 describe("an API key", () => {
   it("names its tenant, scopes, adapters and quota", async () => {
     const { key, record } = await storedKey();
-    expect(await identify(call(key), doors())).toEqual({
+    expect(await identify(call(key), credentials())).toEqual({
       ok: true,
       caller: { ...wish, keyId: record.id, principal: record.id, how: "key" },
     });
@@ -70,14 +70,14 @@ describe("an API key", () => {
     const never = (await makeKey(wish, new Date())).key;
     for (const key of [mixed, never, "ma_", `${one.key}x`, one.key.slice(0, -1), "ma_x_y"]) {
       const fault = { ok: false, fault: { kind: "key_unknown" } };
-      expect(await identify(call(key), doors())).toEqual(fault);
+      expect(await identify(call(key), credentials())).toEqual(fault);
     }
   });
 
   it("that is revoked is refused everywhere within 60 s, from its last use on", async () => {
     vi.useFakeTimers({ toFake: ["Date"] });
     const { key, record } = await storedKey();
-    const isolate = doors({ keys: new KeyCache(behindKvCache(store)) });
+    const isolate = credentials({ keys: new KeyCache(behindKvCache(store)) });
     expect((await identify(call(key), isolate)).ok).toBe(true);
     await revokeKey(store, record.id, new Date());
     const revokedAt = Date.now();
@@ -97,7 +97,7 @@ describe("an API key", () => {
   it("cannot be judged while the store fails", async () => {
     const failing = { ...store, find: () => Promise.reject(new Error("KV")) };
     const { key } = await storedKey();
-    const result = await identify(call(key), doors({ keys: new KeyCache(failing) }));
+    const result = await identify(call(key), credentials({ keys: new KeyCache(failing) }));
     expect(result).toEqual({ ok: false, fault: { kind: "store_unavailable" } });
   });
 
@@ -126,12 +126,12 @@ function behindKvCache(inner: KeyStore): KeyStore {
 }
 
 describe("a request without a key", () => {
-  const open = doors({ openOnLocalhost: true });
+  const open = credentials({ openOnLocalhost: true });
 
   it("is let in only on localhost, and only where configuration says so", async () => {
     for (const host of ["http://localhost:8787", "http://127.0.0.1", "http://[::1]:80"]) {
       expect(await identify(call(null, host), open)).toEqual({ ok: true, caller: OPEN_CALLER });
-      expect((await identify(call(null, host), doors())).ok).toBe(false);
+      expect((await identify(call(null, host), credentials())).ok).toBe(false);
     }
     for (const host of [
       "https://api.example",
@@ -144,7 +144,7 @@ describe("a request without a key", () => {
   });
 
   it("is refused where there is no key store at all", async () => {
-    const none = doors({ keys: null });
+    const none = credentials({ keys: null });
     const { key } = await storedKey();
     for (const credential of [null, key, "sk-other", "a.b.c"]) {
       expect((await identify(call(credential), none)).ok).toBe(false);
@@ -164,9 +164,9 @@ describe("a token", () => {
     const key = await issuerKey("ES256", "ec-1");
     const tokens = { rules: tokenRules, jwks: new JwksHost([key]).client() };
     const text = await token(key);
-    const accepted = await identify(call(text), doors({ tokens }));
+    const accepted = await identify(call(text), credentials({ tokens }));
     expect(accepted).toMatchObject({ ok: true, caller: { how: "token", tenant: "clinic-a" } });
-    expect((await identify(call(text), doors())).ok).toBe(false);
+    expect((await identify(call(text), credentials())).ok).toBe(false);
   });
 });
 

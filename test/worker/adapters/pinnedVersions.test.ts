@@ -1,7 +1,7 @@
 /** Versions that callers pin: those kept, loaded for the request, never at stable's cost. */
 import { describe, expect, it } from "vitest";
 import { parsePublicKeys } from "../../../src/adapter/signature.ts";
-import { Pins } from "../../../src/worker/adapters/pinnedVersions.ts";
+import { PinnedVersions } from "../../../src/worker/adapters/pinnedVersions.ts";
 import golden from "../../fixtures/signature.golden.json" with { type: "json" };
 import { fakeShelf } from "./fakeRankers.ts";
 
@@ -12,22 +12,24 @@ function pinning(heapBytes = 80_000_000, signedBy: ReturnType<typeof parsePublic
   const { store, shelf } = fake;
   const faults: string[] = [];
   const onFault = ({ kind }: { kind: string }) => faults.push(kind);
-  const pins = new Pins({ store, shelf, adapter: "mini", signedBy, onFault });
+  const pinnedVersions = new PinnedVersions({ store, shelf, adapter: "mini", signedBy, onFault });
   /** What a request that pins this version is scored by, or why not. */
   const request = async (version: string) => {
-    const source = pins.source(version);
+    const source = pinnedVersions.source(version);
     await source.look(() => {});
     return source.settled()?.manifest.version ?? source.status().fault?.kind;
   };
-  return { ...fake, pins, faults, request };
+  return { ...fake, pinnedVersions, faults, request };
 }
 
 describe("a pinned version", () => {
   it("is known where it is kept whole, and signed where there is a key", async () => {
-    const { pins } = pinning();
-    expect(await pins.knows("1.1.0")).toBe(true);
-    expect(await pins.knows("9.9.9")).toBe(false);
-    expect(await pinning(1, parsePublicKeys(golden.publicKey)).pins.knows("1.1.0")).toBe(false);
+    const { pinnedVersions } = pinning();
+    expect(await pinnedVersions.knows("1.1.0")).toBe(true);
+    expect(await pinnedVersions.knows("9.9.9")).toBe(false);
+    expect(await pinning(1, parsePublicKeys(golden.publicKey)).pinnedVersions.knows("1.1.0")).toBe(
+      false,
+    );
   });
 
   it("is loaded once, beside stable", async () => {

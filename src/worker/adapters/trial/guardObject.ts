@@ -26,24 +26,24 @@ import {
 } from "./guard.ts";
 
 export class GuardObject extends DurableObject {
-  readonly #books: GuardBooks;
+  readonly #usage: GuardTables;
 
   constructor(state: DurableObjectState, env: Cloudflare.Env) {
     super(state, env);
     makeGuardTables(state.storage.sql);
-    this.#books = new GuardBooks(state.storage.sql);
+    this.#usage = new GuardTables(state.storage.sql);
   }
 
   report(report: GuardReport): Verdict {
-    return this.ctx.storage.transactionSync(() => this.#books.report(report, Date.now()));
+    return this.ctx.storage.transactionSync(() => this.#usage.report(report, Date.now()));
   }
 
   verdict(serial: number): Verdict {
-    return this.#books.verdict(serial);
+    return this.#usage.verdict(serial);
   }
 
   overview(serial: number | null): GuardOverview {
-    return this.#books.overview(serial);
+    return this.#usage.overview(serial);
   }
 }
 
@@ -59,7 +59,7 @@ type StopRow = { trial: number; version: string; reason: StopReason; at: number 
   number
 >;
 
-export class GuardBooks {
+export class GuardTables {
   readonly #sql: SqlStorage;
 
   constructor(sql: SqlStorage) {
