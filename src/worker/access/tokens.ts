@@ -10,8 +10,9 @@
 import type { HonoJsonWebKey } from "hono/utils/jwt/jws";
 import { decodeHeader, verifyWithJwks } from "hono/utils/jwt/jwt";
 import { z } from "zod";
-import { type Caller, isScope, NAME } from "./caller.ts";
-import { hashSecret, hex } from "./keys.ts";
+import { hex } from "../http/seal.ts";
+import { type Caller, NAME, type Scope } from "./caller.ts";
+import { hashSecret } from "./keys.ts";
 
 /** Asymmetric only: with HS256 the public key would be the secret. */
 const ALGORITHMS = ["RS256", "ES256", "EdDSA"] as const;
@@ -25,6 +26,8 @@ export interface TokenRules {
   readonly scopeClaim: string;
   /** Requests a month of all tokens of a tenant together; null: no limit. */
   readonly quota: number | null;
+  /** Those that a claim may name; others' are passed over. */
+  readonly scopes: readonly Scope[];
 }
 
 /** Why a token is refused. The caller learns only that it is. */
@@ -109,7 +112,7 @@ async function readClaims(
   if (typeof exp !== "number") return refuseClaim("exp");
   if (typeof sub !== "string" || sub === "") return refuseClaim("sub");
   if (typeof tenant !== "string" || !NAME.test(tenant)) return refuseClaim("tenant");
-  const scopes = scopesOf(scope);
+  const scopes = scopesOf(scope, rules.scopes);
   if (scopes === null) return refuseClaim("scope");
   const principal = `token-${hex(await hashSecret(`${tenant}\n${sub}`)).slice(0, 32)}`;
   const { quota } = rules;
@@ -120,10 +123,10 @@ async function readClaims(
 }
 
 /** Scopes as a list, or as one text with spaces (RFC 8693, 4.2). Others' scopes are passed over. */
-function scopesOf(claim: unknown) {
-  const names = typeof claim === "string" ? claim.split(" ") : claim;
+function scopesOf(claim: unknown, known: readonly Scope[]): Scope[] | null {
+  const names: unknown = typeof claim === "string" ? claim.split(" ") : claim;
   if (!Array.isArray(names)) return null;
-  return names.filter((name): name is string => typeof name === "string").filter(isScope);
+  return names.flatMap((name) => known.find((scope) => scope === name) ?? []);
 }
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;

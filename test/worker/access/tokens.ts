@@ -2,6 +2,7 @@
 import { sign } from "hono/utils/jwt/jwt";
 import type { TokenRules } from "../../../src/worker/access/tokens.ts";
 import { Jwks } from "../../../src/worker/access/tokens.ts";
+import { allScopes } from "../../../src/worker/features.ts";
 
 export const tokenRules: TokenRules = {
   issuer: "https://issuer.example",
@@ -9,6 +10,7 @@ export const tokenRules: TokenRules = {
   tenantClaim: "tenant",
   scopeClaim: "scope",
   quota: null,
+  scopes: allScopes.known,
 };
 
 type Kind = "RS256" | "ES256" | "EdDSA";
