@@ -4,11 +4,11 @@
  * What the deployment says of services beyond the Worker: who writes candidates, and which /rerank server scores.
  */
 
-import { type RerankForm, rerankForms } from "../../adapter/remote/forms.ts";
+import { type RerankForm, rerankForms } from "../../adapter/remote/httpScorer.ts";
 import type { Generator } from "../../llm/generator.ts";
 import { openAIGenerator } from "../../llm/openai/generator.ts";
 import { ProviderMemory } from "../../llm/openai/providerMemory.ts";
-import { workersAiGenerator } from "../../llm/workersAi/generator.ts";
+import { workersAiGenerator } from "../../llm/workersAi.ts";
 import { type AiBinding, aiGateway } from "../../net/aiBinding.ts";
 import type { Config } from "../config/env.ts";
 
