@@ -8,9 +8,9 @@ import { endStack, startReplay, temporaryFolder } from "../scripts/lib/localStac
 import { contentOf, verifyBundle } from "../src/adapter/bundle.ts";
 import { bundleFolder } from "../src/adapter/bundleStore.node.ts";
 import { startEngine } from "../src/adapter/engines/simd/engine.node.ts";
-import { type Logit, probabilityOf } from "../src/adapter/score.ts";
+import { type Logit, probabilityOf } from "../src/adapter/ranker.ts";
+import type { ScoredCandidate } from "../src/adapter/select/candidates.ts";
 import { select } from "../src/adapter/select/select.ts";
-import type { ScoredCandidate } from "../src/adapter/select/types.ts";
 import { encodeCandidate, encodeQuestion } from "../src/adapter/template.ts";
 import { readTokenizer, type TextTokenizer } from "../src/adapter/tokenizer.ts";
 import type { Candidate, Generator } from "../src/llm/generator.ts";

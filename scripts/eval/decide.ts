@@ -1,8 +1,8 @@
 /** What the service decides on scored candidates, by each strategy: `select` itself, nothing beside it. */
 import type { Manifest } from "../../src/adapter/manifest.ts";
-import { type Probability, probabilityOf } from "../../src/adapter/score.ts";
+import { type Probability, probabilityOf } from "../../src/adapter/ranker.ts";
+import type { ScoredCandidate, Selection, Strategy } from "../../src/adapter/select/candidates.ts";
 import { select } from "../../src/adapter/select/select.ts";
-import type { ScoredCandidate, Selection, Strategy } from "../../src/adapter/select/types.ts";
 import { isEvidenceUnseen, readByAdapter } from "../../src/tasks/question.ts";
 import type { Candidate, EvalQuestion } from "./candidateFile.ts";
 import type { QuestionScores } from "./scorer.ts";

@@ -2,7 +2,7 @@
 import { renameSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import type { Manifest } from "../../src/adapter/manifest.ts";
-import { probabilityOf } from "../../src/adapter/score.ts";
+import { probabilityOf } from "../../src/adapter/ranker.ts";
 import type { EvalQuestion } from "./candidateFile.ts";
 import { adaptiveCurve, kCurve, ordersOf } from "./curves.ts";
 import { ballotOf, decide } from "./decide.ts";

@@ -1,5 +1,5 @@
 /** What the deployment says of adapters: which one ranks the candidates of which LLM, its keys, its heap, engines elsewhere. */
-import { type RerankForm, rerankForms } from "../../adapter/remote/forms.ts";
+import { type RerankForm, rerankForms } from "../../adapter/remote/httpScorer.ts";
 import { type PublicKeys, parsePublicKeys } from "../../adapter/signature.ts";
 import type { Bindings, Config } from "../config/parts.ts";
 import { readNumber } from "../config/readers.ts";

@@ -2,9 +2,9 @@
  * Versions that callers ask for by name: any that is kept in R2, signed where there is a key. To withdraw one, delete it.
  */
 import { type BundleStore, verifyManifest } from "../../adapter/bundle.ts";
-import { pause } from "../../adapter/pause.ts";
 import type { Ranker } from "../../adapter/ranker.ts";
 import type { PublicKeys } from "../../adapter/signature.ts";
+import { pause } from "../../net/sharedWork.ts";
 import type { RankerShelf } from "./shelf.ts";
 import type { AdapterFault, RankerSource } from "./source.ts";
 

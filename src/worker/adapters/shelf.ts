@@ -5,13 +5,14 @@
  *
  * The places of an isolate's rankers: for whom each is held, and who may be moved aside for whom.
  */
+
+import { heapEstimate } from "../../adapter/admission.ts";
 import type { BundleFiles, BundleStore } from "../../adapter/bundle.ts";
 import { type EngineFailureReason, endsEngine } from "../../adapter/engine.ts";
-import { heapEstimate } from "../../adapter/heapEstimate.ts";
 import { parseManifest } from "../../adapter/manifest.ts";
-import { pause } from "../../adapter/pause.ts";
 import type { Ranker } from "../../adapter/ranker.ts";
 import { fail, ok, type Result } from "../../adapter/result.ts";
+import { pause } from "../../net/sharedWork.ts";
 import type { BundleFault } from "./source.ts";
 
 /** Reads, checks, starts and self-tests a bundle. */

@@ -8,7 +8,7 @@ import type { BundleFailure } from "../../adapter/bundle.ts";
 import type { LoadFailure } from "../../adapter/load.ts";
 import type { PointerFailure } from "../../adapter/pointer.ts";
 import type { Ranker } from "../../adapter/ranker.ts";
-import type { Selection, Strategy } from "../../adapter/select/types.ts";
+import type { Selection, Strategy } from "../../adapter/select/candidates.ts";
 import type { Question } from "../../tasks/question.ts";
 import type { WaitUntil } from "../http/waiting.ts";
 

@@ -10,7 +10,7 @@ import {
   parsePointer,
   pointerSignatureFailure,
 } from "../../adapter/pointer.ts";
-import { isRemoteFailure } from "../../adapter/remote/failure.ts";
+import { isRemoteFailure } from "../../adapter/remote/textScorer.ts";
 import { fail, type Result } from "../../adapter/result.ts";
 import type { PublicKeys } from "../../adapter/signature.ts";
 import type { AdapterFault } from "./source.ts";

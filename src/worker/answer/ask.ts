@@ -3,10 +3,10 @@
  *
  * How much a request may have the LLM write: within the deployment's bounds, `MAX_K` and `MAX_TOKENS`.
  */
-import type { Abstain, Strategy } from "../../adapter/select/types.ts";
-import { fitQuestion, type QuestionFault } from "../../tasks/options.ts";
+import type { Abstain, Strategy } from "../../adapter/select/candidates.ts";
 import { renderPrompt } from "../../tasks/prompt.ts";
 import type { ChatMessage, Question } from "../../tasks/question.ts";
+import { fitQuestion, type QuestionFault } from "../../tasks/question.ts";
 import { inferTask, taskById } from "../../tasks/registry.ts";
 import type { TaskSpec } from "../../tasks/task.ts";
 import type { AdapterChoice } from "../adapters/rollout.ts";

@@ -2,7 +2,7 @@
 import type { Generator } from "../../llm/generator.ts";
 import { openAIGenerator } from "../../llm/openai/generator.ts";
 import { ProviderMemory } from "../../llm/openai/providerMemory.ts";
-import { workersAiGenerator } from "../../llm/workersAi/generator.ts";
+import { workersAiGenerator } from "../../llm/workersAi.ts";
 import { aiGateway } from "../../net/aiBinding.ts";
 import type { Bindings, Config } from "../config/parts.ts";
 import { readBound } from "../config/readers.ts";

@@ -3,8 +3,9 @@
  *
  * What the caller gets when the LLM gave nothing: one problem for all its failures.
  */
+
+import type { Selection, Strategy } from "../../adapter/select/candidates.ts";
 import { select } from "../../adapter/select/select.ts";
-import type { Selection, Strategy } from "../../adapter/select/types.ts";
 import type { Candidate, GenerateEvent, GenerateFailure, TokenUsage } from "../../llm/generator.ts";
 import { isEvidenceUnseen, readByAdapter } from "../../tasks/question.ts";
 import type { DegradedReason } from "../adapters/source.ts";

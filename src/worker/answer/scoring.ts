@@ -4,8 +4,7 @@
  */
 
 import type { Manifest } from "../../adapter/manifest.ts";
-import type { OpenFailure, RankedQuestion, Ranker } from "../../adapter/ranker.ts";
-import type { Score } from "../../adapter/score.ts";
+import type { OpenFailure, RankedQuestion, Ranker, Score } from "../../adapter/ranker.ts";
 import type { Option, Question } from "../../tasks/question.ts";
 import type { DegradedReason, RankerSource, ServedBy } from "../adapters/source.ts";
 import type { StartSpan } from "../http/metrics.ts";

@@ -1,7 +1,7 @@
 /** `POST /v1/rerank`: scores texts that someone else wrote, in Cohere's or Text Embeddings Inference's form. */
 import { createRoute, type RouteHandler, type z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import type { Score } from "../../adapter/score.ts";
+import type { Score } from "../../adapter/ranker.ts";
 import { parseAnswer } from "../../tasks/parse.ts";
 import { isEvidenceUnseen, type Option, readByAdapter } from "../../tasks/question.ts";
 import { type AdapterChoice, readAdapter } from "../adapters/rollout.ts";

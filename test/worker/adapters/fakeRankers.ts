@@ -1,9 +1,10 @@
 /** Rankers that hold nothing, of versions whose manifests say what they would hold. */
-import { memoryBundleStore } from "../../../src/adapter/memoryBundleStore.ts";
-import { pause } from "../../../src/adapter/pause.ts";
+
 import type { Ranker } from "../../../src/adapter/ranker.ts";
 import { fail, ok } from "../../../src/adapter/result.ts";
+import { pause } from "../../../src/net/sharedWork.ts";
 import { type LoadRanker, RankerShelf } from "../../../src/worker/adapters/shelf.ts";
+import { memoryBundleStore } from "../../adapter/memoryBundleStore.ts";
 import { sampleManifest } from "../../adapter/sampleManifest.ts";
 
 /** Each of these is estimated to hold 33.5 MB, like models/mini. */

@@ -1,6 +1,6 @@
 /** Who is held in an isolate's heap, and who has to go for whom. */
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { heapEstimate } from "../../../src/adapter/heapEstimate.ts";
+import { heapEstimate } from "../../../src/adapter/admission.ts";
 import { sampleManifest } from "../../adapter/sampleManifest.ts";
 import { fakeShelf } from "./fakeRankers.ts";
 

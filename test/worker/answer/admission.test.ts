@@ -1,6 +1,5 @@
 /** The pipeline's first event while the adapter is still being loaded: the LLM writes, but nothing is sent yet. */
 import { describe, expect, it } from "vitest";
-import { memoryBundleStore } from "../../../src/adapter/memoryBundleStore.ts";
 import type { RankedQuestion, Ranker } from "../../../src/adapter/ranker.ts";
 import { fail, ok, type Result } from "../../../src/adapter/result.ts";
 import type { Generator } from "../../../src/llm/generator.ts";
@@ -14,6 +13,7 @@ import { answer } from "../../../src/worker/answer/pipeline.ts";
 import { noSpans } from "../../../src/worker/http/metrics.ts";
 import type { Ledger, Usage } from "../../../src/worker/ledger/ledger.ts";
 import { estimateOf, Meter } from "../../../src/worker/ledger/meter.ts";
+import { memoryBundleStore } from "../../adapter/memoryBundleStore.ts";
 import { sampleManifest } from "../../adapter/sampleManifest.ts";
 
 const pointer = { schema: 1, adapter: "mini", version: "1.0.0", serial: 1, share: 1 };
@@ -143,7 +143,7 @@ function pipeline(adapters: RankerSource) {
     waitUntil,
   });
   const events = meter.events(
-    estimateOf({ candidates: 8, promptChars: 6 }, adapters),
+    estimateOf({ candidates: 8, promptChars: 6, adapter: null }),
     (admitted) =>
       answer(ask, {
         generator,

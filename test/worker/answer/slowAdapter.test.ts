@@ -1,15 +1,15 @@
 /** An adapter that takes longer to load than its LLM to write, or is retired at the very moment: waited for, but not for ever. */
 
 import { afterEach, expect, it, vi } from "vitest";
-import { memoryBundleStore } from "../../../src/adapter/memoryBundleStore.ts";
 import type { RankedQuestion, Ranker } from "../../../src/adapter/ranker.ts";
+import { type Logit, probabilityOf, type Score } from "../../../src/adapter/ranker.ts";
 import { fail, ok } from "../../../src/adapter/result.ts";
-import { type Logit, probabilityOf, type Score } from "../../../src/adapter/score.ts";
 import { AdapterHost } from "../../../src/worker/adapters/host.ts";
 import { RankerShelf } from "../../../src/worker/adapters/shelf.ts";
 import type { RankerSource } from "../../../src/worker/adapters/source.ts";
 import { Scoring } from "../../../src/worker/answer/scoring.ts";
 import { noSpans } from "../../../src/worker/http/metrics.ts";
+import { memoryBundleStore } from "../../adapter/memoryBundleStore.ts";
 import { sampleManifest } from "../../adapter/sampleManifest.ts";
 
 const pointer = { schema: 1, adapter: "mini", version: "1.0.0", serial: 1, share: 1 };

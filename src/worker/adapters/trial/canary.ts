@@ -4,7 +4,7 @@
  *
  * Which requests are of a channel's share: always the same for the same key, evenly spread over all of them.
  */
-import { pause } from "../../../adapter/pause.ts";
+import { pause } from "../../../net/sharedWork.ts";
 import type { WaitUntil } from "../../http/waiting.ts";
 import { staleAfterMs } from "../watch.ts";
 import type { Guard, Stop, Trial, Verdict } from "./guard.ts";

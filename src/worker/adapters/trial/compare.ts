@@ -5,8 +5,8 @@
  * Runs comparisons after responses: one at a time, and none while callers need the engine.
  */
 import type { Ranker } from "../../../adapter/ranker.ts";
+import type { ScoredCandidate } from "../../../adapter/select/candidates.ts";
 import { select } from "../../../adapter/select/select.ts";
-import type { ScoredCandidate } from "../../../adapter/select/types.ts";
 import { isEvidenceUnseen, readByAdapter } from "../../../tasks/question.ts";
 import type { FinishedAnswer } from "../source.ts";
 

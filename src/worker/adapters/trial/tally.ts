@@ -2,7 +2,7 @@
  * What an isolate has counted and not yet told its guard: sent in small batches after responses. Nobody waits for it,
  * and what cannot be told is lost: an answer never fails for it.
  */
-import { pause } from "../../../adapter/pause.ts";
+import { pause } from "../../../net/sharedWork.ts";
 import type { WaitUntil } from "../../http/waiting.ts";
 import {
   type ChannelCounts,

@@ -1,9 +1,9 @@
 /** What `canary` and `shadow` have in common: a pointer, and a version that is loaded when it is first needed. */
 import type { BundleStore } from "../../../adapter/bundle.ts";
-import { pause } from "../../../adapter/pause.ts";
 import type { Pointer } from "../../../adapter/pointer.ts";
 import type { Ranker } from "../../../adapter/ranker.ts";
 import type { PublicKeys } from "../../../adapter/signature.ts";
+import { pause } from "../../../net/sharedWork.ts";
 import type { WaitUntil } from "../../http/waiting.ts";
 import type { RankerShelf } from "../shelf.ts";
 import type { AdapterFault } from "../source.ts";

@@ -1,9 +1,13 @@
 /** What is compared after a response, and when there is no time for it. */
 import { describe, expect, it } from "vitest";
-import { pause } from "../../../../src/adapter/pause.ts";
-import type { RankedQuestion, Ranker, ScoreFailure } from "../../../../src/adapter/ranker.ts";
+import type {
+  RankedQuestion,
+  Ranker,
+  Score,
+  ScoreFailure,
+} from "../../../../src/adapter/ranker.ts";
 import { fail, ok, type Result } from "../../../../src/adapter/result.ts";
-import type { Score } from "../../../../src/adapter/score.ts";
+import { pause } from "../../../../src/net/sharedWork.ts";
 import { taskById } from "../../../../src/tasks/registry.ts";
 import { Comparing, compare } from "../../../../src/worker/adapters/trial/compare.ts";
 import type { Outcome } from "../../../../src/worker/answer/outcome.ts";

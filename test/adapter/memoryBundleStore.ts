@@ -1,5 +1,5 @@
 /** Bundles and pointers in memory, by the keys that R2 uses. For tests, and wherever a bundle is made on the spot. */
-import type { BundleFiles, BundleStore, PointerObject } from "./bundle.ts";
+import type { BundleFiles, BundleStore, PointerObject } from "../../src/adapter/bundle.ts";
 
 /** The files of one bundle from a map of names to bytes. */
 export function memoryBundle(files: ReadonlyMap<string, Uint8Array>): BundleFiles {
