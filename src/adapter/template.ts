@@ -1,6 +1,6 @@
 /**
  * Question and candidate as the encoder reads them: template `medadapter-1`. Its Python twin is
- * scripts/train/medadapter_train/template.py; both reproduce test/fixtures/template.golden.jsonl.
+ * scripts/train/medadapter_train/model/template.py; both reproduce test/fixtures/template.golden.jsonl.
  *
  *   prefix     [CLS] question options [SEP] context [SEP]
  *   candidate  [CLS] answer [SEP] text [SEP]

@@ -4,7 +4,7 @@
  * - `medadapter-1`, for `npm run rerank-server`: the same parts as the token template has, with U+001E where it has
  *   [SEP], so that the server encodes the very ids. BERT's tokenizers drop that character anyway.
  * - `medadapter-pair-1`, for a cross-encoder that a general server loads: one part a line, as in the twin,
- *   scripts/train/medadapter_train/cross.py.
+ *   scripts/train/medadapter_train/model/cross.py.
  *
  * Tokens are the server's to count and to cut. Here only characters are bounded, so generously that nothing is lost
  * that a server with the manifest's token budget would read; context and candidate lose their middle, question and
