@@ -33,8 +33,10 @@ export interface IssuerKey {
   readonly publicJwk: JsonWebKey & { kid: string; use: string; alg: string };
 }
 
-export async function issuerKey(kind: Kind, kid: string): Promise<IssuerKey> {
-  const made = await crypto.subtle.generateKey(algorithms[kind], true, ["sign", "verify"]);
+/** @param bits of an RSA key; an issuer should have no fewer than 2,048 */
+export async function issuerKey(kind: Kind, kid: string, bits = 2048): Promise<IssuerKey> {
+  const how = { ...algorithms[kind], ...(kind === "RS256" ? { modulusLength: bits } : {}) };
+  const made = await crypto.subtle.generateKey(how, true, ["sign", "verify"]);
   const { privateKey, publicKey } = made as CryptoKeyPair;
   const secret = (await crypto.subtle.exportKey("jwk", privateKey)) as JsonWebKey;
   const open = (await crypto.subtle.exportKey("jwk", publicKey)) as JsonWebKey;
@@ -83,7 +85,7 @@ function base64Url(bytes: Uint8Array): string {
 
 /** A JWKS host that can fail, and counts its visits. */
 export class JwksHost {
-  keys: readonly object[];
+  keys: readonly unknown[];
   down: "no" | "refused" | "500" | "garbage" | "redirect" = "no";
   visits = 0;
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from medadapter_train.errors import TrainError
 
@@ -44,8 +43,12 @@ def evaluate(
     from medadapter_train.bundle.manifest import read_manifest
     from medadapter_train.data.candidates import check_names
     from medadapter_train.data.split import check_split
-    from medadapter_train.measure.evaluate import manifest_metrics
-    from medadapter_train.measure.tables import grids_of, rich_table
+    from medadapter_train.measure.evaluate import (
+        evaluate_bundle,
+        evaluate_scored,
+        manifest_metrics,
+    )
+    from medadapter_train.measure.tables import print_tables
     from medadapter_train.measure.withhold import check_part
     from medadapter_train.system.files import write_json
 
@@ -59,18 +62,12 @@ def evaluate(
         check_part(withhold)
         if scored or record or plots or report:
             raise TrainError("bad_option", "--withhold goes with --data and --json alone")
-    measured = (
-        _from_scored(scored, manifest)
+    result = (
+        evaluate_scored(scored, manifest, split)
         if scored
-        else _score(bundle, files, split, threads, manifest, withhold)
+        else evaluate_bundle(bundle, manifest, files, split, withhold=withhold, threads=threads)
     )
-    result = {"split": split, **({"withheld": withhold} if withhold else {}), **measured}
-    console = Console(width=200)
-    console.print(result["adapter"], style="bold")
-    if withhold:
-        console.print(f"Scored without the {withhold}")
-    for grid in grids_of(result):
-        console.print(rich_table(grid))
+    print_tables(result)
     if out is not None:
         write_json(out, result)
     if plots is not None:
@@ -83,35 +80,6 @@ def evaluate(
         write_report(result, report)
     if record:
         record_metrics(bundle, manifest, manifest_metrics(result), split)
-
-
-def _score(
-    bundle: Path,
-    files: list[Path],
-    split: str,
-    threads: int,
-    manifest: dict[str, Any],
-    withhold: str,
-) -> dict[str, Any]:
-    from medadapter_train.measure.evaluate import evaluate_sets
-    from medadapter_train.measure.withhold import Withholding
-    from medadapter_train.model.onnx_scorer import BundleScorer
-    from medadapter_train.model.scoring import score_file
-
-    whole = BundleScorer(bundle, threads, bare=True)
-    scorer = Withholding(whole, whole.encoder, withhold) if withhold else whole
-    return evaluate_sets({str(p): score_file(scorer, p, split) for p in files}, manifest)
-
-
-def _from_scored(files: list[Path], manifest: dict[str, Any]) -> dict[str, Any]:
-    """A scored file holds the questions that were asked for: nothing is left out here."""
-    from medadapter_train.measure.decided import read_scored
-    from medadapter_train.measure.evaluate import evaluate_sets
-
-    adapter = f"{manifest['name']}@{manifest['version']}"
-    found = {str(p): read_scored(p, adapter) for p in files}
-    questions = {name: pair[0] for name, pair in found.items()}
-    return evaluate_sets(questions, manifest, {name: pair[1] for name, pair in found.items()})
 
 
 def share(

@@ -22,9 +22,15 @@ from accelerate.utils import broadcast_object_list, set_seed
 
 from medadapter_train.errors import TrainError
 from medadapter_train.fit.config import TrainConfig
-from medadapter_train.fit.losses import ranking_loss
+from medadapter_train.fit.losses import loss_weights, ranking_loss
 from medadapter_train.fit.passes import Passes
-from medadapter_train.fit.run_folder import keep_data, load_state, save_state
+from medadapter_train.fit.run_folder import (
+    check_same_data,
+    check_same_run,
+    keep_data,
+    load_state,
+    save_state,
+)
 from medadapter_train.fit.token_store import TokenStore
 from medadapter_train.fit.validation import macro_gain, table, validate
 from medadapter_train.model.packed import micro_batches
@@ -65,6 +71,19 @@ def learning_rate_share(config: TrainConfig, step: int, steps: int) -> float:
 
 
 log = logging.getLogger("medadapter")
+
+
+def train(config: TrainConfig, out: Path) -> None:
+    """A run in folder `out`, from its start or from where it was stopped.
+
+    Does not return in a process that is one of several: see `Trainer.leave`. Raises `ModelError`
+    other_run, other_data where the folder was begun otherwise; `DataError`, `TrainError` diverged.
+    """
+    check_same_run(config, out)
+    check_same_data(config, out)
+    trainer = Trainer(config, out)
+    trainer.run()
+    trainer.leave()
 
 
 class Trainer:
@@ -154,7 +173,7 @@ class Trainer:
         return 0 < self.config.patience <= self.since_best
 
     def _one_step(self) -> float:
-        c, weights = self.config, self.config.loss_weights
+        c, weights = self.config, loss_weights(self.config)
         self.wrapped.train()
         share = learning_rate_share(c, self.step, self.steps)
         for param_group in self.optimizer.param_groups:

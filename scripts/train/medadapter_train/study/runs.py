@@ -23,8 +23,8 @@ from medadapter_train.study.config_tables import RunTable
 from medadapter_train.study.questions import Questions, write_scores
 from medadapter_train.system.files import whole_folder, write_atomic
 from medadapter_train.system.processes import Launcher
+from medadapter_train.system.settings import to_toml
 from medadapter_train.system.stamps import Stamp, make_stamp
-from medadapter_train.system.toml_tables import to_toml
 
 T = TypeVar("T")
 

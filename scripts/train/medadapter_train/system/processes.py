@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from medadapter_train.errors import StageError
+
 
 @contextlib.contextmanager
 def file_lock(file: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[int | None]:
@@ -54,6 +56,16 @@ def run_process(command: Sequence[str], pass_fds: Sequence[int] = ()) -> int:
             with contextlib.suppress(OSError, ValueError):
                 return int(left.read_text())
         return code
+
+
+def launch(words: Sequence[str], *command: object) -> None:
+    """One of the program's commands by the launcher that `words` start (`accelerate launch ...`).
+
+    Raises `StageError` with the command's exit code.
+    """
+    arguments = [str(word) for word in command]
+    if code := run_process([*words, "-m", "medadapter_train", *arguments]):
+        raise StageError(f"{arguments[0]}: see its own message above", code)
 
 
 def leave_code(code: int) -> None:

@@ -190,8 +190,8 @@ def test_a_run_of_a_share_sees_no_other_question(data: Path, tiny_base: Path) ->
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (("[study]", "[studies]"), "[studies]: unknown table"),
-        (("most = 20", "most = 'x'"), "study.most: not int"),
+        (("[study]", "[studies]"), "study.toml: [studies]: unknown table"),
+        (("most = 20", "most = 'x'"), "study.most: not a whole number"),
         (("keep = 1", "train_share = 0.5"), "train.train_share: the study's runs say it"),
         (("keep = 1", "keeps = 1"), "train.keeps: unknown field"),
         (("layers = 1", 'layers = 1\ntask = "medqa"'), "layers-1: differs in more than one"),
