@@ -29,7 +29,7 @@ export interface PairScorerParts {
 }
 
 /** Candidates come one after another, so a query's keys and values are kept for the next of them. */
-const kept = { entries: 8, bytes: 512 * 2 ** 20, maxAgeMs: 60_000, now: () => Date.now() };
+const kept = { entries: 8, bytes: 512 * 2 ** 20, maxAgeMs: 60_000 };
 /** There is one owner: whoever has the server's key. */
 const OWNER = "server";
 

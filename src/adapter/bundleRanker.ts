@@ -2,12 +2,12 @@
 
 import { until } from "../net/sharedWork.ts";
 import type { Question } from "../tasks/question.ts";
-import { Admission, type AdmissionOptions } from "./admission.ts";
+import { Admission, type AdmissionLimits } from "./admission.ts";
 import { type Engine, type EngineFailureReason, endsEngine, isEngineFault } from "./engine.ts";
 import type { Manifest } from "./manifest.ts";
-import { PrefixCache } from "./prefixCache.ts";
-import { QuestionUnderWay } from "./questionUnderWay.ts";
+import { PrefixCache, prefixCacheLimits } from "./prefixCache.ts";
 import type { OpenFailure, RankedQuestion, Ranker, RankerLoad } from "./ranker.ts";
+import { RankingSession } from "./rankingSession.ts";
 import { fail, ok, type Result } from "./result.ts";
 import { encodeCandidate, encodeQuestion } from "./template.ts";
 import type { TextTokenizer } from "./tokenizer.ts";
@@ -30,13 +30,13 @@ export class BundleRanker implements Ranker {
     manifest: Manifest,
     tokenizer: TextTokenizer,
     engine: Engine,
-    admission: AdmissionOptions,
+    limits: AdmissionLimits,
   ) {
     this.manifest = manifest;
     this.#tokenizer = tokenizer;
     this.#engine = engine;
-    this.#prefixes = new PrefixCache(engine);
-    this.#admission = new Admission(admission);
+    this.#prefixes = new PrefixCache(engine, prefixCacheLimits);
+    this.#admission = new Admission(limits);
   }
 
   open(
@@ -49,12 +49,12 @@ export class BundleRanker implements Ranker {
     const prefix = encodeQuestion(this.#tokenizer, budget, question);
     if (!prefix.ok) return prefix;
     // The ticket needs a way to end the question, and the question needs the ticket.
-    let underWay: QuestionUnderWay | null = null;
-    const ticket = this.#admission.enter(() => underWay?.close());
+    let session: RankingSession | null = null;
+    const ticket = this.#admission.enter(() => session?.close());
     if (!ticket.ok) return ticket;
     this.#open += 1;
     const hasOptions = question.options.length > 0;
-    underWay = new QuestionUnderWay({
+    session = new RankingSession({
       engine: this.#engine,
       ticket: ticket.value,
       prefix: prefix.value,
@@ -66,8 +66,8 @@ export class BundleRanker implements Ranker {
       failed: (reason) => this.#failed(reason),
       closed: () => this.#closed(),
     });
-    if (signal.aborted) underWay.close();
-    return ok(underWay);
+    if (signal.aborted) session.close();
+    return ok(session);
   }
 
   refusal(question: Question): OpenFailure | null {

@@ -5,7 +5,7 @@
  */
 
 import { pause } from "../net/sharedWork.ts";
-import { type AdmissionOptions, admissionDefaults } from "./admission.ts";
+import { admissionLimits } from "./admission.ts";
 import {
   type Bundle,
   type BundleFailure,
@@ -51,13 +51,11 @@ export interface ProvenEncoder {
 export async function loadRanker(
   bundle: Verified<Bundle>,
   start: StartEngine,
-  admission: Partial<AdmissionOptions> = {},
 ): Promise<Result<Ranker, LoadFailure | BundleFailure>> {
   const encoder = await loadEncoder(bundle, start);
   if (!encoder.ok) return encoder;
   const { tokenizer, engine } = encoder.value;
-  const options = { ...admissionDefaults, ...admission };
-  return ok(new BundleRanker(bundle.manifest, tokenizer, engine, options));
+  return ok(new BundleRanker(bundle.manifest, tokenizer, engine, admissionLimits));
 }
 
 /** The same without a ranker around it. */

@@ -36,7 +36,7 @@ const budget = z.strictObject({
 });
 
 /** `onnx` and `tokenizer` are needed to serve; `card` is for people; `simd` is the packed weights. */
-export const fileRoles = ["onnx", "tokenizer", "card", "simd"] as const;
+const fileRoles = ["onnx", "tokenizer", "card", "simd"] as const;
 
 const file = z.strictObject({
   /** A plain name beside the manifest: no folders, so that no path can lead out of the bundle. */

@@ -8,21 +8,20 @@
  */
 import { type EncoderInput, type Engine, EngineError, type Prefix } from "./engine.ts";
 
-export interface PrefixCacheOptions {
+export interface PrefixCacheLimits {
   /** Most prefixes kept that no request uses. */
   readonly entries: number;
   /** Most bytes that they hold together. */
   readonly bytes: number;
   /** Milliseconds after its last use at which a prefix is dropped, when the cache is next used. */
   readonly maxAgeMs: number;
-  readonly now: () => number;
 }
 
-export const prefixCacheDefaults: PrefixCacheOptions = {
+/** Of a ranker in an isolate. */
+export const prefixCacheLimits: PrefixCacheLimits = {
   entries: 4,
   bytes: 8 * 2 ** 20,
   maxAgeMs: 10 * 60_000,
-  now: () => Date.now(),
 };
 
 /** A prefix lent to one request. */
@@ -43,14 +42,14 @@ interface Entry {
 
 export class PrefixCache {
   readonly #engine: Engine;
-  readonly #options: PrefixCacheOptions;
+  readonly #limits: PrefixCacheLimits;
   /** By key, least recently used first. Entries without users are idle. */
   readonly #entries = new Map<string, Entry>();
   #open = true;
 
-  constructor(engine: Engine, options: PrefixCacheOptions = prefixCacheDefaults) {
+  constructor(engine: Engine, limits: PrefixCacheLimits) {
     this.#engine = engine;
-    this.#options = options;
+    this.#limits = limits;
   }
 
   /** Prefixes kept that no request uses. */
@@ -109,7 +108,7 @@ export class PrefixCache {
 
   #giveBack(entry: Entry): void {
     entry.users -= 1;
-    entry.usedAt = this.#options.now();
+    entry.usedAt = Date.now();
     const kept = entry.key !== null && this.#entries.get(entry.key) === entry;
     if (entry.key === null || !kept || !this.#open) {
       if (entry.users === 0) this.#drop(entry);
@@ -123,8 +122,8 @@ export class PrefixCache {
 
   /** Drops what is too old, then the least recently used, until the idle ones fit their bounds. */
   #trim(): void {
-    const { entries, bytes, maxAgeMs, now } = this.#options;
-    const oldest = now() - maxAgeMs;
+    const { entries, bytes, maxAgeMs } = this.#limits;
+    const oldest = Date.now() - maxAgeMs;
     const idle = this.#idleEntries();
     let count = idle.length;
     let held = idle.reduce((sum, { prefix }) => sum + prefix.bytes, 0);

@@ -17,22 +17,19 @@ export interface WorkersAiGeneratorOptions {
   /** e.g. `@cf/meta/llama-3.3-70b-instruct-fp8-fast`. */
   readonly model: string;
   readonly gateway: AiGatewayOptions | null;
-  /** Tries after the first of a call that failed before it began; 2 unless told. */
-  readonly maxRetries?: number;
 }
 
 /** Never resolved: nothing goes there. */
 const BASE_URL = "https://workers-ai.invalid/v1";
 
 export function workersAiGenerator(options: WorkersAiGeneratorOptions): Generator {
-  const { ai, gateway, model, maxRetries } = options;
+  const { ai, gateway, model } = options;
   return openAIGenerator({
     baseUrl: BASE_URL,
     apiKey: null,
     model,
     memory: new ProviderMemory({ maxN: 1, streamUsage: false }),
     fetch: bindingFetch(ai, gateway),
-    ...(maxRetries === undefined ? {} : { maxRetries }),
   });
 }
 
@@ -44,7 +41,7 @@ const PARAMETERS = ["messages", "stream", "max_tokens", "temperature", "top_p", 
  *
  * Takes POST /chat/completions with a body that the SDK made; `stop` and `user` are unknown there and left out.
  */
-export function bindingFetch(ai: AiBinding, gateway: AiGatewayOptions | null): Fetch {
+function bindingFetch(ai: AiBinding, gateway: AiGatewayOptions | null): Fetch {
   return async (_, init) => {
     const body = JSON.parse(String(init?.body)) as Readonly<Record<string, unknown>>;
     const signal = init?.signal ?? new AbortController().signal;
@@ -67,7 +64,7 @@ class LineTooLong extends Error {
 }
 
 /** @param maxTokens the limit that was asked for: only the count tells that a candidate was cut there */
-export function openAIEvents(maxTokens: number | null): TransformStream<Uint8Array, Uint8Array> {
+function openAIEvents(maxTokens: number | null): TransformStream<Uint8Array, Uint8Array> {
   const decoder = new TextDecoder();
   const encoder = new TextEncoder();
   let rest = "";

@@ -116,18 +116,18 @@ const STATUS: ReadonlyMap<number, number> = new Map([
 ]);
 
 /** The code in an error's text: `internalCode` or `code` of its JSON, or its first word, as in "3040: ...". */
-export function aiErrorCode(text: string): number | null {
+function aiErrorCode(text: string): number | null {
   const found =
     /"(?:internalCode|code)"\s*:\s*(\d{4})\b/u.exec(text) ?? /^\s*(?:\w+: )?(\d{4}):/u.exec(text);
   return found?.[1] === undefined ? null : Number(found[1]);
 }
 
 /** The HTTP status that belongs to a code; null for one that is not known. */
-export function aiErrorStatus(code: number): number | null {
+function aiErrorStatus(code: number): number | null {
   return STATUS.get(code) ?? null;
 }
 
 /** Nothing but the next day, or another plan, helps. */
-export function isQuota(code: number): boolean {
+function isQuota(code: number): boolean {
   return code === 3036 || code === 4006;
 }

@@ -46,7 +46,6 @@ export interface HttpScorerOptions {
   readonly apiKey: string | null;
   /** Milliseconds for one call, retries and waits included. */
   readonly timeoutMs: number;
-  readonly fetch?: (url: string, init: RequestInit) => Promise<Response>;
 }
 
 /** vLLM repeats the texts in its answer: 32 of them, every character escaped, fit. */
@@ -56,8 +55,6 @@ type Outcome = Result<RemoteScores, RemoteFailure>;
 
 export function httpScorer(options: HttpScorerOptions): TextScorer {
   const { url, apiKey, timeoutMs } = options;
-  // Called as a plain function: workerd refuses a fetch that is bound to an object.
-  const send = options.fetch ?? ((to, init) => fetch(to, init));
   return {
     score: (pairs, caller) => {
       const body = JSON.stringify(wireForms[options.form].body(pairs, options.model));
@@ -68,7 +65,7 @@ export function httpScorer(options: HttpScorerOptions): TextScorer {
       };
       const attempt = async (signal: AbortSignal): Promise<Attempt<RemoteScores>> => {
         const init: RequestInit = { method: "POST", headers, body, signal, redirect: "manual" };
-        const response = await send(url, init).catch(() => null);
+        const response = await fetch(url, init).catch(() => null);
         if (response === null)
           return { outcome: fail({ kind: "remote_unreachable" }), again: true };
         const failure = failureOfStatus(response.status);
@@ -104,7 +101,7 @@ async function read(response: Response, pairs: PairTexts, form: RerankForm): Pro
 export const rerankForms = ["tei", "vllm", "cohere"] as const;
 export type RerankForm = (typeof rerankForms)[number];
 
-export interface WireForm {
+interface WireForm {
   readonly scale: ScoreScale;
   /** @param model null: the server has only one */
   body(pairs: PairTexts, model: string | null): Fields;
@@ -113,7 +110,7 @@ export interface WireForm {
   tokens(json: unknown, headers: Headers): number;
 }
 
-export const wireForms: Readonly<Record<RerankForm, WireForm>> = {
+const wireForms: Readonly<Record<RerankForm, WireForm>> = {
   tei: {
     scale: "logits",
     body: ({ query, texts }) => ({ query, texts, raw_scores: true, truncate: true }),

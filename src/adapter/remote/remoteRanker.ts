@@ -7,7 +7,7 @@
  */
 import { pause, until } from "../../net/sharedWork.ts";
 import type { Question } from "../../tasks/question.ts";
-import { Admission, admissionDefaults, type Ticket } from "../admission.ts";
+import { Admission, type AdmissionLimits, type Ticket } from "../admission.ts";
 import type { LoadFailure } from "../load.ts";
 import type { Manifest, SelfTestVector } from "../manifest.ts";
 import {
@@ -26,7 +26,7 @@ import { candidateText, questionText, type RenderedText } from "../template.ts";
 import type { RemoteFailure, TextScorer } from "./textScorer.ts";
 
 /** Questions at once. None holds memory of an engine, so there are more places than with one, and no line. */
-const admission = { ...admissionDefaults, places: 64, queue: 0 };
+const limits: AdmissionLimits = { places: 64, queue: 0 };
 
 const never = new AbortController().signal;
 const retireLookMs = 50;
@@ -34,7 +34,7 @@ const retireLookMs = 50;
 export class RemoteRanker implements Ranker {
   readonly manifest: Manifest;
   readonly #scorer: TextScorer;
-  readonly #admission = new Admission(admission);
+  readonly #admission = new Admission(limits);
   #open = 0;
   #retired = false;
 
@@ -48,13 +48,13 @@ export class RemoteRanker implements Ranker {
     const query = questionText(this.manifest, question);
     if (!query.ok) return query;
     // The ticket needs a way to end the question, and the question needs the ticket.
-    let underWay: RemoteQuestion | null = null;
+    let session: RemoteSession | null = null;
     this.#admission.sweep();
-    const ticket = this.#admission.enter(() => underWay?.close());
+    const ticket = this.#admission.enter(() => session?.close());
     if (!ticket.ok) return ticket;
     this.#open += 1;
     const hasOptions = question.options.length > 0;
-    underWay = new RemoteQuestion({
+    session = new RemoteSession({
       scorer: this.#scorer,
       ticket: ticket.value,
       query: query.value,
@@ -65,8 +65,8 @@ export class RemoteRanker implements Ranker {
         this.#open -= 1;
       },
     });
-    if (signal.aborted) underWay.close();
-    return ok(underWay);
+    if (signal.aborted) session.close();
+    return ok(session);
   }
 
   refusal(question: Question): OpenFailure | null {
@@ -127,7 +127,7 @@ async function logitOf(
   return scores.ok ? ok(scores.value.logits[0] ?? null) : scores;
 }
 
-interface RemoteQuestionParts {
+interface RemoteSessionParts {
   readonly scorer: TextScorer;
   readonly ticket: Ticket;
   readonly query: RenderedText;
@@ -151,12 +151,12 @@ const MOST_AT_ONCE = 32;
 const aborted: Result<never, ScoreFailure> = fail({ kind: "aborted" });
 
 /** One question whose candidates the remote engine scores. */
-class RemoteQuestion implements RankedQuestion {
+class RemoteSession implements RankedQuestion {
   readonly prefixTokens = 0;
   readonly remote = true;
   readonly truncated: boolean;
   readonly ready: Promise<Result<void, ScoreFailure>>;
-  readonly #parts: RemoteQuestionParts;
+  readonly #parts: RemoteSessionParts;
   readonly #ended = new AbortController();
   readonly #scores = new Map<string, Promise<Scored>>();
   #waiting: Waiting[] = [];
@@ -164,7 +164,7 @@ class RemoteQuestion implements RankedQuestion {
   /** A call failed: without all scores the others are worth nothing, so no further one is made. */
   #failure: Result<never, ScoreFailure> | null = null;
 
-  constructor(parts: RemoteQuestionParts) {
+  constructor(parts: RemoteSessionParts) {
     this.#parts = parts;
     this.truncated = parts.query.truncated;
     this.ready = Promise.resolve(ok(undefined));

@@ -35,7 +35,7 @@ export interface TextScorer {
  * - `malformed`: not JSON, not of the form, or not one score for each text.
  * - `not_finite`: a score that is no finite number.
  */
-export const remoteFailureKinds = [
+const remoteFailureKinds = [
   "remote_unconfigured",
   "remote_unreachable",
   "remote_timeout",

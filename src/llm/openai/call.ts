@@ -41,7 +41,7 @@ export interface CallSummary {
   readonly duplicated: boolean;
 }
 
-/** Read `settled` to its end, then `summary`. */
+/** Made once, with `run`. */
 export class StreamedCall {
   readonly #endpoint: Endpoint;
   readonly #call: Call;
@@ -60,8 +60,11 @@ export class StreamedCall {
     this.#choices = new Choices(call.n);
   }
 
-  /** Makes the call; yields each choice when it has settled. Never throws. */
-  async *settled(): AsyncGenerator<Settled, void> {
+  /**
+   * Makes the call and reads its stream to the end. Never throws.
+   * @param settle told of each choice when it has settled
+   */
+  async run(settle: (choice: Settled) => void): Promise<CallSummary> {
     let streaming = false;
     try {
       const { data, response } = await client(this.#endpoint, this.#watch, this.#scope)
@@ -74,7 +77,7 @@ export class StreamedCall {
         .withResponse();
       streaming = true;
       if (isEventStream(response)) {
-        yield* this.#read(data);
+        await this.#read(data, settle);
       } else {
         data.controller.abort();
         this.#failure = { reason: "malformed", status: response.status };
@@ -85,10 +88,7 @@ export class StreamedCall {
     // The SDK ends a stream silently when its signal fires.
     const ended = this.#scope.ended();
     if (ended !== null) this.#failure = { reason: ended };
-    yield* this.#choices.end(this.#failure?.reason ?? null);
-  }
-
-  summary(): CallSummary {
+    for (const choice of this.#choices.end(this.#failure?.reason ?? null)) settle(choice);
     return {
       failure: this.#failure,
       refused: this.#failure && refusedParameter(this.#failure, this.#watch.errorBody),
@@ -99,7 +99,7 @@ export class StreamedCall {
     };
   }
 
-  async *#read(stream: AsyncIterable<unknown>): AsyncGenerator<Settled, void> {
+  async #read(stream: AsyncIterable<unknown>, settle: (choice: Settled) => void): Promise<void> {
     let chunks = 0;
     for await (const raw of stream) {
       const chunk = readChunk(raw);
@@ -107,7 +107,7 @@ export class StreamedCall {
       chunks += 1;
       // Some providers repeat a running total in every chunk: the last one counts.
       this.#usage = chunk.usage ?? this.#usage;
-      yield* this.#choices.add(chunk);
+      for (const choice of this.#choices.add(chunk)) settle(choice);
       if (this.#choices.duplicated || this.#choices.exhausted) return;
     }
     this.#failure = this.#howItEnded(chunks);

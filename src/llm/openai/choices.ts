@@ -64,59 +64,64 @@ export class Choices {
   }
 
   /** Takes one chunk; returns what it settled. */
-  *add({ parts }: Chunk): Generator<Settled> {
+  add({ parts }: Chunk): Settled[] {
     const indices = parts.map(({ index }) => index);
     if (new Set(indices).size < indices.length && this.seen < this.#wanted) this.#duplicated = true;
+    const settled: Settled[] = [];
     for (const part of parts) {
-      if (this.#duplicated) return;
-      if (part.index < this.#wanted) yield* this.#take(part);
+      if (this.#duplicated) break;
+      if (part.index < this.#wanted) settled.push(...this.#take(part));
     }
+    return settled;
   }
 
   /**
-   * The stream is over.
+   * The stream is over; returns what that settled.
    * @param failure what becomes of choices that did not end; null: the provider called them complete
    */
-  *end(failure: GenerateFailure | null): Generator<Settled> {
-    if (this.#duplicated) return;
-    for (const [index, growing] of this.#byIndex) {
-      if (growing.waiting !== null) yield this.#giveOut(index, growing, growing.waiting);
-      else if (!growing.settled && failure === null) yield this.#giveOut(index, growing, "other");
-      else if (!growing.settled) yield this.#fail(index, growing, failure ?? "cut_stream");
-    }
+  end(failure: GenerateFailure | null): Settled[] {
+    if (this.#duplicated) return [];
+    return [...this.#byIndex].flatMap(([index, growing]) => {
+      if (growing.settled) return [];
+      if (growing.waiting !== null) return [this.#giveOut(index, growing, growing.waiting)];
+      if (failure === null) return [this.#giveOut(index, growing, "other")];
+      return [this.#fail(index, growing, failure)];
+    });
   }
 
-  *#take({ index, content, end }: ChoicePart): Generator<Settled> {
+  #take({ index, content, end }: ChoicePart): Settled[] {
+    const settled: Settled[] = [];
     let growing = this.#byIndex.get(index);
     if (growing === undefined) {
       growing = { text: "", bytes: 0, waiting: null, settled: false };
       this.#byIndex.set(index, growing);
-      if (this.seen === this.#wanted) yield* this.#giveOutWaiting();
+      if (this.seen === this.#wanted) settled.push(...this.#giveOutWaiting());
     }
     if (growing.waiting !== null && (content !== "" || end !== null)) {
       this.#duplicated = true;
-      return;
+      return settled;
     }
     const bytes = encoder.encode(content).length;
     if (growing.settled) this.#skippedBytes += bytes;
-    if (growing.settled || growing.waiting !== null) return;
+    if (growing.settled || growing.waiting !== null) return settled;
     growing.text += content;
     growing.bytes += bytes;
     if (growing.bytes > MAX_CANDIDATE_BYTES) {
       this.#gaveUp = true;
-      yield this.#fail(index, growing, "too_large");
+      settled.push(this.#fail(index, growing, "too_large"));
     } else if (end === "error") {
-      yield this.#fail(index, growing, "server_error");
+      settled.push(this.#fail(index, growing, "server_error"));
     } else if (end !== null) {
       growing.waiting = end;
-      if (this.seen === this.#wanted) yield this.#giveOut(index, growing, end);
+      if (this.seen === this.#wanted) settled.push(this.#giveOut(index, growing, end));
     }
+    return settled;
   }
 
-  *#giveOutWaiting(): Generator<Settled> {
-    for (const [index, growing] of this.#byIndex) {
-      if (growing.waiting !== null) yield this.#giveOut(index, growing, growing.waiting);
-    }
+  #giveOutWaiting(): Settled[] {
+    return [...this.#byIndex].flatMap(([index, growing]) =>
+      growing.waiting === null ? [] : [this.#giveOut(index, growing, growing.waiting)],
+    );
   }
 
   #giveOut(index: number, growing: Growing, finishReason: FinishReason): Settled {

@@ -117,30 +117,25 @@ export interface Scope {
   close(): void;
 }
 
-/** Timers hold 31 bits of milliseconds. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+/** A day. Timers hold 31 bits of milliseconds, 24 days: a longer time would be over at once. */
+const LONGEST_DEADLINE_MS = 86_400_000;
 
 /** @param deadlineMs milliseconds from now */
 export function openScope(caller: AbortSignal, deadlineMs: number): Scope {
-  const controller = new AbortController();
-  const endsAt = Date.now() + deadlineMs;
-  let ended: "timeout" | "aborted" | null = null;
-  const end = (reason: "timeout" | "aborted") => {
-    ended ??= reason;
-    controller.abort();
-  };
-  const leave = () => end("aborted");
-  const timer = setTimeout(() => end("timeout"), Math.min(deadlineMs, LONGEST_TIMER_MS));
-  caller.addEventListener("abort", leave, { once: true });
-  if (caller.aborted) leave();
+  // Whole milliseconds, since Node throws for a fraction.
+  const ms = Math.min(Math.max(0, Math.ceil(deadlineMs)), LONGEST_DEADLINE_MS);
+  const endsAt = Date.now() + ms;
+  // A pending timer ends with its request, and keeps nothing alive.
+  const deadline = AbortSignal.timeout(ms);
+  const closing = new AbortController();
+  const signal = AbortSignal.any([caller, deadline, closing.signal]);
   return {
-    signal: controller.signal,
+    signal,
     remainingMs: () => Math.max(0, endsAt - Date.now()),
-    ended: () => ended,
-    close: () => {
-      clearTimeout(timer);
-      caller.removeEventListener("abort", leave);
-      controller.abort();
+    ended: () => {
+      if (!signal.aborted || signal.reason === closing.signal.reason) return null;
+      return signal.reason === deadline.reason ? "timeout" : "aborted";
     },
+    close: () => closing.abort(),
   };
 }

@@ -26,10 +26,10 @@ export interface Choices {
 /** Longest part of an option's text that is compared, in words. */
 const maxWords = 64;
 const valueMarks = new Set(["<", ">", "+", "=", "/", "%"]);
-export const articles: ReadonlySet<string> = new Set(["a", "an", "the"]);
+const articles: ReadonlySet<string> = new Set(["a", "an", "the"]);
 
 /** Whether a token counts when option texts are compared: words, and the marks that change a value. */
-export function isTextToken(token: Token): boolean {
+function isTextToken(token: Token): boolean {
   return token.kind === "word" || (token.kind === "mark" && valueMarks.has(token.text));
 }
 
@@ -200,7 +200,7 @@ function readLetter(
 }
 
 /** Whether a list goes on here: ", B", "and (C)". */
-export function isJoined(tokens: readonly Token[], at: number, choices: Choices): boolean {
+function isJoined(tokens: readonly Token[], at: number, choices: Choices): boolean {
   if (!isJoiner(tokens[at])) return false;
   const next = tokens[skip(tokens, at + 1, openers)];
   return next?.kind === "word" && next.capital && choices.letters.has(next.text);

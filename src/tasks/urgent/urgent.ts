@@ -49,7 +49,7 @@ const GAP = 3;
 const MOST_CHARS = 8000;
 
 /** The kind of the first rule that matches; null where none does. */
-export function urgentKind(text: string, rules: UrgentRules = standardRules): UrgentKind | null {
+export function urgentKind(text: string, rules: UrgentRules): UrgentKind | null {
   const people = new Set(rules.people);
   const others = new Set(rules.others);
   const negations = new Set(rules.negations);

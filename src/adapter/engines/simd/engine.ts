@@ -20,12 +20,8 @@ import { type EncoderInput, type Engine, EngineError, type Prefix } from "../../
 import type { ManifestFile } from "../../manifest.ts";
 import { type EncoderExports, loadEncoder, type TokenLimits } from "./load.ts";
 
-export interface SimdOptions {
-  /** Most prefixes held at once; memory for each is taken when it is first needed. */
-  readonly slots: number;
-}
-
-export const simdDefaults: SimdOptions = { slots: 16 };
+/** Most prefixes held at once; memory for each is taken when it is first needed. */
+const SLOTS = 16;
 
 /** How often an `encodePrefix` that waits for a slot looks again. */
 const slotLookMs = 5;
@@ -60,9 +56,8 @@ export async function startSimdEngine(
   module: WebAssembly.Module,
   source: Uint8Array | ReadableStream<Uint8Array>,
   limits: TokenLimits,
-  options: SimdOptions = simdDefaults,
 ): Promise<SimdEngine> {
-  return new SimdEngine(await loadEncoder(module, source, limits), limits, options.slots);
+  return new SimdEngine(await loadEncoder(module, source, limits), limits, SLOTS);
 }
 
 export class SimdEngine implements Engine {

@@ -9,7 +9,7 @@ import type { CandidateText, RankedQuestion, ScoreFailure } from "./ranker.ts";
 import { type Logit, probabilityOf, type Score } from "./ranker.ts";
 import { fail, ok, type Result } from "./result.ts";
 
-export interface QuestionParts {
+export interface SessionParts {
   readonly engine: Engine;
   readonly ticket: Ticket;
   readonly prefix: EncoderInput;
@@ -26,19 +26,19 @@ export interface QuestionParts {
 
 const aborted: Result<never, ScoreFailure> = fail({ kind: "aborted" });
 
-export class QuestionUnderWay implements RankedQuestion {
+export class RankingSession implements RankedQuestion {
   readonly prefixTokens: number;
   readonly remote = false;
   readonly truncated: boolean;
   readonly ready: Promise<Result<void, ScoreFailure>>;
-  readonly #parts: QuestionParts;
+  readonly #parts: SessionParts;
   readonly #ended = new AbortController();
   readonly #scores = new Map<string, Promise<Result<Score, ScoreFailure>>>();
   #prefix: LentPrefix | null = null;
   /** Scores of one question follow each other; questions take turns between them. */
   #last: Promise<unknown>;
 
-  constructor(parts: QuestionParts) {
+  constructor(parts: SessionParts) {
     this.#parts = parts;
     this.prefixTokens = parts.prefix.ids.length;
     this.truncated = parts.prefix.truncated;
