@@ -1,5 +1,5 @@
 /**
- * Candidate files as `docs/data.md` has them; the Python twin is scripts/train/medadapter_train/data.py.
+ * Candidate files as `docs/data.md` has them; the Python twin is scripts/train/medadapter_train/data/candidates.py.
  * Errors name file, line and field, never content.
  */
 import { readFileSync } from "node:fs";
@@ -49,7 +49,7 @@ const row = z.looseObject({
 });
 
 const closedWords = new Set(["yes", "no", "maybe"]);
-/** Tasks by the words of a file's name, as Python's set_task.py has them. */
+/** Tasks by the words of a file's name, as Python's data/tasks.py has them. */
 const taskWords: Readonly<Record<string, string>> = {
   pubmedqa: "pubmedqa",
   bioasq: "bioasq",
