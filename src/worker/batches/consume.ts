@@ -138,7 +138,7 @@ async function claimed(
   const figures: LogFigures = {};
   const caller = JSON.parse(claim.caller) as Caller;
   // Better late than by vote: nobody waits for this line. A look may be another request's that was killed.
-  const looks = [...parts.rollouts.values()].map((rollout) => rollout.look(waitUntil));
+  const looks = [...parts.rollouts.values()].map((rollout) => rollout.refresh(waitUntil));
   await waitAtMost(Promise.all(looks), LOAD_WAIT_MS);
   const input = await lineInput(message, caller, parts);
   const result: LineResult =
