@@ -1,7 +1,7 @@
 /** Hands scored files to `medadapter-train evaluate`: every figure is computed there, once. */
 import { spawn } from "node:child_process";
 import { join } from "node:path";
-import { EvalFault } from "./fault.ts";
+import { CoreFault } from "../core/fault.ts";
 
 const train = join(import.meta.dirname, "..", "train");
 
@@ -19,11 +19,14 @@ export function trainCommand(
   child.stdout?.on("data", (chunk: Buffer) => chunks.push(chunk));
   return new Promise((resolve, reject) => {
     child.once("error", () =>
-      reject(new EvalFault(`no Python at ${python}; name one by --python`)),
+      reject(new CoreFault("bad_request", `no Python at ${python}; name one by --python`)),
     );
     child.once("close", (code) => {
       if (code === 0) resolve(Buffer.concat(chunks).toString("utf8"));
-      else reject(new EvalFault(`medadapter-train ${args[0] ?? ""} ended with code ${code}`));
+      else
+        reject(
+          new CoreFault("bad_request", `medadapter-train ${args[0] ?? ""} ended with code ${code}`),
+        );
     });
   });
 }

@@ -1,6 +1,6 @@
 /** The command line of `npm run eval`. */
 import { parseArgs } from "node:util";
-import { EvalFault } from "./fault.ts";
+import { CoreFault } from "../core/fault.ts";
 
 export const usage = `npm run eval -- --data FILE... [--bundle DIR | --url URL] [--engine node|worker]
               [--k 1,2,4,8] [--json OUT] [--report DIR]
@@ -39,19 +39,23 @@ export interface Options {
   readonly python: string | null;
 }
 
-/** Throws `EvalFault`. */
+/** Throws `CoreFault`. */
 export function readOptions(args: readonly string[]): Options | "help" {
   const { values, positionals } = parse(args);
   if (values.help) return "help";
   // `--data A B C`: what follows the first file is taken as files too.
   const data = [...(values.data ?? []), ...positionals];
-  if (data.length === 0) throw new EvalFault("--data is needed: one candidate file or more");
+  if (data.length === 0)
+    throw new CoreFault("bad_request", "--data is needed: one candidate file or more");
   const url = values.url?.replace(/\/+$/, "") ?? null;
   const engine = values.engine ?? (url === null ? "node" : "worker");
-  if (engine !== "node" && engine !== "worker") throw new EvalFault("--engine is node or worker");
-  if (url !== null && engine === "node") throw new EvalFault("--url goes with --engine worker");
+  if (engine !== "node" && engine !== "worker")
+    throw new CoreFault("bad_request", "--engine is node or worker");
+  if (url !== null && engine === "node")
+    throw new CoreFault("bad_request", "--url goes with --engine worker");
   const splits = ["all", "train", "validation", "test"];
-  if (!splits.includes(values.split)) throw new EvalFault(`--split is one of ${splits.join(", ")}`);
+  if (!splits.includes(values.split))
+    throw new CoreFault("bad_request", `--split is one of ${splits.join(", ")}`);
   return {
     data,
     bundle: values.bundle,
@@ -90,14 +94,14 @@ function parse(args: readonly string[]) {
       },
     });
   } catch (error) {
-    throw new EvalFault(error instanceof Error ? error.message : "options");
+    throw new CoreFault("bad_request", error instanceof Error ? error.message : "options");
   }
 }
 
 function count(text: string, option: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1) {
-    throw new EvalFault(`${option} takes whole numbers from 1`);
+    throw new CoreFault("bad_request", `${option} takes whole numbers from 1`);
   }
   return value;
 }

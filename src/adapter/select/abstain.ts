@@ -1,6 +1,5 @@
 /** When not to answer: below a confidence, or by a wanted error rate among answered questions. */
-import type { Manifest } from "../manifest.ts";
-import type { Abstain, AbstainReason } from "./types.ts";
+import type { Abstain, AbstainReason, Fitted } from "./types.ts";
 
 /**
  * Why to give no answer, or null to give it. A caller who set a condition is never answered without a
@@ -9,7 +8,7 @@ import type { Abstain, AbstainReason } from "./types.ts";
 export function abstainReason(
   abstain: Abstain | null,
   confidence: number | null,
-  manifest: Manifest | null,
+  manifest: Fitted | null,
 ): AbstainReason | null {
   if (abstain === null) return null;
   if (confidence === null || manifest === null) return "no_confidence";
@@ -25,7 +24,7 @@ export function abstainReason(
  */
 function thresholdFor(
   targetError: number,
-  abstention: Manifest["abstention"],
+  abstention: Fitted["abstention"],
 ): number | "target_not_fitted" | "target_unattainable" {
   // Rates come from decimal text on both sides; equal ones may differ in the last bit.
   const strictEnough = abstention.filter((entry) => entry.targetError <= targetError + 1e-9);

@@ -1,8 +1,7 @@
 /** How likely the chosen answer is right, told only where that was measured. */
-import type { Manifest } from "../manifest.ts";
 import { sigmoid } from "../score.ts";
 import type { SelectorGroup } from "./selector.ts";
-import type { ConfidenceReason, Strategy } from "./types.ts";
+import type { ConfidenceReason, Fitted, Strategy } from "./types.ts";
 
 export type Confidence =
   | { readonly value: number; readonly reason: null }
@@ -13,7 +12,7 @@ export const LEAST_CANDIDATES = 3;
 
 export interface ConfidenceInput {
   readonly strategy: Strategy;
-  readonly manifest: Manifest | null;
+  readonly manifest: Fitted | null;
   readonly group: SelectorGroup | null;
   /** Answer score of the winner: the selector's logit. Null where nothing parsed. */
   readonly winnerScore: number | null;
@@ -39,12 +38,17 @@ export function confidenceOf(input: ConfidenceInput): Confidence {
   if (!isValidated(manifest, input)) return none("not_validated_for_llm_task");
   if (parsed < LEAST_CANDIDATES) return none("too_few_candidates");
   const { a, b, few } = group.confidence;
-  const fewer = few === undefined ? 0 : Math.max(0, 1 / parsed - 1 / few.candidates);
-  return { value: sigmoid(a * winnerScore + b + (few?.c ?? 0) * fewer), reason: null };
+  const lowered = (few?.c ?? 0) * fewStep(few, parsed);
+  return { value: sigmoid(a * winnerScore + b + lowered), reason: null };
+}
+
+/** 1/n - 1/N: by how much n candidates are fewer than the N that a group was fitted with; 0 for as many or more. */
+export function fewStep(few: SelectorGroup["confidence"]["few"], parsed: number): number {
+  return few === undefined ? 0 : Math.max(0, 1 / parsed - 1 / few.candidates);
 }
 
 function isValidated(
-  { validatedOn }: Manifest,
+  { validatedOn }: Fitted,
   { llm, task, evidenceUnseen }: ConfidenceInput,
 ): boolean {
   const evidence = evidenceUnseen ? "unseen" : undefined;

@@ -1,7 +1,6 @@
 /** Scores on all cores: worker threads, each with an engine of its own. */
-import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
-import { EvalFault } from "./fault.ts";
+import { CoreFault } from "../fault.ts";
 import type { QuestionScores, ScoreJob, Scorer } from "./scorer.ts";
 import type { ThreadJob, ThreadReply } from "./scorerThread.ts";
 
@@ -18,9 +17,8 @@ interface Thread {
   readonly waiting: Map<number, Waiting>;
 }
 
-/** @param threads null: one for each core */
-export function nodeScorer(bundle: string, threads: number | null): Scorer {
-  const pool = Array.from({ length: threads ?? availableParallelism() }, () => startThread(bundle));
+export function nodeScorer(bundle: string, threads: number): Scorer {
+  const pool = Array.from({ length: threads }, () => startThread(bundle));
   let jobs = 0;
   return {
     parallel: pool.length * JOBS_A_THREAD,
@@ -47,13 +45,13 @@ function startThread(bundle: string): Thread {
   const worker = new Worker(new URL("./scorerThread.ts", import.meta.url), { workerData: bundle });
   const waiting = new Map<number, Waiting>();
   const fail = (message: string) => {
-    for (const { reject } of waiting.values()) reject(new EvalFault(message));
+    for (const { reject } of waiting.values()) reject(new CoreFault("engine_failed", message));
     waiting.clear();
   };
   worker.on("message", (reply: ThreadReply) => {
     const job = waiting.get(reply.id);
     waiting.delete(reply.id);
-    if ("error" in reply) job?.reject(new EvalFault(reply.error));
+    if ("error" in reply) job?.reject(new CoreFault("engine_failed", reply.error));
     else job?.resolve(reply.scores);
   });
   worker.on("error", (error: Error) => fail(error.message));

@@ -1,8 +1,7 @@
 /** A worker thread with an engine of its own: takes questions, gives back scores. */
 import { parentPort, workerData } from "node:worker_threads";
-import { openRanker } from "./openRanker.ts";
-import { scoreQuestion } from "./scoreQuestion.ts";
 import type { QuestionScores, ScoreJob } from "./scorer.ts";
+import { openRanker, scoreQuestion } from "./scorer.ts";
 
 export interface ThreadJob {
   readonly id: number;

@@ -1,6 +1,6 @@
 /**
  * Accuracy by number of candidates, and by the stopping rule of `k: "auto"`: the service's own `select` and `nextWave`
- * on random orders of a question's candidates.
+ * on orders of a question's candidates.
  */
 import { type AdaptiveK, nextWave } from "../../src/adapter/select/adaptiveK.ts";
 import { type Ballot, choiceOf, expectedVote, placed } from "./decide.ts";
@@ -25,6 +25,14 @@ export interface AdaptivePoint {
   readonly right: number;
 }
 
+/** Where the stopping rule ends with one order of the candidates. */
+export interface Stop {
+  /** Candidates asked for. */
+  readonly spent: number;
+  /** The weighted vote of those is right. */
+  readonly right: boolean;
+}
+
 /** With k of the candidates, or with all where there are fewer. */
 export function kCurve(
   ballot: Ballot,
@@ -44,39 +52,45 @@ export function kCurve(
   });
 }
 
-/** Null where the manifest holds no stopping rule, or the first wave is all there is. */
-export function adaptiveCurve(ballot: Ballot, orders: readonly number[][]): AdaptivePoint[] | null {
-  const rule = ballot.manifest.adaptiveK;
-  if (rule === null || ballot.question.candidates.length <= rule.first) return null;
+/** Null where there is no stopping rule, or the first wave is all there is. */
+export function adaptiveCurve(
+  ballot: Ballot,
+  rule: AdaptiveK | null,
+  orders: readonly (readonly number[])[],
+): AdaptivePoint[] | null {
+  if (rule === null || ballot.candidates.length <= rule.first) return null;
   const thresholds = [...new Set([...THRESHOLDS, rule.threshold])].sort((a, b) => a - b);
-  return thresholds.map((threshold) => {
-    const runs = orders.map((order) => {
-      const spent = spentIn(ballot, order, { ...rule, threshold });
-      const { right } = choiceOf(ballot, order.slice(0, spent), "weighted_vote");
-      return { spent, right: Number(right) };
-    });
-    return {
-      threshold,
-      spent: mean(runs.map((run) => run.spent)),
-      right: mean(runs.map((run) => run.right)),
-    };
-  });
+  const runs = orders.map((order) => stops(ballot, rule, thresholds, order));
+  return thresholds.map((threshold, at) => ({
+    threshold,
+    spent: mean(runs.map((run) => run[at]?.spent ?? 0)),
+    right: mean(runs.map((run) => Number(run[at]?.right ?? false))),
+  }));
 }
 
-/** Candidates asked for until the rule stops. */
-function spentIn(
-  { question, manifest, logits }: Ballot,
+/** Where the rule of each threshold ends, in the order of the thresholds. */
+export function stops(
+  ballot: Ballot,
+  waves: Pick<AdaptiveK, "first" | "step">,
+  thresholds: readonly number[],
   order: readonly number[],
-  rule: AdaptiveK,
-) {
-  const all = placed(question.candidates, order, logits, manifest.calibration);
-  const hasOptions = question.question.options.length > 0;
-  let spent = 0;
-  for (;;) {
-    const wave = nextWave(rule, all.slice(0, spent), hasOptions, spent, order.length);
-    if (wave === 0) return spent;
-    spent += wave;
-  }
+): Stop[] {
+  const all = placed(ballot, order);
+  const hasOptions = ballot.question.options.length > 0;
+  const rightWith = new Map<number, boolean>();
+  return thresholds.map((threshold) => {
+    let spent = 0;
+    for (;;) {
+      const rule = { ...waves, threshold };
+      const wave = nextWave(rule, all.slice(0, spent), hasOptions, spent, order.length);
+      if (wave === 0) break;
+      spent += wave;
+    }
+    const known = rightWith.get(spent);
+    const right = known ?? choiceOf(ballot, order.slice(0, spent), "weighted_vote").right;
+    rightWith.set(spent, right);
+    return { spent, right };
+  });
 }
 
 /** The same for the same line, in every run and with every engine. */

@@ -15,7 +15,7 @@ import {
 } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { basename, dirname, resolve } from "node:path";
-import { EvalFault } from "./fault.ts";
+import { CoreFault } from "../fault.ts";
 import type { QuestionScores } from "./scorer.ts";
 
 export interface Journal {
@@ -27,7 +27,7 @@ export interface Journal {
 
 /**
  * Opens or begins one. `settings`: a hash of all that decides a score.
- * Throws `EvalFault` for one of other settings, for one that is damaged, and while another process has it open.
+ * Throws `CoreFault` for one of other settings, for one that is damaged, and while another process has it open.
  */
 export async function openJournal(path: string, settings: string): Promise<Journal> {
   mkdirSync(dirname(path), { recursive: true });
@@ -67,13 +67,19 @@ function readEntries(text: string, settings: string, name: string): Map<number, 
     try {
       value = JSON.parse(row);
     } catch {
-      throw new EvalFault(`${name}:${at + 1}: damaged; delete it to score anew`);
+      throw new CoreFault(
+        "journal_unusable",
+        `${name}:${at + 1}: damaged; delete it to score anew`,
+      );
     }
     if (at > 0) {
       const { line, ...rest } = value;
       scores.set(Number(line), rest as unknown as QuestionScores);
     } else if (value.journal !== 1 || value.settings !== settings) {
-      throw new EvalFault(`${name}: written under other settings; name another --out`);
+      throw new CoreFault(
+        "journal_unusable",
+        `${name}: written under other settings; name another --out`,
+      );
     }
   }
   return scores;
@@ -88,7 +94,9 @@ async function takeLock(path: string): Promise<Server | null> {
   const name = createHash("sha256").update(resolve(path)).digest("hex").slice(0, 32);
   const server = createServer();
   await new Promise<void>((done, reject) => {
-    server.once("error", () => reject(new EvalFault(`${basename(path)}: another run has it open`)));
+    server.once("error", () =>
+      reject(new CoreFault("journal_unusable", `${basename(path)}: another run has it open`)),
+    );
     server.listen(`\0medadapter-eval-${name}`, done);
   });
   server.unref();

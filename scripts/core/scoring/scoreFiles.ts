@@ -2,9 +2,9 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Manifest } from "../../src/adapter/manifest.ts";
-import { type EvalQuestion, readBytes, readCandidateFile, setName } from "./candidateFile.ts";
-import { EvalFault } from "./fault.ts";
+import type { Manifest } from "../../../src/adapter/manifest.ts";
+import { type FileQuestion, readBytes, readCandidateFile, setName } from "../candidateFile.ts";
+import { CoreFault } from "../fault.ts";
 import { type Journal, openJournal } from "./journal.ts";
 import { type Progress, startProgress } from "./progress.ts";
 import { scoredRow, writeScoredFile } from "./scoredFile.ts";
@@ -17,23 +17,23 @@ export interface ScoreFilesOptions {
   readonly manifest: Manifest;
   readonly engine: string;
   readonly ks: readonly number[];
-  /** Lines to score, by file; null: all of them. */
-  readonly lines: ReadonlyMap<string, ReadonlySet<number>> | null;
+  /** Lines to score, by file; of a file without an entry all of them. */
+  readonly lines: ReadonlyMap<string, ReadonlySet<number>>;
   /** Called when there is something to score. */
   readonly openScorer: () => Promise<Scorer>;
 }
 
 interface DataSet {
   readonly name: string;
-  readonly questions: readonly EvalQuestion[];
+  readonly questions: readonly FileQuestion[];
   readonly journal: Journal;
 }
 
-/** Paths of the scored files, in the order of `data`. Throws `EvalFault`. */
+/** Paths of the scored files, in the order of `data`. Throws `CoreFault`. */
 export async function scoreFiles(options: ScoreFilesOptions): Promise<string[]> {
   const names = options.data.map(setName);
   const twice = names.find((name, at) => names.indexOf(name) < at);
-  if (twice !== undefined) throw new EvalFault(`two files are called ${twice}`);
+  if (twice !== undefined) throw new CoreFault("same_name", `two files are called ${twice}`);
   const sets: DataSet[] = [];
   try {
     for (const file of options.data) sets.push(await openSet(file, options));
@@ -56,9 +56,10 @@ export async function scoreFiles(options: ScoreFilesOptions): Promise<string[]> 
 async function openSet(file: string, options: ScoreFilesOptions): Promise<DataSet> {
   const name = setName(file);
   const bytes = readBytes(file);
-  const lines = options.lines?.get(file);
+  const lines = options.lines.get(file);
   const questions = readCandidateFile(file, bytes).filter(({ line }) => lines?.has(line) ?? true);
-  if (questions.length === 0) throw new EvalFault(`${name}: no question is in this share`);
+  if (questions.length === 0)
+    throw new CoreFault("empty_file", `${name}: no question is in this share`);
   // Calibration and selector are no part of a score: a bundle that is calibrated anew needs no new scores.
   const { files, budget, template, attention, version } = options.manifest;
   const weights = files
@@ -73,7 +74,7 @@ async function openSet(file: string, options: ScoreFilesOptions): Promise<DataSe
 const hash = (content: string | Buffer) => createHash("sha256").update(content).digest("hex");
 /** Another build of the engine may round otherwise. */
 const engineHash = hash(
-  readFileSync(new URL("../../src/adapter/engines/simd/encoder.wasm", import.meta.url)),
+  readFileSync(new URL("../../../src/adapter/engines/simd/encoder.wasm", import.meta.url)),
 );
 
 async function scoreMissing(sets: readonly DataSet[], open: () => Promise<Scorer>): Promise<void> {
@@ -93,12 +94,12 @@ async function scoreMissing(sets: readonly DataSet[], open: () => Promise<Scorer
   }
 }
 
-function candidatesOf(list: readonly { readonly question: EvalQuestion }[]): number {
+function candidatesOf(list: readonly { readonly question: FileQuestion }[]): number {
   return list.reduce((sum, { question }) => sum + question.candidates.length, 0);
 }
 
 async function inParallel(
-  missing: readonly { readonly question: EvalQuestion; readonly journal: Journal }[],
+  missing: readonly { readonly question: FileQuestion; readonly journal: Journal }[],
   scorer: Scorer,
   progress: Progress,
 ): Promise<void> {

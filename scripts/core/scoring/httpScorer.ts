@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
-import { EvalFault } from "./fault.ts";
+import { CoreFault } from "../fault.ts";
 import type { QuestionScores, ScoreJob, Scorer } from "./scorer.ts";
 
 export interface HttpScorerOptions {
@@ -46,7 +46,8 @@ async function score(options: HttpScorerOptions, job: ScoreJob): Promise<Questio
   const byIndex = new Map(reply.results.map((one) => [one.index, one]));
   const logits = answers.map((_, at) => {
     const logit = byIndex.get(at)?.score;
-    if (logit === undefined) throw new EvalFault("the service left a text unscored");
+    if (logit === undefined)
+      throw new CoreFault("service_refused", "the service left a text unscored");
     return logit;
   });
   const bareOf = new Map(distinct.map((answer, at) => [answer, logits[candidates.length + at]]));
@@ -70,7 +71,10 @@ async function ask({ url, apiKey, adapter, version }: HttpScorerOptions, body: s
       const reply = replySchema.parse(await response.json());
       const served = reply.medadapter.adapter;
       if (served.name === adapter && served.version === version) return reply;
-      throw new EvalFault(`the service scores with ${served.name}@${served.version}`);
+      throw new CoreFault(
+        "service_refused",
+        `the service scores with ${served.name}@${served.version}`,
+      );
     }
     const problem = z
       .object({ code: z.string() })
@@ -80,7 +84,10 @@ async function ask({ url, apiKey, adapter, version }: HttpScorerOptions, body: s
     if (refusals.has(code)) return { refused: code };
     const passing = status === 429 || status >= 500;
     if (!passing || tries === TRIES) {
-      throw new EvalFault(`the service refused: ${status} ${code}, after ${tries} tries`);
+      throw new CoreFault(
+        "service_refused",
+        `the service refused: ${status} ${code}, after ${tries} tries`,
+      );
     }
     await sleep(1000 * Number(response?.headers.get("retry-after") ?? Math.min(tries, 10)));
   }

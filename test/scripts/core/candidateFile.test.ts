@@ -1,7 +1,7 @@
 /** Candidate files: read as the Python side reads them; faults by file, line and field alone. */
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { readCandidateFile, setName } from "../../../scripts/eval/candidateFile.ts";
+import { readCandidateFile, setName } from "../../../scripts/core/candidateFile.ts";
 
 const canary = "canary-8841";
 const good = {

@@ -1,11 +1,12 @@
 /** Scored files: a candidate file with scores and decisions (docs/data.md), which Python measures. */
 import { renameSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
-import type { Manifest } from "../../src/adapter/manifest.ts";
-import { probabilityOf } from "../../src/adapter/score.ts";
-import type { EvalQuestion } from "./candidateFile.ts";
-import { adaptiveCurve, kCurve, ordersOf } from "./curves.ts";
-import { ballotOf, decide } from "./decide.ts";
+import type { Manifest } from "../../../src/adapter/manifest.ts";
+import { probabilityOf } from "../../../src/adapter/score.ts";
+import { isEvidenceUnseen, readByAdapter } from "../../../src/tasks/question.ts";
+import type { FileQuestion } from "../candidateFile.ts";
+import { adaptiveCurve, kCurve, ordersOf } from "../curves.ts";
+import { type AskedQuestion, ballotOf, decide, everyCandidate, isValidated } from "../decide.ts";
 import type { QuestionScores } from "./scorer.ts";
 
 export interface Decider {
@@ -15,11 +16,12 @@ export interface Decider {
 }
 
 /** One line of it. */
-export function scoredRow(question: EvalQuestion, scores: QuestionScores, decider: Decider) {
+export function scoredRow(question: FileQuestion, scores: QuestionScores, decider: Decider) {
   const { manifest, engine, ks } = decider;
-  const ballot = ballotOf(question, scores, manifest);
-  const orders = ordersOf(question.line, question.candidates.length);
   const scored = scores.kind === "scored" ? scores : null;
+  const ballot = ballotOf(askedQuestion(question, scored?.logits ?? null), manifest);
+  const orders = ordersOf(question.line, question.candidates.length);
+  const llms = [...new Set(question.candidates.map(({ model }) => model))];
   const candidates = question.raw.candidates as readonly object[];
   return {
     ...question.raw,
@@ -37,10 +39,26 @@ export function scoredRow(question: EvalQuestion, scores: QuestionScores, decide
       adapter: `${manifest.name}@${manifest.version}`,
       engine,
       unscored: scores.kind === "unscored" ? scores.reason : null,
-      ...decide(ballot),
+      ...decide(ballot, everyCandidate(ballot)),
+      validated: isValidated(ballot, llms),
       k_curve: kCurve(ballot, ks, orders),
-      adaptive: adaptiveCurve(ballot, orders),
+      adaptive: adaptiveCurve(ballot, manifest.adaptiveK, orders),
     },
+  };
+}
+
+function askedQuestion(
+  { question, task, candidates }: FileQuestion,
+  logits: readonly number[] | null,
+): AskedQuestion {
+  return {
+    options: question.options,
+    hasContext: readByAdapter(question) !== null,
+    evidenceUnseen: isEvidenceUnseen(question),
+    task,
+    answers: candidates.map(({ answer }) => answer),
+    correct: candidates.map(({ correct }) => correct),
+    logits,
   };
 }
 

@@ -2,8 +2,8 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { httpScorer } from "../../../scripts/eval/httpScorer.ts";
-import type { ScoreJob } from "../../../scripts/eval/scorer.ts";
+import { httpScorer } from "../../../scripts/core/scoring/httpScorer.ts";
+import type { ScoreJob } from "../../../scripts/core/scoring/scorer.ts";
 
 interface Reply {
   readonly status: number;

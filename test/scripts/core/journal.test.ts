@@ -3,8 +3,8 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { openJournal } from "../../../scripts/eval/journal.ts";
-import type { QuestionScores } from "../../../scripts/eval/scorer.ts";
+import { openJournal } from "../../../scripts/core/scoring/journal.ts";
+import type { QuestionScores } from "../../../scripts/core/scoring/scorer.ts";
 
 const scores: QuestionScores = {
   kind: "scored",

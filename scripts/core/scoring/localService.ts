@@ -1,8 +1,8 @@
 /** A local workerd with the bundle in its R2, for `--engine worker` without `--url`. */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { configPath, endStack, startWorker, temporaryFolder } from "../lib/localStack.ts";
-import { seedAdapter } from "../lib/seed.mjs";
+import { configPath, endStack, startWorker, temporaryFolder } from "../../lib/localStack.ts";
+import { seedAdapter } from "../../lib/seed.mjs";
 
 export interface LocalService {
   readonly url: string;

@@ -1,37 +1,41 @@
 /** Decisions and curves on cases worked by hand. */
 import { describe, expect, it } from "vitest";
-import type { EvalQuestion } from "../../../scripts/eval/candidateFile.ts";
-import { adaptiveCurve, kCurve, ordersOf } from "../../../scripts/eval/curves.ts";
-import { ballotOf, choiceOf, decide, expectedVote } from "../../../scripts/eval/decide.ts";
+import { adaptiveCurve, kCurve, ordersOf } from "../../../scripts/core/curves.ts";
+import {
+  type AskedQuestion,
+  ballotOf,
+  choiceOf,
+  decide as decideOn,
+  everyCandidate,
+  expectedVote,
+  isValidated,
+} from "../../../scripts/core/decide.ts";
 import type { Manifest } from "../../../src/adapter/manifest.ts";
 import { sampleManifest } from "../../adapter/sampleManifest.ts";
 
 const options = ["yes", "no"].map((label) => ({ label, text: label }));
 
-function asked(answers: readonly (string | null)[], gold: string, free = false): EvalQuestion {
+function asked(answers: readonly (string | null)[], gold: string, free = false) {
   return {
-    line: 1,
-    raw: {},
-    question: { question: "Is it?", options: free ? [] : options, context: "Evidence." },
+    options: free ? [] : options,
+    hasContext: true,
+    evidenceUnseen: false,
     task: "pubmedqa",
-    candidates: answers.map((answer, at) => ({
-      text: `text ${at}`,
-      answer: free ? null : answer,
-      correct: answer === gold,
-      model: "llm",
-    })),
+    answers: answers.map((answer) => (free ? null : answer)),
+    correct: answers.map((answer) => answer === gold),
   };
 }
 
-function ballot(question: EvalQuestion, logits: number[] | null, manifest = sampleManifest) {
-  const count = question.candidates.length;
-  return ballotOf(
-    question,
-    logits === null
-      ? { kind: "unscored", reason: "question_too_long" }
-      : { kind: "scored", logits, bare: logits, truncated: new Array(count).fill(false) },
-    manifest,
-  );
+function ballot(
+  question: Omit<AskedQuestion, "logits">,
+  logits: number[] | null,
+  manifest = sampleManifest,
+) {
+  return ballotOf({ ...question, logits }, manifest);
+}
+
+function decide(one: ReturnType<typeof ballot>) {
+  return decideOn(one, everyCandidate(one));
 }
 
 /** One feature: the best logit. Confidence: sigmoid of twice the answer's score. */
@@ -65,11 +69,12 @@ describe("decide", () => {
   it("measures a confidence that the service would not tell, and says so", () => {
     const question = asked(["yes", "no", "yes"], "yes");
     const told = (validatedOn: Manifest["validatedOn"]) =>
-      decide(ballot(question, [1, 0, 0], { ...fitted, validatedOn }));
-    expect(told([]).validated).toBe(false);
-    expect(told([]).weighted_vote.confidence).not.toBeNull();
-    expect(told([{ llm: "llm", task: "pubmedqa" }]).validated).toBe(true);
-    expect(told([{ llm: "other", task: "pubmedqa" }]).validated).toBe(false);
+      ballot(question, [1, 0, 0], { ...fitted, validatedOn });
+    expect(isValidated(told([]), ["llm"])).toBe(false);
+    expect(decide(told([])).weighted_vote.confidence).not.toBeNull();
+    expect(isValidated(told([{ llm: "llm", task: "pubmedqa" }]), ["llm"])).toBe(true);
+    expect(isValidated(told([{ llm: "llm", task: "pubmedqa" }]), ["llm", "b"])).toBe(false);
+    expect(isValidated(told([{ llm: "other", task: "pubmedqa" }]), ["llm"])).toBe(false);
   });
 
   it("gives ties of the vote to the answer that came first, whatever the scores", () => {
@@ -141,11 +146,15 @@ describe("curves", () => {
       ruled,
     );
     const orders = [[0, 1, 2, 3, 4]];
-    const points = new Map(adaptiveCurve(sure, orders)?.map((one) => [one.threshold, one]));
+    const points = new Map(
+      adaptiveCurve(sure, ruled.adaptiveK, orders)?.map((one) => [one.threshold, one]),
+    );
     expect(points.get(0.7)).toEqual({ threshold: 0.7, spent: 1, right: 1 });
     expect(points.get(0.8)).toEqual({ threshold: 0.8, spent: 2, right: 1 });
     // Never sure enough: all five, of which more say yes.
     expect(points.get(0.99)).toEqual({ threshold: 0.99, spent: 5, right: 0 });
-    expect(adaptiveCurve(ballot(asked(["no", "no"], "no"), [1, 1]), [[0, 1]])).toBeNull();
+    const two = ballot(asked(["no", "no"], "no"), [1, 1]);
+    expect(adaptiveCurve(two, null, [[0, 1]])).toBeNull();
+    expect(adaptiveCurve(two, { ...ruled.adaptiveK, first: 2 }, [[0, 1]])).toBeNull();
   });
 });
