@@ -1,11 +1,15 @@
 /** What the service decides on scored candidates, all of them or a part: `select` itself, nothing beside it. */
 import type { Manifest } from "../../src/adapter/manifest.ts";
-import { probabilityOf } from "../../src/adapter/score.ts";
+import { probabilityOf } from "../../src/adapter/ranker.ts";
+import {
+  type ScoredCandidate,
+  type Selection,
+  type Strategy,
+  unitsOf,
+} from "../../src/adapter/select/candidates.ts";
 import { fewStep } from "../../src/adapter/select/confidence.ts";
 import { select } from "../../src/adapter/select/select.ts";
 import { featureRow, selectorGroup } from "../../src/adapter/select/selector.ts";
-import type { ScoredCandidate, Selection, Strategy } from "../../src/adapter/select/types.ts";
-import { unitsOf } from "../../src/adapter/select/units.ts";
 import type { Option } from "../../src/tasks/question.ts";
 
 /** What a decision reads of a manifest. */

@@ -1,9 +1,8 @@
 /** The operations on texts: tasks, prompts, answers read from candidates, lines of candidate files. */
 import { z } from "zod";
 import { labelKind } from "../../src/adapter/select/selector.ts";
-import { isCorrect, judgePrompt, readVerdict } from "../../src/tasks/judge.ts";
 import { parseAnswer } from "../../src/tasks/parse.ts";
-import { renderPrompt } from "../../src/tasks/prompt.ts";
+import { isCorrect, judgePrompt, readVerdict, renderPrompt } from "../../src/tasks/prompt.ts";
 import {
   type ChatMessage,
   isEvidenceUnseen,

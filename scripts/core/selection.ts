@@ -1,8 +1,7 @@
 /** The operations `select` and `curve`: what is decided on scored questions, many in one request. */
 import { z } from "zod";
-import { manifestSchema } from "../../src/adapter/manifest.ts";
+import { featureNames, manifestSchema } from "../../src/adapter/manifest.ts";
 import { LEAST_CANDIDATES } from "../../src/adapter/select/confidence.ts";
-import { featureNames } from "../../src/adapter/select/selector.ts";
 import { type Stop, stops } from "./curves.ts";
 import {
   type AskedQuestion,
@@ -48,7 +47,7 @@ export const selectRequest = z.strictObject({
   fitted: fittedSchema,
   questions: z.array(question),
   /** Features of the answers to tell, of all candidates; empty: none, and no answers either. */
-  features: z.array(z.string().refine((name) => featureNames.has(name))),
+  features: z.array(z.enum(featureNames)),
 });
 
 /** What each strategy decides on one part of a question's candidates. */

@@ -1,7 +1,7 @@
 /** What `npm run keys -- ...` understands. */
 import { parseArgs } from "node:util";
-import { KEY_ID, KeyWish } from "../../src/worker/auth/keyRecord.ts";
-import { SCOPES } from "../../src/worker/auth/scopes.ts";
+import { SCOPES } from "../../src/worker/access/caller.ts";
+import { KEY_ID, KeyWish } from "../../src/worker/access/keys.ts";
 
 export const usage = `npm run keys -- create --tenant T --scopes ${SCOPES.slice(0, 2).join(",")} [--adapters mini] [--quota N]
 npm run keys -- list

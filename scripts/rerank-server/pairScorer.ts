@@ -1,17 +1,17 @@
 /**
- * Scores pairs of texts with a bundle's own engine. The texts come as `src/adapter/remote/pairText.ts` renders them by
+ * Scores pairs of texts with a bundle's own engine. The texts come as `src/adapter/template.ts` renders them by
  * template `medadapter-1`: the parts, with U+001E between them, become the very ids that the Worker's engines get.
  * Without that character a query is a question alone, a text a candidate without a parsed answer.
  */
 import type { EncoderInput, Engine } from "../../src/adapter/engine.ts";
 import type { Manifest } from "../../src/adapter/manifest.ts";
 import { PrefixCache } from "../../src/adapter/prefixCache.ts";
-import { SEAM } from "../../src/adapter/remote/pairText.ts";
 import { fail, ok, type Result } from "../../src/adapter/result.ts";
 import {
   encodeCandidate,
   encodeQuestion,
   type QuestionTooLong,
+  SEAM,
 } from "../../src/adapter/template.ts";
 import type { TextTokenizer } from "../../src/adapter/tokenizer.ts";
 

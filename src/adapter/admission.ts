@@ -1,10 +1,11 @@
 /**
- * How many questions may hold an encoded prefix at once. A prefix is about 6 MB for MiniLM-L6, and an
- * isolate has 128 MB for everything, so the rest wait in a bounded line, first come, first served.
- * A waiting question loses little: its candidates are being written meanwhile, and when its place
- * comes they are scored one after another.
+ * How many questions may hold an encoded prefix at once, and how much memory that takes. A prefix is about 6 MB for
+ * MiniLM-L6, and an isolate has 128 MB for everything. The other questions wait in a bounded line, first come, first
+ * served. A waiting question loses little: the LLM writes its candidates meanwhile, and they are scored one after another
+ * as soon as it has its place.
  */
-import { until } from "./pause.ts";
+import { until } from "../net/sharedWork.ts";
+import type { Manifest } from "./manifest.ts";
 import { fail, ok, type Result } from "./result.ts";
 
 export interface AdmissionOptions {
@@ -134,4 +135,21 @@ export class Admission {
     const position = this.#waiting.indexOf(entry);
     if (position >= 0) this.#waiting.splice(position, 1);
   }
+}
+
+/**
+ * Bytes that a bundle will hold of an isolate's 128 MB once it is loaded, told from its manifest alone, with every place
+ * of the admission taken, rather too many than too few. Held against docs/performance.md: our
+ * engine with models/mini 30.9 MB measured, 33.4 here; ONNX Runtime Web 75.1 and 75.9. A bundle that runs elsewhere
+ * (neither packed weights nor a graph) holds nothing here.
+ */
+export function heapEstimate({ files, base, budget }: Manifest): number {
+  const sizeOf = (role: string) => files.find((file) => file.role === role)?.bytes;
+  const values = base.layers * 2 * budget.prefixTokens * base.hidden;
+  const simd = sizeOf("simd");
+  // Keys and values take a byte each; working space beside the weights was 1.7 MB, and the tokenizer is in JavaScript.
+  if (simd !== undefined) return simd * 1.05 + admissionDefaults.places * values + 2 * 2 ** 20;
+  const onnx = sizeOf("onnx");
+  // 48 MB with one place taken for a file of 23; keys and values take four bytes each, twice while they are handed over.
+  return onnx === undefined ? 0 : onnx * 1.6 + admissionDefaults.places * values * 5.5;
 }

@@ -1,9 +1,10 @@
 /** The ranker of one loaded bundle: hands out questions, and frees its engine after the last of them. */
+
+import { until } from "../net/sharedWork.ts";
 import type { Question } from "../tasks/question.ts";
 import { Admission, type AdmissionOptions } from "./admission.ts";
 import { type Engine, type EngineFailureReason, endsEngine, isEngineFault } from "./engine.ts";
 import type { Manifest } from "./manifest.ts";
-import { until } from "./pause.ts";
 import { PrefixCache } from "./prefixCache.ts";
 import { QuestionUnderWay } from "./questionUnderWay.ts";
 import type { OpenFailure, RankedQuestion, Ranker, RankerLoad } from "./ranker.ts";

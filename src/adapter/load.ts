@@ -3,6 +3,8 @@
  * self-test vectors. A bundle whose weights are whole but wrong (another base, a damaged export, an
  * engine that computes otherwise) is found here, before it answers anyone.
  */
+
+import { pause } from "../net/sharedWork.ts";
 import { type AdmissionOptions, admissionDefaults } from "./admission.ts";
 import {
   type Bundle,
@@ -15,9 +17,8 @@ import {
 import { BundleRanker } from "./bundleRanker.ts";
 import { type Engine, EngineError, type EngineFailureReason } from "./engine.ts";
 import type { Manifest, SelfTestVector } from "./manifest.ts";
-import { pause } from "./pause.ts";
 import type { Ranker } from "./ranker.ts";
-import type { RemoteFailure } from "./remote/failure.ts";
+import type { RemoteFailure } from "./remote/textScorer.ts";
 import { fail, ok, type Result } from "./result.ts";
 import { encodeCandidate, encodeQuestion } from "./template.ts";
 import { readTokenizer, type TextTokenizer, type TokenizerFailure } from "./tokenizer.ts";

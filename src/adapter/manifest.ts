@@ -3,9 +3,8 @@
  * schema, a missing field and a field too many are all refused, so that nothing is half understood.
  */
 import { z } from "zod";
-import { remoteEngine } from "./remote/remoteEngine.ts";
+import { remoteEngine } from "./remote/textScorer.ts";
 import { fail, ok, type Result } from "./result.ts";
-import { featureNames } from "./select/selector.ts";
 
 const finite = z.number();
 const count = z.int().nonnegative();
@@ -48,6 +47,21 @@ const file = z.strictObject({
 });
 
 const platt = z.strictObject({ a: finite, b: finite });
+
+/**
+ * Features of an answer among the other answers that this program can compute (select/selector.ts): a manifest that
+ * names another is refused.
+ */
+export const featureNames = [
+  "vote_share",
+  "prob_share",
+  "prob_max",
+  "prob_mean",
+  "logit_max",
+  "logit_mean",
+  "distinct",
+  "entropy",
+] as const;
 
 /** One logistic model for one kind of question. See select/selector.ts for features and order. */
 const selectorGroup = z.strictObject({
@@ -225,7 +239,8 @@ function unsupportedField(manifest: Manifest): string | null {
   if (template.id !== (attention === "prefix" ? "medadapter-1" : "medadapter-pair-1")) {
     return "template.id";
   }
-  if (manifest.selector?.features.some((feature) => !featureNames.has(feature))) {
+  const known = new Set<string>(featureNames);
+  if (manifest.selector?.features.some((feature) => !known.has(feature))) {
     return "selector.features";
   }
   return null;

@@ -4,7 +4,7 @@
  * is and of its token ids, so that no text is held, and never across owners: a hit is faster than a miss, and
  * a stranger could tell from the time that somebody has asked the same.
  *
- * Shared state is plain data, as `pause.ts` asks for: what is being encoded is shared with nobody.
+ * Shared state is plain data, as `net/sharedWork.ts` asks for: what is being encoded is shared with nobody.
  */
 import { type EncoderInput, type Engine, EngineError, type Prefix } from "./engine.ts";
 

@@ -1,12 +1,13 @@
 /** One question under way: waits for its place, encodes the prefix, then scores in the order asked. */
+
+import { pause } from "../net/sharedWork.ts";
 import type { Option } from "../tasks/question.ts";
 import type { Ticket } from "./admission.ts";
 import { type EncoderInput, type Engine, EngineError, type EngineFailureReason } from "./engine.ts";
-import { pause } from "./pause.ts";
 import type { LentPrefix } from "./prefixCache.ts";
 import type { CandidateText, RankedQuestion, ScoreFailure } from "./ranker.ts";
+import { type Logit, probabilityOf, type Score } from "./ranker.ts";
 import { fail, ok, type Result } from "./result.ts";
-import { type Logit, probabilityOf, type Score } from "./score.ts";
 
 export interface QuestionParts {
   readonly engine: Engine;

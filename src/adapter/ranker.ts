@@ -1,13 +1,13 @@
 /**
  * A ranker scores candidates with one loaded bundle. `open` answers at once, so that a caller knows of
  * refusal or overload before it pays for an LLM call; the question is encoded while the LLM writes.
+ * Logits and probabilities have types of their own, so that one cannot be taken for the other.
  */
 import type { Option, Question } from "../tasks/question.ts";
 import type { EngineFailureReason } from "./engine.ts";
 import type { Manifest } from "./manifest.ts";
-import type { RemoteFailure } from "./remote/failure.ts";
+import type { RemoteFailure } from "./remote/textScorer.ts";
 import type { Result } from "./result.ts";
-import type { Score } from "./score.ts";
 
 /** One candidate as the encoder sees it. `answer`: the option it parsed to, null where none was found. */
 export interface CandidateText {
@@ -79,4 +79,37 @@ export interface Ranker {
   fault(): EngineFailureReason | null;
   /** Opens no more; frees the engine when the last open session closes, then resolves. */
   retire(): Promise<void>;
+}
+
+declare const logit: unique symbol;
+declare const probability: unique symbol;
+
+/** The adapter's raw output; higher means more likely right. */
+export type Logit = number & { readonly [logit]: true };
+/** In 0..1. */
+export type Probability = number & { readonly [probability]: true };
+
+export interface Score {
+  readonly logit: Logit;
+  /** Calibrated where the manifest says how, otherwise sigmoid(logit). */
+  readonly probability: Probability;
+  /** The candidate was over budget and its text was cut in the middle. */
+  readonly truncated: boolean;
+  /** Tokens of the candidate that the encoder read. */
+  readonly tokens: number;
+}
+
+/** 1 / (1 + exp(-x)), without overflow for large negative x. */
+export function sigmoid(x: number): Probability {
+  if (x >= 0) return (1 / (1 + Math.exp(-x))) as Probability;
+  const e = Math.exp(x);
+  return (e / (1 + e)) as Probability;
+}
+
+/** Probability that a candidate is right, by Platt scaling where fitted: sigmoid(a * logit + b). */
+export function probabilityOf(
+  raw: number,
+  calibration: { readonly a: number; readonly b: number } | null,
+): Probability {
+  return sigmoid(calibration === null ? raw : calibration.a * raw + calibration.b);
 }

@@ -1,6 +1,6 @@
 /**
  * The port through which the service asks an LLM for candidates, in the core's own words.
- * Implementations: `openai/` (any OpenAI-compatible endpoint), `workersAi/` (Cloudflare's binding). A generator never throws for a fault
+ * Implementations: `openai/` (any OpenAI-compatible endpoint), `workersAi.ts` (Cloudflare's binding). A generator never throws for a fault
  * of the LLM; it yields a `failed` event for every candidate that will not come.
  */
 import type { ChatMessage } from "../tasks/question.ts";

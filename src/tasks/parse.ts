@@ -1,11 +1,12 @@
 /** Reads the answer that an LLM's text ends in. Rules and measured agreement: `docs/parsing.md`. */
-import { type Choices, readChoices } from "./answer/choices.ts";
-import type { Found } from "./answer/expression.ts";
-import { lastAnswer, onlyAnswer, opening, readLines } from "./answer/lines.ts";
+
+import type { Found } from "./answer/options.ts";
+import { type Choices, readChoices } from "./answer/options.ts";
+import { lastAnswer, onlyAnswer, opening, readLines } from "./answer/reading.ts";
 import { findSites, type Site } from "./answer/sites.ts";
 import { type Token, tokenize } from "./answer/tokens.ts";
-import { labelOptions } from "./options.ts";
 import type { Option } from "./question.ts";
+import { labelOptions } from "./question.ts";
 import type { TaskSpec } from "./task.ts";
 
 /** An option's label as given, and how it was found; `label` is null for `none` and `conflict`. */

@@ -1,6 +1,5 @@
 /** The tasks that the service knows, from `registry/*.json`, and the guess for a caller who names none. */
-import { optionsAreLabels } from "./options.ts";
-import { type Question, readByAdapter } from "./question.ts";
+import { optionsAreLabels, type Question, readByAdapter } from "./question.ts";
 import bioasq from "./registry/bioasq.json" with { type: "json" };
 import cord19 from "./registry/cord19.json" with { type: "json" };
 import mcq from "./registry/mcq.json" with { type: "json" };

@@ -3,17 +3,6 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import { bodyLimit } from "hono/body-limit";
 import { except } from "hono/combine";
 import { methodNotAllowed } from "hono/method-not-allowed";
-import { authenticate, brake, needs } from "./auth/authenticate.ts";
-import { crossOrigin } from "./auth/crossOrigin.ts";
-import { onError, onNotFound } from "./errors/onError.ts";
-import { Problem, problemResponse } from "./errors/problems.ts";
-import { idempotent } from "./ledger/idempotent.ts";
-import { metering } from "./ledger/metering.ts";
-import { requestLog } from "./observe/log.ts";
-import { requestId } from "./observe/requestId.ts";
-import { serverTiming } from "./observe/serverTiming.ts";
-import { bearerScheme, openApiDocument } from "./openApiDocument.ts";
-import { adaptersRoute, getAdapters } from "./routes/adapters.ts";
 import {
   adminOnly,
   createKeyRoute,
@@ -22,8 +11,21 @@ import {
   listKeysRoute,
   postKey,
   revokeKeyRoute,
-} from "./routes/adminKeys.ts";
-import { answerForm, answerRoute, postAnswer } from "./routes/answer.ts";
+} from "./access/adminRoute.ts";
+import { authenticate, crossOrigin, needs, rateLimit } from "./access/authenticate.ts";
+import { getHealth, getReady, healthRoute, readyRoute } from "./adapters/health.ts";
+import { adaptersRoute, getAdapters } from "./adapters/route.ts";
+import { chatRoute, postChat } from "./answer/chat.ts";
+import { getModels, modelsRoute } from "./answer/models.ts";
+import { answerForm, answerRoute, postAnswer } from "./answer/route.ts";
+import {
+  errorsRoute,
+  fileRoute,
+  getErrors,
+  getFile,
+  getResults,
+  resultsRoute,
+} from "./batches/files.ts";
 import {
   cancelBatch,
   cancelBatchRoute,
@@ -35,16 +37,8 @@ import {
   getBatchRoute,
   listBatchesRoute,
   postBatch,
-} from "./routes/batches.ts";
-import {
-  errorsRoute,
-  fileRoute,
-  getErrors,
-  getFile,
-  getResults,
-  resultsRoute,
-} from "./routes/batchFiles.ts";
-import { chatRoute, postChat } from "./routes/chat.ts";
+} from "./batches/route.ts";
+import { type AppEnv, configured, type PartsOf, setup } from "./config/parts.ts";
 import {
   deleteFeedback,
   deleteFeedbackRoute,
@@ -52,14 +46,16 @@ import {
   exportFeedbackRoute,
   feedbackRoute,
   postFeedback,
-} from "./routes/feedback.ts";
-import { getHealth, getReady, healthRoute, readyRoute } from "./routes/health.ts";
-import { getModels, modelsRoute } from "./routes/models.ts";
-import { postRerank, rerankRoute } from "./routes/rerank.ts";
-import { getUsage, usageRoute } from "./routes/usage.ts";
-import { schemaProblem } from "./schemas/faults.ts";
-import type { AppEnv } from "./wiring/parts.ts";
-import { configured, type PartsOf, setup } from "./wiring/setup.ts";
+} from "./feedback/route.ts";
+import { onError, onNotFound, schemaProblem } from "./http/faults.ts";
+import { requestId, requestLog } from "./http/log.ts";
+import { serverTiming } from "./http/metrics.ts";
+import { Problem, problemResponse } from "./http/problems.ts";
+import { idempotent } from "./ledger/idempotent.ts";
+import { metering } from "./ledger/metering.ts";
+import { getUsage, usageRoute } from "./ledger/usageRoute.ts";
+import { bearerScheme, openApiDocument } from "./openApiDocument.ts";
+import { postRerank, rerankRoute } from "./rerank/route.ts";
 
 const MAX_BODY_BYTES = 1024 * 1024;
 
@@ -97,7 +93,7 @@ export function createApp(partsOf: PartsOf) {
   app.openapi(listKeysRoute, getKeys);
   app.openapi(revokeKeyRoute, deleteKey);
 
-  app.use("/v1/*", authenticate(), brake());
+  app.use("/v1/*", authenticate(), rateLimit());
   app.use("/v1/answer", needs("answer"), metering(answerForm));
   app.use("/v1/chat/completions", needs("answer"), metering());
   app.use("/v1/rerank", needs("rerank"), metering());

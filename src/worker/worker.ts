@@ -1,10 +1,9 @@
 /** The Worker's ways in: requests, the queue of batches' lines, the clock. All share an isolate's parts. */
 import { createApp } from "./app.ts";
 import { consume } from "./batches/consume.ts";
-import { sweepFeedback } from "./feedback/sweep.ts";
-import type { Bindings } from "./wiring/env.ts";
-import type { MakeParts } from "./wiring/parts.ts";
-import { partsOnce } from "./wiring/setup.ts";
+import type { Bindings } from "./config/env.ts";
+import { type MakeParts, partsOnce } from "./config/parts.ts";
+import { sweepFeedback } from "./feedback/store.ts";
 
 export interface Worker {
   fetch(request: Request, env: Bindings, context: ExecutionContext): Response | Promise<Response>;

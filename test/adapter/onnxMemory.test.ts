@@ -7,9 +7,9 @@ import { afterAll, expect, it } from "vitest";
 import type { BundleStore } from "../../src/adapter/bundle.ts";
 import { bundleFolder } from "../../src/adapter/bundleStore.node.ts";
 import { startEngine } from "../../src/adapter/engines/onnx/engine.node.ts";
-import { AdapterHost } from "../../src/worker/rollout/adapterHost.ts";
-import { type LoadRanker, RankerShelf } from "../../src/worker/rollout/rankerShelf.ts";
-import { EngineChoice } from "../../src/worker/wiring/engineChoice.ts";
+import { EngineChoice } from "../../src/worker/adapters/engines.ts";
+import { AdapterHost } from "../../src/worker/adapters/host.ts";
+import { type LoadRanker, RankerShelf } from "../../src/worker/adapters/shelf.ts";
 import { bundlePath } from "./paths.node.ts";
 import { manifestOf, readAll } from "./suites/bundleEdits.ts";
 

@@ -1,9 +1,9 @@
 /** The small parts between wire and SDK: event guard, Retry-After, provider memory, bounded parallelism. */
 import { describe, expect, it } from "vitest";
-import { inParallel } from "../../src/llm/openai/parallel.ts";
+import { EventTooLarge, type Passed, sseGuard } from "../../src/llm/openai/guardedFetch.ts";
 import { ProviderMemory } from "../../src/llm/openai/providerMemory.ts";
-import { EventTooLarge, type Passed, sseGuard } from "../../src/llm/openai/sseGuard.ts";
-import { retryAfterSeconds } from "../../src/net/retryAfter.ts";
+import { inParallel } from "../../src/llm/openai/round.ts";
+import { retryAfterSeconds } from "../../src/net/response.ts";
 
 /** Pipes text through the guard in pieces of `size` bytes. */
 async function through(text: string, size: number, maxEventBytes: number): Promise<Passed> {

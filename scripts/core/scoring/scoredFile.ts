@@ -2,7 +2,7 @@
 import { renameSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import type { Manifest } from "../../../src/adapter/manifest.ts";
-import { probabilityOf } from "../../../src/adapter/score.ts";
+import { probabilityOf } from "../../../src/adapter/ranker.ts";
 import { isEvidenceUnseen, readByAdapter } from "../../../src/tasks/question.ts";
 import type { FileQuestion } from "../candidateFile.ts";
 import { adaptiveCurve, kCurve, ordersOf } from "../curves.ts";

@@ -12,7 +12,7 @@ from medadapter_train import four_bits
 
 COLUMNS = 8  # columns of a packed panel
 DEPTH = 4  # inputs that one dot instruction sums
-# Four products meet in one i16 sum of the engine's second kernel (`assembly/dot.ts`), activations
+# Four products meet in one i16 sum of the engine's second kernel (`assembly/vectors.ts`), activations
 # go to 127: positive weights among the four may add up to 258, negative ones to -258.
 FOUR_AT_MOST = 258
 

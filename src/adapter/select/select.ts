@@ -1,18 +1,25 @@
 /**
  * The decision: which answer, shown by which candidate, how sure, or none at all.
  *
+ * The strategies differ in how they score an answer. `vote` counts its candidates (self-consistency, arXiv 2203.11171);
+ * `best_of` takes the probability of its best candidate (arXiv 2405.03000, section 3.3); `weighted_vote` takes the fitted
+ * selector's logit, or the sum of its candidates' probabilities where no selector is fitted.
+ *
  * Ties are settled the same way everywhere: more votes, then the higher probability, then the lower
  * index. Candidates without an answer never win over one with an answer. Free text has a unit for each
  * candidate, so there a vote is a tie and the probability decides.
  */
-import { abstainReason } from "./abstain.ts";
-import { bestOfScore } from "./bestOf.ts";
-import { confidenceOf } from "./confidence.ts";
-import { type SelectorGroup, selectorGroup } from "./selector.ts";
-import type { AnswerUnit, SelectInput, Selection, Strategy } from "./types.ts";
-import { maxProbability, type Unit, unitsOf } from "./units.ts";
-import { voteScore } from "./vote.ts";
-import { weightedVoteScore } from "./weightedVote.ts";
+import {
+  type AnswerUnit,
+  maxProbability,
+  type SelectInput,
+  type Selection,
+  type Strategy,
+  type Unit,
+  unitsOf,
+} from "./candidates.ts";
+import { abstainReason, confidenceOf } from "./confidence.ts";
+import { type SelectorGroup, selectorGroup, selectorLogit } from "./selector.ts";
 
 interface Placed {
   readonly unit: Unit;
@@ -51,6 +58,7 @@ export function select(input: SelectInput): Selection {
   };
 }
 
+/** How a strategy scores one answer among `all`; a higher score is better. */
 function scorer(
   strategy: Strategy,
   all: readonly Unit[],
@@ -59,12 +67,16 @@ function scorer(
 ): (unit: Unit) => number {
   switch (strategy) {
     case "vote":
-      return voteScore;
+      return (unit) => unit.members.length;
     case "best_of":
-      return bestOfScore;
+      return maxProbability;
     case "weighted_vote":
-      return (unit) => weightedVoteScore(unit, all, group === null ? null : { features, group });
+      return group === null ? probabilitySum : (unit) => selectorLogit(features, group, unit, all);
   }
+}
+
+function probabilitySum(unit: Unit): number {
+  return unit.members.reduce((sum, member) => sum + member.probability, 0);
 }
 
 /** Units with their scores, best first. */

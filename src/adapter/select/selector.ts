@@ -5,9 +5,9 @@
  * Python fits it on the features that this module computes (scripts/core.ts).
  */
 import type { Option } from "../../tasks/question.ts";
-import type { Manifest } from "../manifest.ts";
-import type { SelectInput } from "./types.ts";
-import { maxProbability, type Unit } from "./units.ts";
+import type { featureNames, Manifest } from "../manifest.ts";
+import type { SelectInput } from "./candidates.ts";
+import { maxProbability, type Unit } from "./candidates.ts";
 
 export type Selector = NonNullable<Manifest["selector"]>;
 export type SelectorGroup = Selector["groups"][number];
@@ -69,7 +69,7 @@ const parsedCount = (all: readonly Unit[]): number =>
 const sumOf = (values: readonly number[]): number => values.reduce((sum, v) => sum + v, 0);
 
 /** All in 0..1 save the logits, `distinct` and `entropy` (nats). Only parsed candidates count. */
-const featureTable: Readonly<Record<string, Feature>> = {
+const featureTable: Readonly<Record<(typeof featureNames)[number], Feature>> = {
   /** Its votes among all. */
   vote_share: (unit, all) => unit.members.length / parsedCount(all),
   /** Its candidates' probabilities among everyone's. */
@@ -85,11 +85,8 @@ const featureTable: Readonly<Record<string, Feature>> = {
     -sumOf(all.map((u) => u.members.length / parsedCount(all)).map((p) => p * Math.log(p))),
 };
 
-/** Features that this program can compute: a manifest that names another is refused. */
-export const featureNames: ReadonlySet<string> = new Set(Object.keys(featureTable));
-
 function featureOf(name: string, unit: Unit, all: readonly Unit[]): number {
-  const feature = featureTable[name];
+  const feature = (featureTable as Readonly<Record<string, Feature>>)[name];
   if (feature === undefined) throw new Error("a manifest names an unknown selector feature");
   return feature(unit, all);
 }

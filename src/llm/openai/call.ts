@@ -2,12 +2,11 @@
 import OpenAI from "openai";
 import type { ChatCompletionCreateParamsStreaming } from "openai/resources/chat/completions";
 import type { GenerateRequest, TokenUsage } from "../generator.ts";
-import { Choices, type Settled } from "./choices.ts";
-import { readChunk } from "./chunk.ts";
+import { Choices, readChunk, type Settled } from "./choices.ts";
 import { type CallFailure, classify, type RefusedParameter, refusedParameter } from "./failure.ts";
+import type { Scope } from "./guardedFetch.ts";
 import { type Fetch, guardedFetch, type Watch } from "./guardedFetch.ts";
 import type { ProviderTraits } from "./providerMemory.ts";
-import type { Scope } from "./scope.ts";
 
 /** Where and how to call. */
 export interface Endpoint {

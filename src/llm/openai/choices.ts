@@ -1,13 +1,14 @@
 /**
- * Puts the choices of one streamed completion together, whatever order their parts come in.
+ * Reads the chunks of one streamed completion, trusting nothing, and puts its choices together, whatever order their
+ * parts come in.
  *
  * A finished choice is given out once all wanted indices have shown up, at the latest at the end. Until
  * then another choice may still come under its index: some servers send all choices of n > 1 as index
  * 0, interleaved, and their texts would run into one another. Servers that interleave properly begin
  * all choices at once, so this costs them no time.
  */
-import type { Candidate, FinishReason, GenerateFailure } from "../generator.ts";
-import type { ChoicePart, Chunk } from "./chunk.ts";
+import { fields } from "../../net/response.ts";
+import type { Candidate, FinishReason, GenerateFailure, TokenUsage } from "../generator.ts";
 
 /** A longer candidate is given up: no answer is that long, and memory is bounded. */
 export const MAX_CANDIDATE_BYTES = 256 * 1024;
@@ -130,4 +131,69 @@ export class Choices {
     Object.assign(growing, { text: "", waiting: null, settled: true });
     return { kind: "failed", index, reason };
   }
+}
+
+/** Part of one choice. `end` null: it goes on; "error": the provider gave it up. */
+export interface ChoicePart {
+  readonly index: number;
+  readonly content: string;
+  readonly end: FinishReason | "error" | null;
+}
+
+export interface Chunk {
+  readonly parts: readonly ChoicePart[];
+  readonly usage: TokenUsage | null;
+}
+
+/** The chunk, or null where the value is no completion chunk. Servers that never send `n` may leave out `index`. */
+export function readChunk(value: unknown): Chunk | null {
+  const chunk = fields(value);
+  if (chunk === null) return null;
+  const choices = chunk.choices ?? [];
+  if (!Array.isArray(choices)) return null;
+  return { parts: choices.flatMap(readPart), usage: readUsage(chunk.usage) };
+}
+
+function readPart(value: unknown): ChoicePart[] {
+  const choice = fields(value);
+  if (choice === null) return [];
+  const index = choice.index ?? 0;
+  if (typeof index !== "number" || !Number.isInteger(index) || index < 0) return [];
+  const content = fields(choice.delta)?.content;
+  return [
+    {
+      index,
+      content: typeof content === "string" ? content : "",
+      end: fields(choice.error) === null ? readEnd(choice.finish_reason) : "error",
+    },
+  ];
+}
+
+function readEnd(value: unknown): ChoicePart["end"] {
+  switch (value) {
+    case null:
+    case undefined:
+    case "":
+      return null;
+    case "stop":
+    case "length":
+    case "content_filter":
+    case "error":
+      return value;
+    default:
+      return "other";
+  }
+}
+
+function readUsage(value: unknown): TokenUsage | null {
+  const usage = fields(value);
+  const promptTokens = usage?.prompt_tokens;
+  const completionTokens = usage?.completion_tokens;
+  return isCount(promptTokens) && isCount(completionTokens)
+    ? { promptTokens, completionTokens }
+    : null;
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value >= 0;
 }

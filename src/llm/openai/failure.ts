@@ -1,8 +1,8 @@
 /** Turns what the SDK throws into the port's named failures. No text of it is kept. */
 import { APIConnectionError, APIConnectionTimeoutError, APIError } from "openai";
-import { retryAfterSeconds } from "../../net/retryAfter.ts";
+import { retryAfterSeconds } from "../../net/response.ts";
 import type { GenerateFailure } from "../generator.ts";
-import { EventTooLarge } from "./sseGuard.ts";
+import { EventTooLarge } from "./guardedFetch.ts";
 
 /** Why a call failed as a whole. */
 export interface CallFailure {

@@ -2,9 +2,9 @@
 import type { Generator } from "../generator.ts";
 import type { Endpoint } from "./call.ts";
 import type { Fetch } from "./guardedFetch.ts";
+import { openScope } from "./guardedFetch.ts";
 import type { ProviderMemory } from "./providerMemory.ts";
 import { Round } from "./round.ts";
-import { openScope } from "./scope.ts";
 
 export interface OpenAIGeneratorOptions {
   /** Ends in `/v1` where the provider's does, e.g. `http://127.0.0.1:11434/v1`. Never a caller's choice. */

@@ -1,13 +1,10 @@
 /**
- * The `fetch` the SDK is given. It keeps a misbehaving endpoint from costing more than a failed call:
+ * The `fetch` that the SDK is given. It keeps a misbehaving endpoint from costing more than a failed call:
  * redirects are not followed (a redirect would carry the prompt, and the key, to a host nobody
  * configured), event streams and error bodies are bounded, and a wait that the deadline does not
  * allow is not begun.
  */
-import { readUpTo } from "../../net/readUpTo.ts";
-import { retryAfterSeconds } from "../../net/retryAfter.ts";
-import type { Scope } from "./scope.ts";
-import { type Passed, sseGuard } from "./sseGuard.ts";
+import { readUpTo, retryAfterSeconds } from "../../net/response.ts";
 
 export type Fetch = (url: string | URL | Request, init?: RequestInit) => Promise<Response>;
 
@@ -45,5 +42,105 @@ export function guardedFetch(base: Fetch, watch: Watch, scope: Scope): Fetch {
     }
     watch.errorBody = (await readUpTo(response.body, MAX_ERROR_BYTES)).text;
     return new Response(watch.errorBody, { status, statusText, headers });
+  };
+}
+
+/** Thrown into a stream whose event is over the limit. */
+export class EventTooLarge extends Error {
+  override readonly name = "EventTooLarge";
+}
+
+/** What passed so far. */
+export interface Passed {
+  bytes: number;
+  sawDone: boolean;
+}
+
+const LF = 10;
+const CR = 13;
+const DONE_LINE = /^data: ?\[DONE\]$/u;
+/** Longest line that could be the end mark. */
+const DONE_LENGTH = "data: [DONE]".length;
+
+/**
+ * Watches the bytes of an event stream on their way to the SDK, which buffers an event of any size
+ * and does not tell a stream that ended with `[DONE]` from one that just ended.
+ * @param maxEventBytes longest event (lines up to an empty one) that may pass, bytes
+ */
+export function sseGuard(
+  passed: Passed,
+  maxEventBytes: number,
+): TransformStream<Uint8Array, Uint8Array> {
+  let line = "";
+  let lineBytes = 0;
+  let eventBytes = 0;
+  let afterCR = false;
+  const endLine = () => {
+    if (lineBytes === 0) eventBytes = 0;
+    else if (DONE_LINE.test(line)) passed.sawDone = true;
+    line = "";
+    lineBytes = 0;
+  };
+  const step = (byte: number) => {
+    if (byte === LF && afterCR) {
+      afterCR = false;
+      return;
+    }
+    afterCR = byte === CR;
+    if (byte === LF || byte === CR) return endLine();
+    lineBytes += 1;
+    eventBytes += 1;
+    if (lineBytes <= DONE_LENGTH) line += String.fromCharCode(byte);
+    else line = "";
+  };
+  return new TransformStream({
+    transform(chunk, controller) {
+      passed.bytes += chunk.length;
+      for (const byte of chunk) {
+        step(byte);
+        if (eventBytes > maxEventBytes) return controller.error(new EventTooLarge());
+      }
+      controller.enqueue(chunk);
+    },
+    flush: endLine,
+  });
+}
+
+/** The time that all HTTP calls of one request share, and their right to go on. */
+export interface Scope {
+  /** Fires at the deadline, when the caller leaves, and on `close`. */
+  readonly signal: AbortSignal;
+  remainingMs(): number;
+  /** Why the calls were ended, while they still ran; null: they were not. */
+  ended(): "timeout" | "aborted" | null;
+  /** Ends every call that still runs. */
+  close(): void;
+}
+
+/** Timers hold 31 bits of milliseconds. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** @param deadlineMs milliseconds from now */
+export function openScope(caller: AbortSignal, deadlineMs: number): Scope {
+  const controller = new AbortController();
+  const endsAt = Date.now() + deadlineMs;
+  let ended: "timeout" | "aborted" | null = null;
+  const end = (reason: "timeout" | "aborted") => {
+    ended ??= reason;
+    controller.abort();
+  };
+  const leave = () => end("aborted");
+  const timer = setTimeout(() => end("timeout"), Math.min(deadlineMs, LONGEST_TIMER_MS));
+  caller.addEventListener("abort", leave, { once: true });
+  if (caller.aborted) leave();
+  return {
+    signal: controller.signal,
+    remainingMs: () => Math.max(0, endsAt - Date.now()),
+    ended: () => ended,
+    close: () => {
+      clearTimeout(timer);
+      caller.removeEventListener("abort", leave);
+      controller.abort();
+    },
   };
 }

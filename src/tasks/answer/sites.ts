@@ -1,13 +1,13 @@
 /** Finds where a text states its answer: final markers, phrases and claims, each with its reading. */
-import type { Choices } from "./choices.ts";
-import { endsSentence, readOption, skipMarks } from "./expression.ts";
-import { lexicon } from "./lexicon.ts";
+import type { Choices } from "./options.ts";
+import { endsSentence, readOption, skipMarks } from "./options.ts";
 import { type Reading, readAnswer } from "./reading.ts";
 import {
   freshSentence,
   isHedged,
   isSentenceEnd,
   isSuperlative,
+  lexicon,
   listen,
   type Sentence,
   startsLine,

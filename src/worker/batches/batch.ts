@@ -1,6 +1,6 @@
 /**
  * A batch: many questions in one file, answered when there is room. Words are those of OpenAI's Batch API where it has
- * them. `BatchBook` is the port to a tenant's batches; behind it is a Durable Object, so that a line that the queue
+ * them. `TenantBatches` is the port to a tenant's batches; behind it is a Durable Object, so that a line that the queue
  * delivers twice is answered and counted once.
  */
 
@@ -86,7 +86,7 @@ export interface LineOutcome {
   readonly sealed: Uint8Array;
 }
 
-export interface BatchBook {
+export interface TenantBatches {
   create(batch: NewBatch): Promise<CreateResult>;
   /** Its upload goes on: one that is not heard of for some minutes has died. */
   uploading(id: string): Promise<void>;

@@ -2,7 +2,7 @@
  * Answers kept for retries with the same Idempotency-Key (IETF draft-ietf-httpapi-idempotency-key-header). All that is
  * readable here are keyed hashes, a status, a content type and times: bodies come encrypted.
  */
-import { joined, partsOf } from "../durable/sqliteParts.ts";
+import { joined, partsOf } from "./durable.ts";
 import type { ReplayWish, Running, SealedAnswer } from "./ledger.ts";
 
 export type Lookup =

@@ -1,6 +1,6 @@
 /** One place, shared by all requests of an isolate, as the ranker's places are. */
 import { Admission, admissionDefaults } from "../../../src/adapter/admission.ts";
-import { pause } from "../../../src/adapter/pause.ts";
+import { pause } from "../../../src/net/sharedWork.ts";
 
 const never = new AbortController().signal;
 let shared: Admission | null = null;

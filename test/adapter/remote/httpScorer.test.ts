@@ -7,10 +7,14 @@ import {
   startRerankServer,
 } from "../../../scripts/rerank-server/listen.ts";
 import type { Manifest } from "../../../src/adapter/manifest.ts";
-import { type RerankForm, rerankForms } from "../../../src/adapter/remote/forms.ts";
-import { type HttpScorerOptions, httpScorer } from "../../../src/adapter/remote/httpScorer.ts";
-import { loadRemoteRanker } from "../../../src/adapter/remote/loadRemote.ts";
-import { SEAM } from "../../../src/adapter/remote/pairText.ts";
+import {
+  type HttpScorerOptions,
+  httpScorer,
+  type RerankForm,
+  rerankForms,
+} from "../../../src/adapter/remote/httpScorer.ts";
+import { loadRemoteRanker } from "../../../src/adapter/remote/remoteRanker.ts";
+import { SEAM } from "../../../src/adapter/template.ts";
 import { bundlePath } from "../paths.node.ts";
 import { type Fault, type FaultyServer, faultyServer } from "./faultyServer.ts";
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { PairScorer } from "../../../scripts/rerank-server/pairScorer.ts";
 import type { Engine } from "../../../src/adapter/engine.ts";
-import { candidateText, questionText, SEAM } from "../../../src/adapter/remote/pairText.ts";
+import { candidateText, questionText, SEAM } from "../../../src/adapter/template.ts";
 import type { Option, Question } from "../../../src/tasks/question.ts";
 import { fixturePath } from "../paths.node.ts";
 import { realTokenizer } from "../realTokenizer.ts";

@@ -6,10 +6,10 @@
 import { env } from "cloudflare:workers";
 import { startEngine } from "../../../src/adapter/engines/simd/workerd.ts";
 import { type PublicKeys, signedMessage } from "../../../src/adapter/signature.ts";
-import { AdapterHost } from "../../../src/worker/rollout/adapterHost.ts";
-import { r2BundleStore } from "../../../src/worker/rollout/adapterStore.ts";
-import { type LoadRanker, RankerShelf } from "../../../src/worker/rollout/rankerShelf.ts";
-import { EngineChoice } from "../../../src/worker/wiring/engineChoice.ts";
+import { EngineChoice } from "../../../src/worker/adapters/engines.ts";
+import { AdapterHost } from "../../../src/worker/adapters/host.ts";
+import { type LoadRanker, RankerShelf } from "../../../src/worker/adapters/shelf.ts";
+import { r2BundleStore } from "../../../src/worker/adapters/versions.ts";
 import { type Files, manifestOf, readAll, withManifest } from "./bundleEdits.ts";
 import { inWorkerd } from "./workerd.ts";
 

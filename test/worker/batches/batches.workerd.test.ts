@@ -2,10 +2,10 @@
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { kvKeyStore, revokeKey } from "../../../src/worker/auth/keyStore.ts";
-import type { BatchNamespace } from "../../../src/worker/batches/durableBatches.ts";
-import { LineRows } from "../../../src/worker/batches/lineRows.ts";
-import { fakeLlm, newKey } from "../auth/worker.ts";
+import { kvKeyStore, revokeKey } from "../../../src/worker/access/keyStore.ts";
+import { LineRows } from "../../../src/worker/batches/lineTables.ts";
+import type { BatchNamespace } from "../../../src/worker/batches/object.ts";
+import { fakeLlm, newKey } from "../access/worker.ts";
 import { content, type Deployed, keepingWorker, kept, parsed } from "./worker.ts";
 
 const options = { yes: "yes", no: "no" };

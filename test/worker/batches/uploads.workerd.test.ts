@@ -3,9 +3,9 @@ import { runInDurableObject, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { NewBatch } from "../../../src/worker/batches/batch.ts";
-import { BatchRows, UPLOAD_LEASE_MS } from "../../../src/worker/batches/batchRows.ts";
-import type { BatchNamespace } from "../../../src/worker/batches/durableBatches.ts";
-import { newKey } from "../auth/worker.ts";
+import { BatchRows, UPLOAD_LEASE_MS } from "../../../src/worker/batches/batchTables.ts";
+import type { BatchNamespace } from "../../../src/worker/batches/object.ts";
+import { newKey } from "../access/worker.ts";
 import { type Deployed, keepingWorker, kept } from "./worker.ts";
 
 const ask = { question: "Is water wet?", options: { yes: "yes", no: "no" }, k: 2 };

@@ -1,10 +1,10 @@
 /** Lines that wait: where there is no room, or a store is down, for longer than any number of attempts. */
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { isBackpressure } from "../../../src/worker/batches/runLine.ts";
-import { Problem } from "../../../src/worker/errors/problems.ts";
-import type { Bindings } from "../../../src/worker/wiring/env.ts";
-import { fakeLlm, newKey } from "../auth/worker.ts";
+import { isBackpressure } from "../../../src/worker/batches/line.ts";
+import type { Bindings } from "../../../src/worker/config/env.ts";
+import { Problem } from "../../../src/worker/http/problems.ts";
+import { fakeLlm, newKey } from "../access/worker.ts";
 import { type Deployed, keepingWorker, parsed } from "./worker.ts";
 
 const ask = { question: "Is water wet?", options: { yes: "yes", no: "no" }, k: 2 };

@@ -9,8 +9,8 @@ import {
 import { env } from "cloudflare:workers";
 import { expect, vi } from "vitest";
 import type { LineMessage } from "../../../src/worker/batches/batch.ts";
-import type { BatchNamespace } from "../../../src/worker/batches/durableBatches.ts";
-import type { Bindings } from "../../../src/worker/wiring/env.ts";
+import type { BatchNamespace } from "../../../src/worker/batches/object.ts";
+import type { Bindings } from "../../../src/worker/config/env.ts";
 import type main from "../main.ts";
 
 export const content = (env as unknown as { readonly CONTENT: R2Bucket }).CONTENT;

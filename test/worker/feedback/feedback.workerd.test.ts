@@ -1,6 +1,6 @@
 /** Answers that are kept on request, joined with how they turned out, exported, deleted, gone after their time. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { deployed, fakeLlm, newKey } from "../auth/worker.ts";
+import { deployed, fakeLlm, newKey } from "../access/worker.ts";
 import { content, type Deployed, keepingWorker, kept, parsed } from "../batches/worker.ts";
 
 const ask = { question: "Is water wet?", options: { yes: "yes", no: "no" }, k: 2, store: true };

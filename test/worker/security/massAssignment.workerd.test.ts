@@ -1,6 +1,6 @@
 /** Fields that would make a caller somebody else, or the service something else: refused, or without any effect. */
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { fakeLlm, newKey } from "../auth/worker.ts";
+import { fakeLlm, newKey } from "../access/worker.ts";
 import { type Deployed, keepingWorker, parsed } from "../batches/worker.ts";
 
 const ask = { question: "Is water wet?", options: { yes: "yes", no: "no" }, k: 2 };

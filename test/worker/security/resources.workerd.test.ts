@@ -3,9 +3,9 @@ import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { newBatchId } from "../../../src/worker/batches/batch.ts";
-import { BatchRows } from "../../../src/worker/batches/batchRows.ts";
-import type { BatchNamespace } from "../../../src/worker/batches/durableBatches.ts";
-import { fakeLlm, newKey } from "../auth/worker.ts";
+import { BatchRows } from "../../../src/worker/batches/batchTables.ts";
+import type { BatchNamespace } from "../../../src/worker/batches/object.ts";
+import { fakeLlm, newKey } from "../access/worker.ts";
 import { allSent, type Deployed, keepingWorker, parsed } from "../batches/worker.ts";
 import { type DescribedRoute, described } from "./routes.ts";
 

@@ -4,8 +4,8 @@
  */
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { claims, forged, tokenRules } from "../auth/tokens.ts";
-import { fakeLlm, newKey } from "../auth/worker.ts";
+import { claims, forged, tokenRules } from "../access/tokens.ts";
+import { fakeLlm, newKey } from "../access/worker.ts";
 import { keepingWorker } from "../batches/worker.ts";
 import { fromSchema } from "./fromSchema.ts";
 import { described } from "./routes.ts";

@@ -3,8 +3,8 @@
  * an isolate (its state is global), whatever the number of sessions.
  */
 import * as ort from "onnxruntime-web/wasm";
+import { pause } from "../../../net/sharedWork.ts";
 import { EngineError, type EngineFailureReason } from "../../engine.ts";
-import { pause } from "../../pause.ts";
 import { OrtHeap } from "./heap.ts";
 
 /** Named arrays for a run. */

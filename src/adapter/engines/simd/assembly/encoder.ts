@@ -8,16 +8,13 @@
  */
 import * as arena from "./arena";
 import { attend } from "./attention";
-import { embedRow } from "./embed";
-import { geluPanel } from "./gelu";
+import { embedRow, geluPanel, layerNormPanel, scoreFirst } from "./f32Panels";
 import { gemm, RECORD } from "./gemm";
-import { scoreFirst } from "./head";
-import { layerNormPanel } from "./layernorm";
 import * as model from "./model";
 import { packKeys, packQueries, packValues } from "./pack";
 import { quantizePanel, quantizeRest } from "./quantize";
 
-/** Which of the two kernels of `dot.ts` is in use. */
+/** Which of the two kernels of `vectors.ts` is in use. */
 export let pairs: bool = false;
 
 export function takePairs(wanted: bool): void {

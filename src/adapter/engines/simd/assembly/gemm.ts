@@ -9,9 +9,8 @@
  * - output: f32 panels `[rows/4][n/4][4 rows][4 columns]`, so that everything that follows works
  *   on four rows at once and reads memory straight on.
  */
-import { dotTwice, onesOf } from "./dot";
-import { splatLane0, splatLane1, splatLane2, splatLane3 } from "./lanes";
 import { packedBytes, unpackPanel, weightBits } from "./unpack";
+import { dotTwice, onesOf, splatLane0, splatLane1, splatLane2, splatLane3 } from "./vectors";
 
 /** Bytes of a quantized panel's record. */
 export const RECORD: usize = 32;

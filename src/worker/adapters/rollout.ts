@@ -1,0 +1,132 @@
+/** An adapter's channels in one isolate: which of them ranks a request, and what is counted when it has ended. */
+import type { Ranker } from "../../adapter/ranker.ts";
+import type { Outcome } from "../answer/outcome.ts";
+import type { AdapterHost } from "./host.ts";
+import type { PinnedVersions } from "./pinnedVersions.ts";
+import type { RankerSource, ServedBy } from "./source.ts";
+import { type Canary, inShare, type RequestKey } from "./trial/canary.ts";
+import { ChannelSource } from "./trial/channelSource.ts";
+import type { Comparing } from "./trial/compare.ts";
+import type { Guard } from "./trial/guard.ts";
+import type { Tally } from "./trial/tally.ts";
+import type { TrialChannel } from "./trial/trialChannel.ts";
+import type { Versions } from "./versions.ts";
+import type { WaitUntil } from "./watch.ts";
+
+export interface RolloutParts {
+  readonly stable: AdapterHost;
+  readonly canary: Canary;
+  readonly shadow: TrialChannel;
+  readonly pinnedVersions: PinnedVersions;
+  readonly guard: Guard;
+  readonly tally: Tally;
+  readonly comparing: Comparing;
+  readonly versions: Versions;
+  /** Name of the engine that runs the adapter, for `/readyz`. */
+  readonly engine: () => string;
+}
+
+/** A request that has ended: whose it was, and who ranked it. */
+export interface Ended {
+  readonly requestId: string;
+  readonly servedBy: ServedBy;
+  /** Null: no ranker was there. */
+  readonly version: string | null;
+}
+
+export class Rollout {
+  readonly parts: RolloutParts;
+
+  constructor(parts: RolloutParts) {
+    this.parts = parts;
+  }
+
+  /** The adapter's name. */
+  get name(): string {
+    return this.parts.stable.name;
+  }
+
+  /** Where a request's ranker comes from. @param pin the version that it asks for, which `pinnedVersions` knows; or null */
+  source(key: RequestKey, pin: string | null): RankerSource {
+    const { stable, canary, pinnedVersions } = this.parts;
+    return pin === null ? new ChannelSource(stable, canary, key) : pinnedVersions.source(pin);
+  }
+
+  /** Looks at all pointers; ends when that has been done. */
+  async look(waitUntil: WaitUntil): Promise<void> {
+    const { stable, canary, shadow } = this.parts;
+    const watches = [stable, canary.channel.watch, shadow.watch];
+    await Promise.all(watches.map((watch) => watch.look(waitUntil)));
+  }
+
+  /** Counts a request that had scores to give and no choice to make. */
+  scored({ servedBy, version }: Ended, failed: boolean, waitUntil: WaitUntil): void {
+    if (servedBy === "pinned" || version === null) return;
+    const counts = { requests: 1, failures: failed ? 1 : 0 };
+    this.parts.tally.add(this.parts.canary.trial, servedBy, version, counts, waitUntil);
+  }
+
+  /** Counts an answer; where it is due, lets another adapter choose as well. */
+  answered(ended: Ended, outcome: Outcome, waitUntil: WaitUntil): void {
+    const { servedBy, version } = ended;
+    if (servedBy === "pinned" || version === null) return;
+    const failed = outcome.degraded !== null;
+    const abstained = outcome.selection.abstained !== null;
+    const counts = {
+      requests: 1,
+      failures: failed ? 1 : 0,
+      answers: !failed && !abstained ? 1 : 0,
+      abstentions: !failed && abstained ? 1 : 0,
+    };
+    this.parts.tally.add(this.parts.canary.trial, servedBy, version, counts, waitUntil);
+    // A vote asks no adapter: all would choose the same.
+    if (failed || outcome.strategy === "vote") return;
+    if (servedBy === "canary") this.#compareCanary(ended, outcome, waitUntil);
+    else this.#compareShadow(ended, outcome, waitUntil);
+  }
+
+  #compareCanary({ requestId }: Ended, outcome: Outcome, waitUntil: WaitUntil): void {
+    const { stable, canary, comparing, tally } = this.parts;
+    const { trial } = canary;
+    const serving = canary.channel.peek();
+    if (trial === null || serving === null) return;
+    if (!isSampled(trial.version, requestId, trial.bounds.compareShare)) return;
+    const second = () => Promise.resolve<Ranker | null>(stable.peek());
+    const work = comparing.run(serving, second, outcome).then((end) => {
+      // That stable could not score is no fault of the canary.
+      const compared = end === "same" || end === "other";
+      const agreed = end === "same" ? 1 : 0;
+      const counts = compared ? { compared: 1, agreed } : { dropped: 1 };
+      tally.add(trial, "canary", trial.version, counts, waitUntil);
+    });
+    waitUntil(work);
+  }
+
+  #compareShadow({ requestId }: Ended, outcome: Outcome, waitUntil: WaitUntil): void {
+    const { stable, canary, shadow, comparing, tally } = this.parts;
+    waitUntil(shadow.watch.look(waitUntil));
+    const { pointer } = shadow;
+    const serving = stable.peek();
+    if (pointer === null || serving === null || pointer.version === stable.version) return;
+    const { version, share } = pointer;
+    if (shadow.refused || !isSampled(version, requestId, share)) return;
+    const work = comparing
+      .run(serving, () => shadow.load(), outcome)
+      .then((end) => {
+        const counts = {
+          requests: end === "dropped" ? 0 : 1,
+          failures: end === "failed" ? 1 : 0,
+          compared: end === "same" || end === "other" ? 1 : 0,
+          agreed: end === "same" ? 1 : 0,
+          dropped: end === "dropped" ? 1 : 0,
+        };
+        tally.add(canary.trial, "shadow", version, counts, waitUntil);
+      });
+    waitUntil(work);
+  }
+}
+
+/** Another draw than that for the traffic, or those compared would be the same few each time. */
+function isSampled(version: string, requestId: string, share: number): boolean {
+  return inShare(`${version} compared`, requestId, share);
+}

@@ -1,0 +1,47 @@
+/**
+ * Where a request's ranker comes from: a channel, or a version that the caller pinned. Decided once a request.
+ *
+ * Why no adapter is served, or why a newer one is not: names for `/readyz`, logs and `degraded_reason`.
+ */
+
+import type { BundleFailure } from "../../adapter/bundle.ts";
+import type { LoadFailure } from "../../adapter/load.ts";
+import type { PointerFailure } from "../../adapter/pointer.ts";
+import type { Ranker } from "../../adapter/ranker.ts";
+import type { WaitUntil } from "./watch.ts";
+
+/** By what a version came to answer. */
+export const SERVED_BY = ["stable", "canary", "pinned"] as const;
+export type ServedBy = (typeof SERVED_BY)[number];
+
+export interface RankerSource {
+  /** Begins whatever has to be looked at or loaded; ends with it where `peek` has nothing yet. Never rejects. */
+  look(waitUntil: WaitUntil): Promise<void>;
+  /** The ranker to use at once; null: it is known only when `look` has ended. */
+  peek(): Ranker | null;
+  /** The ranker to use after `look`, or when that took too long; null: `status` says why. */
+  settled(): Ranker | null;
+  /** By what the ranker that was last given came. */
+  readonly servedBy: ServedBy;
+  status(): { readonly fault: AdapterFault | null };
+}
+
+/** A bundle that cannot serve. */
+export type BundleFault = BundleFailure | LoadFailure;
+
+export type AdapterFault =
+  /** No pointer: nothing was ever published for this channel. */
+  | { readonly kind: "pointer_absent" }
+  | { readonly kind: "store_unavailable" }
+  /** Its serial is lower than one seen before. */
+  | { readonly kind: "pointer_older" }
+  | PointerFailure
+  /** Too little heap beside what is held already. */
+  | { readonly kind: "no_room"; readonly version: string }
+  | (BundleFault & { readonly version: string });
+
+/** Why an answer had to do without scores. */
+export type DegradedReason =
+  | AdapterFault["kind"]
+  /** The adapter is being loaded and the LLM was faster. */
+  | "loading";
