@@ -15,10 +15,10 @@ import sys
 from pathlib import Path
 
 import torch
-from medadapter_train.base import base_folder
-from medadapter_train.model import PrefixRanker
-from medadapter_train.pack_simd import Precision, pack_ranker
-from medadapter_train.packed import Packed
+from medadapter_train.bundle.pack_simd import Precision, pack_ranker
+from medadapter_train.model.base import base_folder
+from medadapter_train.model.packed import Packed
+from medadapter_train.model.prefix import PrefixRanker
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from transformers import BertConfig, BertForSequenceClassification, BertModel
 

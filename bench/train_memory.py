@@ -33,9 +33,9 @@ def main() -> None:
 
 def measure(candidates: int) -> dict[str, float]:
     """Write the data, build the store, draw the passes."""
-    from medadapter_train.config import SourceSet, TrainConfig
-    from medadapter_train.passes import Passes
-    from medadapter_train.rankers import make_encoder
+    from medadapter_train.fit.config import SourceSet, TrainConfig
+    from medadapter_train.fit.passes import Passes
+    from medadapter_train.model.rankers import make_encoder
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

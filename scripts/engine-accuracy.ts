@@ -109,7 +109,7 @@ const fourFile = (words: string) => join(scratch, `encoder-4-${words}.bin`);
 const python = spawn(
   values.python,
   [
-    ...["-m", "medadapter_train.engine_reference", "--weights", values.weights],
+    ...["-m", "medadapter_train.bundle.engine_reference", "--weights", values.weights],
     ...["--graph", inBundle("adapter.ort"), ...(packs ? ["--pack", encoderFile] : [])],
     ...Object.values(fours).flatMap((words) => ["--pack-four", words, fourFile(words)]),
   ],

@@ -27,7 +27,7 @@ const rowSchema = z.object({
 });
 
 /**
- * From here on a question is in the split's test share (scripts/train/medadapter_train/split.py). The validation share
+ * From here on a question is in the split's test share (scripts/train/medadapter_train/data/split.py). The validation share
  * before it is no longer unread: cross-fitted sets are trained on theirs.
  */
 const TEST_SHARE = 0.88;

@@ -1,7 +1,7 @@
 /**
  * Question and candidate as an engine reads them: token ids for the built-in engines, texts for a remote one.
  *
- * Template `medadapter-1`. Its Python twin is scripts/train/medadapter_train/template.py; both reproduce
+ * Template `medadapter-1`. Its Python twin is scripts/train/medadapter_train/model/template.py; both reproduce
  * test/fixtures/template.golden.jsonl.
  *
  *   prefix     [CLS] question options [SEP] context [SEP]

@@ -50,3 +50,15 @@ class StageError(TrainError):
     def __init__(self, message: str, code: int) -> None:
         super().__init__("stage_failed", message)
         self.exit_code = code if code in range(2, 11) else 2
+
+
+class PublishError(TrainError):
+    """Nothing was published, or a channel was not moved (exit code 8)."""
+
+    exit_code = 8
+
+
+class ConfigError(TrainError):
+    """The configuration file is unusable (exit code 9)."""
+
+    exit_code = 9

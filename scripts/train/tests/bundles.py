@@ -6,7 +6,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from medadapter_train.signing import Signer, write_key_pair
+from medadapter_train.publish.signing import Signer, write_key_pair
 
 BUCKET = "medadapter"
 

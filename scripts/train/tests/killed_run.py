@@ -14,17 +14,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import medadapter_train.cli_evaluate
-import medadapter_train.cli_model
-import medadapter_train.cli_publish
-import medadapter_train.evaluate
-import medadapter_train.export
-import medadapter_train.plots
-import medadapter_train.train  # noqa: F401
-from medadapter_train import stamps
-from medadapter_train.object_store import Store
-from medadapter_train.pipeline import Run
-from medadapter_train.run_config import load_run
+from medadapter_train.run.config import load_run
+from medadapter_train.run.pipeline import Run
+from medadapter_train.system import stamps
+from medadapter_train.system.object_store import Store
 
 
 class Killer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from medadapter_train.jsonl import write_jsonl
+from medadapter_train.system.files import write_jsonl
 
 QUESTIONS = 20
 HELD_OUT = 45

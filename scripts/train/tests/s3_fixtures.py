@@ -9,7 +9,7 @@ import pytest
 from bundles import BUCKET
 from moto.server import ThreadedMotoServer
 
-from medadapter_train.object_store import Store
+from medadapter_train.system.object_store import Store
 
 
 @pytest.fixture(scope="session")

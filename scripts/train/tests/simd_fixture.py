@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from transformers import BertConfig, BertModel
 
-from medadapter_train.four_bits import quantize_groups
-from medadapter_train.model import PrefixRanker
-from medadapter_train.pack_linear import quantize_columns_4
-from medadapter_train.pack_simd import Precision, pack_ranker
-from medadapter_train.packed import Packed
+from medadapter_train.bundle.four_bits import quantize_groups
+from medadapter_train.bundle.pack_linear import quantize_columns_4
+from medadapter_train.bundle.pack_simd import Precision, pack_ranker
+from medadapter_train.model.packed import Packed
+from medadapter_train.model.prefix import PrefixRanker
 
 FOLDER = Path(__file__).parents[3] / "test" / "fixtures" / "simd"
 SEED = 20261123

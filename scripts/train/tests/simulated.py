@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from medadapter_train.calibrate import HeldOut
-from medadapter_train.scoring import Scored
+from medadapter_train.fit.held_out import HeldOut
+from medadapter_train.model.scoring import Scored
 
 CLOSED = ("yes", "no", "maybe")
 LETTERED = ("A", "B", "C", "D")

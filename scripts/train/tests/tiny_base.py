@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from transformers import BertConfig, BertModel
 
-from medadapter_train.base import MINILM, load_tokenizer
+from medadapter_train.model.base import MINILM, load_tokenizer
 
 
 def write_tiny_base(folder: Path) -> None:

@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from medadapter_train.study.config import StudyConfig
-from medadapter_train.study.questions import Questions
+from medadapter_train.study.questions import Questions, read_scores
 from medadapter_train.study.runs import Run
 from medadapter_train.study.sample import Part, Sample, part_of
-from medadapter_train.study.scores import read_scores
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from medadapter_train.config import SourceSet, TrainConfig, parse_config
-from medadapter_train.errors import TrainError
-from medadapter_train.service_errors import ConfigError
+from medadapter_train.errors import ConfigError, TrainError
+from medadapter_train.fit.config import SourceSet, TrainConfig, parse_config
 from medadapter_train.study.config_tables import (
     CostTable,
     ModelsTable,
@@ -18,7 +17,7 @@ from medadapter_train.study.config_tables import (
     SetTable,
     StudyTable,
 )
-from medadapter_train.toml_tables import read_toml, table
+from medadapter_train.system.toml_tables import read_toml, table
 
 #: What the study itself says of a run; `[train]` holds what all runs share.
 _OWN = ("sets", "data_folder", "attention", "train_share", "fold", "validate_sets")

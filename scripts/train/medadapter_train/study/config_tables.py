@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from medadapter_train.data import set_name_of
-from medadapter_train.service_errors import ConfigError
-from medadapter_train.set_task import task_of
+from medadapter_train.data.candidates import set_name_of
+from medadapter_train.data.tasks import task_of
+from medadapter_train.errors import ConfigError
 
 
 @dataclass(frozen=True)

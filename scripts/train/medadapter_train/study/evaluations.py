@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from medadapter_train.curves import with_k
-from medadapter_train.scoring import Scored
-from medadapter_train.select import answer_only, weighted_vote
+from medadapter_train.measure.curves import with_k
+from medadapter_train.model.scoring import Scored
+from medadapter_train.model.select import answer_only, weighted_vote
 from medadapter_train.study.config_tables import ModelsTable
 from medadapter_train.study.questions import Questions
 from medadapter_train.study.sample import Part, Sample, part_of

@@ -12,21 +12,19 @@ from typing import Any, TypeVar
 
 from transformers import PreTrainedModel
 
-from medadapter_train.base import load_base, tokenizer_json
-from medadapter_train.bundle_writer import whole_folder
-from medadapter_train.checkpoint import load_weights
-from medadapter_train.config import TrainConfig
 from medadapter_train.errors import ModelError, StageError
-from medadapter_train.jsonl import write_atomic
-from medadapter_train.launcher import Launcher
-from medadapter_train.rankers import load_encoder, make_ranker
-from medadapter_train.stamps import Stamp, make_stamp
+from medadapter_train.fit.config import TrainConfig
+from medadapter_train.model.base import load_base, tokenizer_json
+from medadapter_train.model.rankers import load_encoder, make_ranker
+from medadapter_train.model.torch_scorer import TorchScorer
+from medadapter_train.model.weights import load_weights
 from medadapter_train.study.config import StudyConfig
 from medadapter_train.study.config_tables import RunTable
-from medadapter_train.study.questions import Questions
-from medadapter_train.study.scores import write_scores
-from medadapter_train.toml_tables import to_toml
-from medadapter_train.torch_scorer import TorchScorer
+from medadapter_train.study.questions import Questions, write_scores
+from medadapter_train.system.files import whole_folder, write_atomic
+from medadapter_train.system.processes import Launcher
+from medadapter_train.system.stamps import Stamp, make_stamp
+from medadapter_train.system.toml_tables import to_toml
 
 T = TypeVar("T")
 

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medadapter_train.metrics import area_under_curve
-from medadapter_train.scoring import Scored
-from medadapter_train.select import best_of, majority, weighted_vote
+from medadapter_train.model.scoring import Scored
+from medadapter_train.model.select import best_of, majority, weighted_vote
+from medadapter_train.stats.metrics import area_under_curve
 
 Floats = NDArray[np.float64]
 Figure = dict[str, Any]

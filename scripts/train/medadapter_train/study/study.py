@@ -9,22 +9,20 @@ from typing import Any
 
 import torch
 
-from medadapter_train.bundle_writer import read_manifest
+from medadapter_train.bundle.manifest import read_manifest
 from medadapter_train.errors import TrainError
-from medadapter_train.jsonl import write_atomic, write_json
-from medadapter_train.launcher import one_at_a_time
-from medadapter_train.scoring import BundleScorer
-from medadapter_train.stamps import make_stamp
+from medadapter_train.model.onnx_scorer import BundleScorer
 from medadapter_train.study.comparisons import Measured, comparisons, measure
 from medadapter_train.study.config import StudyConfig
-from medadapter_train.study.costs import costs
+from medadapter_train.study.costs import costs, timing
 from medadapter_train.study.evaluations import Adapter, evaluations
-from medadapter_train.study.questions import Questions, load_questions
+from medadapter_train.study.questions import Questions, load_questions, read_scores, write_scores
 from medadapter_train.study.runs import Run, do_run, plan, side_by_side
 from medadapter_train.study.sample import part_of
-from medadapter_train.study.scores import read_scores, write_scores
 from medadapter_train.study.tables import study_markdown
-from medadapter_train.study.timing import timing
+from medadapter_train.system.files import write_atomic, write_json
+from medadapter_train.system.processes import one_at_a_time
+from medadapter_train.system.stamps import make_stamp
 
 #: The name of `--only` for the bundle's scores and no run.
 BUNDLE = "bundle"

@@ -1,0 +1,1 @@
+"""What is served: graph, packed weights, manifest, model card."""

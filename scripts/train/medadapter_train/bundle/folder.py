@@ -1,0 +1,131 @@
+"""A bundle on the local disk: read and verified before a byte of it is uploaded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from medadapter_train.errors import PublishError
+
+MANIFEST = "manifest.json"
+MANIFEST_SIGNATURE = "manifest.sig.json"
+SCHEMA = 1
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
+_FILE = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,127}")
+_REQUIRED_ROLES = frozenset({"onnx", "tokenizer", "card"})
+# Engines outside of the Worker: src/adapter/manifest.ts knows their fields.
+_REMOTE_ENGINES = frozenset({"http", "workers-ai"})
+
+
+@dataclass(frozen=True, slots=True)
+class BundleFile:
+    """A file that the manifest lists. `sha256` is lower-case hex."""
+
+    path: str
+    role: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A verified bundle: every listed file was there with the size and hash listed."""
+
+    folder: Path
+    name: str
+    version: str
+    manifest: bytes
+    files: tuple[BundleFile, ...]
+
+
+def check_name(name: str) -> str:
+    """The adapter or channel name itself. Raises `PublishError` bad_name."""
+    if not _NAME.fullmatch(name) or ".." in name:
+        raise PublishError("bad_name", "names are lower-case letters, digits, dots, - and _")
+    return name
+
+
+def check_version(version: str) -> str:
+    """The version itself. Raises `PublishError` bad_version."""
+    if not _VERSION.fullmatch(version) or ".." in version:
+        raise PublishError("bad_version", "a version is letters, digits, dots, - and _")
+    return version
+
+
+def read_manifest(data: bytes) -> tuple[str, str, tuple[BundleFile, ...]]:
+    """Name, version and files of a manifest. Raises `PublishError` bad_manifest.
+
+    One that names an engine elsewhere (`engine`) needs no files: texts are sent there.
+    """
+    try:
+        raw = json.loads(data)
+    except ValueError:
+        raise PublishError("bad_manifest", "the manifest is not JSON") from None
+    if not isinstance(raw, dict) or raw.get("schema") != SCHEMA:
+        raise PublishError("bad_manifest", f"the manifest's schema is not {SCHEMA}")
+    if not isinstance(raw.get("files"), list):
+        raise PublishError("bad_manifest", "the manifest lists no files")
+    files = tuple(_file(entry, i) for i, entry in enumerate(raw["files"]))
+    paths = {file.path for file in files}
+    if len(paths) != len(files) or paths & {MANIFEST, MANIFEST_SIGNATURE}:
+        raise PublishError("bad_manifest", "a file is listed twice, or is the manifest itself")
+    needed = frozenset() if _is_remote(raw) else _REQUIRED_ROLES
+    missing = sorted(needed - {file.role for file in files})
+    if missing:
+        raise PublishError("bad_manifest", f"no file has the role {missing[0]}")
+    name = check_name(str(raw.get("name")))
+    return name, check_version(str(raw.get("version"))), files
+
+
+def _is_remote(raw: dict[str, Any]) -> bool:
+    if "engine" not in raw:
+        return False
+    engine = raw["engine"]
+    if not isinstance(engine, dict) or engine.get("kind") not in _REMOTE_ENGINES:
+        raise PublishError("bad_manifest", "engine is none that the Worker knows")
+    return True
+
+
+def _file(entry: Any, index: int) -> BundleFile:
+    where = f"files[{index}] of the manifest"
+    if not isinstance(entry, dict):
+        raise PublishError("bad_manifest", f"{where} is not an object")
+    path, size, sha256 = entry.get("path"), entry.get("bytes"), entry.get("sha256")
+    if not isinstance(path, str) or not _FILE.fullmatch(path):
+        raise PublishError("bad_manifest", f"{where}: path is not a plain file name")
+    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+        raise PublishError("bad_manifest", f"{where}: bytes is not a size")
+    if not isinstance(sha256, str) or not re.fullmatch(r"[0-9a-f]{64}", sha256):
+        raise PublishError("bad_manifest", f"{where}: sha256 is not 64 hex digits")
+    return BundleFile(path, str(entry.get("role")), size, sha256)
+
+
+def open_bundle(folder: Path) -> Bundle:
+    """Read the manifest and check every file that it lists.
+
+    Raises `PublishError`: bundle_missing, not_served, bad_manifest, file_missing, size_mismatch,
+    hash_mismatch.
+    """
+    try:
+        manifest = (folder / MANIFEST).read_bytes()
+    except OSError:
+        if (folder / "model.safetensors").is_file():
+            message = f"{folder.name}: a cross-encoder, which a /rerank server loads; no Worker can"
+            raise PublishError("not_served", message) from None
+        raise PublishError("bundle_missing", f"{folder.name}: no manifest.json") from None
+    name, version, files = read_manifest(manifest)
+    for file in files:
+        path = folder / file.path
+        if not path.is_file():
+            raise PublishError("file_missing", f"{file.path}: listed, but not in the bundle")
+        if path.stat().st_size != file.bytes:
+            raise PublishError("size_mismatch", f"{file.path}: not the size in the manifest")
+        with path.open("rb") as stream:
+            if hashlib.file_digest(stream, "sha256").hexdigest() != file.sha256:
+                raise PublishError("hash_mismatch", f"{file.path}: not the hash in the manifest")
+    return Bundle(folder, name, version, manifest, files)

@@ -1,0 +1,1 @@
+"""Questions, candidates and feedback: read, checked, split."""

@@ -1,0 +1,142 @@
+"""How sure a chosen answer is: P(right) = sigmoid(slope . [score, distinct, entropy] + bias).
+
+Fitted on held-out winners, chosen out of fold, and on those that votes and labels choose among
+training questions. The latter know nothing of scores, but they are many: they keep the confidence
+at what questions of the kind are like in general, where a few held-out ones were easy by chance.
+All together they count as much as the held-out ones.
+
+Few candidates. Every feature of the selector is relative to the candidates at hand, so one that
+stands alone looks like eight that agree. The confidence is fitted on full sets of candidates; on
+random parts of them, one number for all kinds of questions is fitted: what is taken off the logit
+for each step of 1/n above 1/N, n the candidates that parsed and N those of the kind's full sets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+from medadapter_train.fit.prepared import Winner
+from medadapter_train.model.scoring import Scored
+from medadapter_train.model.select import (
+    LEAST_CANDIDATES,
+    few_step,
+    group_of,
+    parsed_of,
+    weighted_vote,
+)
+from medadapter_train.stats.regression import fit_logistic
+
+Floats = NDArray[np.float64]
+FOLDS = 8
+PENALTY = np.array([0.01, 1.0, 1.0])
+#: Of the slopes. The winner's score is by what it was chosen: where votes alone tell as much, it
+#: still counts, so that two unanimous questions of unlike scores are not equally sure.
+LEAST = (0.25, -np.inf, -np.inf)
+
+
+def fit_confidence(held: Sequence[Winner], known: Sequence[Winner]) -> tuple[Floats, float]:
+    """Slope [score, distinct, entropy] and bias. `known`: of training questions, may be empty."""
+    shift = float(np.mean([w.by_scores for w in held]))
+    rows = [(w.score, *w.sureness) for w in held] + [(w.score + shift, *w.sureness) for w in known]
+    right = np.array([w.right for w in [*held, *known]])
+    weight = np.ones(len(rows))
+    weight[len(held) :] = min(1.0, len(held) / max(1, len(known)))
+    return fit_logistic(np.array(rows), right, weight, PENALTY, least=LEAST)
+
+
+def held_out_confidence(
+    held: Sequence[Winner], keys: NDArray[np.int64], known: Sequence[Winner]
+) -> Floats:
+    """Of each winner, by a fit without the questions of its fold."""
+    values = np.zeros(len(held))
+    rows = np.array([(w.score, *w.sureness) for w in held])
+    for fold in range(FOLDS):
+        out = keys % FOLDS == fold
+        if out.any():
+            inside = [w for w, o in zip(held, out, strict=True) if not o]
+            slope, bias = fit_confidence(inside, known)
+            values[out] = 0.5 * (1 + np.tanh((rows[out] @ slope + bias) / 2))
+    return values
+
+
+#: The most that is taken off for a whole step; at three candidates of eight 2.1 in the logit.
+MOST = 10.0
+
+
+def with_few(
+    fields: dict[str, Any], questions: Sequence[Scored], genuine: Sequence[Scored]
+) -> dict[str, Any]:
+    """The selector of `fields` whose groups say `few: {c, candidates}` in their confidence: N of
+    all `questions`, c of the genuine ones."""
+    sizes = [_full_size(group, questions) for group in fields["selector"]["groups"]]
+    plain = _with_entry(fields, [{"c": 0.0, "candidates": n} for n in sizes])
+    c = _fit_few({**fields, "selector": plain}, genuine)
+    return _with_entry(fields, [{"c": c, "candidates": n} for n in sizes])
+
+
+def _with_entry(fields: dict[str, Any], few: Sequence[dict[str, float]]) -> dict[str, Any]:
+    groups = [
+        {**group, "confidence": {**group["confidence"], "few": own}}
+        for group, own in zip(fields["selector"]["groups"], few, strict=True)
+    ]
+    return {**fields["selector"], "groups": groups}
+
+
+def _full_size(group: dict[str, Any], questions: Sequence[Scored]) -> float:
+    """The harmonic mean of the parsed candidates of a group's questions."""
+    manifest = {"selector": {"groups": [group]}}
+    counts = [parsed_of(q) for q in questions if group_of(manifest, q) is not None]
+    parsed = np.array([n for n in counts if n > 0] or [LEAST_CANDIDATES], dtype=np.float64)
+    return round(float(1 / np.mean(1 / parsed)), 3)
+
+
+def _fit_few(fields: dict[str, Any], questions: Sequence[Scored]) -> float:
+    """The coefficient [-MOST, 0] of least log loss on parts of the sets, each set with one say."""
+    rng = np.random.default_rng(1)
+    rows: list[tuple[float, float, bool, float]] = []
+    sizes: dict[str, int] = {}
+    for q in questions:
+        sizes[q.set_name] = sizes.get(q.set_name, 0) + 1
+    for q in questions:
+        for k in range(LEAST_CANDIDATES, len(q.answers)):
+            part = q.subset(rng.permutation(len(q.answers))[:k].tolist())
+            decision = weighted_vote(part, fields)
+            group = group_of(fields, part)
+            if decision.confidence is None or group is None:
+                continue
+            logit = _logit(decision.confidence)
+            step = few_step(group["confidence"], parsed_of(part))
+            rows.append((logit, step, decision.correct, 1 / (sizes[q.set_name] * len(q.answers))))
+    if not any(step > 0 for _, step, _, _ in rows):
+        return 0.0
+    logits, steps, right, weights = (np.array(column) for column in zip(*rows, strict=True))
+
+    def loss(c: float) -> float:
+        margin = (2 * right - 1) * (logits + c * steps)
+        return float(np.sum(weights * np.logaddexp(0, -margin)))
+
+    return round(float(minimize_scalar(loss, bounds=(-MOST, 0.0), method="bounded").x), 4)
+
+
+def _logit(confidence: float) -> float:
+    """Finite, also of what rounds to 0 or 1."""
+    within = min(max(confidence, 1e-12), 1 - 1e-12)
+    return float(np.log(within) - np.log1p(-within))
+
+
+def less_sure(confidences: Floats, questions: Sequence[Scored], fields: dict[str, Any]) -> Floats:
+    """Confidences of full sets as they are told: nan where too few parsed."""
+    told = np.full(len(confidences), np.nan)
+    for index, (confidence, q) in enumerate(zip(confidences, questions, strict=True)):
+        group, parsed = group_of(fields, q), parsed_of(q)
+        if group is None or parsed < LEAST_CANDIDATES or np.isnan(confidence):
+            continue
+        few = group["confidence"]["few"]
+        logit = _logit(float(confidence))
+        told[index] = 1 / (1 + np.exp(-(logit + few["c"] * few_step(group["confidence"], parsed))))
+    return told

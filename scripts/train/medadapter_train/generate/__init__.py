@@ -1,0 +1,1 @@
+"""Candidates from an LLM, and their outcome labels."""

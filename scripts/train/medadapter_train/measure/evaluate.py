@@ -1,0 +1,202 @@
+"""Evaluation, always side by side: one sample, self-consistency, the best source, a ranker that
+sees only letter and vote, the adapter on bare answers, the adapter's rules, the oracle. Intervals
+are by question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medadapter_train.errors import DataError
+from medadapter_train.measure.curves import curves
+from medadapter_train.measure.decided import Decided, decided_here
+from medadapter_train.measure.outcomes import calibration_effect, confusion, score_histogram
+from medadapter_train.model.scoring import Scored
+from medadapter_train.model.select import answer_only, feature_rows, majority, units_of
+from medadapter_train.stats.metrics import (
+    area_under_curve,
+    area_under_risk_coverage,
+    best_source,
+    calibration_error,
+    interval,
+    mcnemar,
+    raw_calibration_error,
+    reliability,
+    risk_coverage,
+    summary,
+)
+from medadapter_train.stats.regression import Choice, fit_choice
+
+Floats = NDArray[np.float64]
+RULES = [
+    "single",
+    "best_source",
+    "majority",
+    "letter_vote",
+    "answer_only",
+    "best_of",
+    "weighted_vote",
+    "oracle",
+]
+
+
+def letter_vote(questions: Sequence[Scored], folds: int = 10) -> Floats:
+    """Right or not, by question, for a ranker of letter and vote share fitted by cross-validation
+    on these very questions: what is to be had without reading a word of the candidates. Free text
+    has neither: there any candidate may win.
+    """
+    labels = sorted({u.answer for q in questions for u in units_of(q, None) if u.answer})
+    choices, rights = [], []
+    for q in questions:
+        units = units_of(q, None)
+        flags = np.array([float(u.correct) for u in units])
+        rights.append(flags)
+        if units:
+            own = np.array([[float(u.answer == label) for label in labels] for u in units])
+            rows = np.hstack([feature_rows(units, ["vote_share"]), own])
+            choices.append(Choice(rows, flags, 1.0))
+        else:
+            choices.append(Choice(np.zeros((0, 1 + len(labels))), flags, 1.0))
+    fold = np.random.default_rng(1).permutation(len(questions)) % folds
+    penalty = np.array([0.01, *([0.5] * len(labels))])
+    centre = np.array([4.0, *([0.0] * len(labels))])
+    values = np.zeros(len(questions))
+    for f in range(folds):
+        inside = [c for c, g in zip(choices, fold, strict=True) if g != f]
+        weights = fit_choice(inside, penalty, centre)
+        for i in np.flatnonzero(fold == f):
+            if not questions[int(i)].labels:
+                values[i] = rights[i].mean()
+            elif len(rights[i]):
+                values[i] = rights[i][int(np.argmax(choices[i].features @ weights))]
+    return values
+
+
+def evaluate_set(
+    questions: Sequence[Scored], manifest: dict[str, Any], given: Sequence[Decided] | None = None
+) -> dict[str, Any]:
+    """All figures of one set. `given`: decisions made elsewhere, by question; else the twin's."""
+    if not questions:
+        raise DataError("empty_file", "a file has no question in this share")
+    decided = given or [decided_here(q, manifest) for q in questions]
+    decisions = [d.weighted for d in decided]
+    per_question: dict[str, Floats] = {
+        "single": np.array([float(np.mean(q.correct)) for q in questions]),
+        "best_source": best_source([q.sources for q in questions], [q.correct for q in questions]),
+        "majority": np.array([majority(q) for q in questions]),
+        "letter_vote": letter_vote(questions),
+        "answer_only": np.array([float(answer_only(q)) for q in questions]),
+        "best_of": np.array([float(d.best_of) for d in decided]),
+        "weighted_vote": np.array([float(d.correct) for d in decisions]),
+        "oracle": np.array([float(any(q.correct)) for q in questions]),
+    }
+    figures: dict[str, Any] = {k: float(v.mean()) for k, v in per_question.items()}
+    figures["intervals"] = {k: interval(v) for k, v in per_question.items()}
+    weighted = per_question["weighted_vote"]
+    for baseline in ("majority", "letter_vote", "single"):
+        diff = weighted - per_question[baseline]
+        figures[f"paired_vs_{baseline}"] = {"diff": float(diff.mean()), **interval(diff)}
+    votes = [d.vote for d in decided]
+    figures["mcnemar_vs_vote"] = mcnemar([d.correct for d in decisions], votes)
+    parsed = [a is not None for q in questions if q.labels for a in q.answers]
+    scored = [q for q in questions if q.logits is not None]
+    logits = np.array([float(v) for q in scored if q.logits is not None for v in q.logits])
+    labels = np.array([c for q in scored for c in q.correct], dtype=np.bool_)
+    sure = [(d.confidence, d.correct) for d in decisions if d.confidence is not None]
+    confidences = np.array([c for c, _ in sure])
+    right = np.array([float(r) for _, r in sure])
+    figures |= {
+        "parse_rate": float(np.mean(parsed)) if parsed else None,
+        "unscored": len(questions) - len(scored),
+        "auc": area_under_curve(logits, labels),
+        "ece": calibration_error(confidences, right) if len(sure) else None,
+        "ece_raw": raw_calibration_error(confidences, right) if len(sure) else None,
+        "calibration_effect": calibration_effect(
+            logits, labels.astype(np.float64), decisions, manifest
+        ),
+        "validated": sum(d.validated for d in decided),
+        "reliability": reliability(confidences, right) if len(sure) else [],
+        "risk_coverage": risk_coverage(confidences, right) if len(sure) else [],
+        "aurc": area_under_risk_coverage(confidences, right) if len(sure) else None,
+        "histogram": score_histogram(logits, labels, manifest) if len(scored) else [],
+        "confusion": confusion(questions, decisions),
+        **curves(questions, decided, manifest),
+        "confidences": [[round(float(c), 5), int(r)] for c, r in sure],
+    }
+    ordered = {"name": questions[0].set_name, "n": len(questions), **figures}
+    return summary(ordered)
+
+
+def evaluate_sets(
+    by_set: dict[str, list[Scored]],
+    manifest: dict[str, Any],
+    given: dict[str, list[Decided]] | None = None,
+) -> dict[str, Any]:
+    """The evaluation's JSON: every set, macro means, and what is pooled over all questions.
+
+    `given`: decisions made elsewhere, by set; else those of the Python twin.
+    """
+    datasets = [
+        evaluate_set(questions, manifest, given[name] if given else None)
+        for name, questions in by_set.items()
+    ]
+    pooled = np.array([pair for d in datasets for pair in d["confidences"]]).reshape(-1, 2)
+    macro = {rule: float(np.mean([d[rule] for d in datasets])) for rule in RULES}
+    for baseline in ("majority", "letter_vote", "single"):
+        macro[f"weighted_vs_{baseline}"] = macro["weighted_vote"] - macro[baseline]
+    surest = [_at(d, 0.6) - _at(d, 1.0) for d in datasets if d["risk_coverage"]]
+    if surest:
+        macro["surest_60_gain"] = float(np.mean(surest))
+    return {
+        "adapter": f"{manifest['name']} {manifest['version']}",
+        "datasets": datasets,
+        "macro": macro,
+        "pooled": _pooled(pooled[:, 0], pooled[:, 1], manifest) if len(pooled) else None,
+    }
+
+
+def _at(dataset: dict[str, Any], coverage: float) -> float:
+    return next(float(r["accuracy"]) for r in dataset["risk_coverage"] if r["coverage"] == coverage)
+
+
+def _pooled(confidences: Floats, right: Floats, manifest: dict[str, Any]) -> dict[str, Any]:
+    thresholds = []
+    for entry in manifest.get("abstention", []):
+        if entry["threshold"] is None:
+            thresholds.append({**entry, "measured_error": None, "measured_coverage": None})
+            continue
+        answered = confidences >= entry["threshold"]
+        error = float(1 - right[answered].mean()) if answered.any() else None
+        thresholds.append(
+            {**entry, "measured_error": error, "measured_coverage": float(answered.mean())}
+        )
+    return {
+        "n": len(right),
+        "ece": calibration_error(confidences, right),
+        "ece_raw": raw_calibration_error(confidences, right),
+        "reliability": reliability(confidences, right),
+        "risk_coverage": risk_coverage(confidences, right),
+        "aurc": area_under_risk_coverage(confidences, right),
+        "abstention": thresholds,
+    }
+
+
+def manifest_metrics(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """Entries `{set, n, rule, value, low, high}` of every set."""
+    entries = []
+    for d in result["datasets"]:
+        for rule in RULES:
+            entries.append(_metric(d, rule, {"value": d[rule], **d["intervals"][rule]}))
+        paired = d["paired_vs_majority"]
+        value = {"value": paired["diff"], "low": paired["low"], "high": paired["high"]}
+        entries.append(_metric(d, "weighted_vote_minus_majority", value))
+    return entries
+
+
+def _metric(dataset: dict[str, Any], rule: str, value: dict[str, float]) -> dict[str, Any]:
+    rounded = {k: round(float(v), 4) for k, v in value.items()}
+    return {"set": dataset["name"], "n": dataset["n"], "rule": rule, **rounded}

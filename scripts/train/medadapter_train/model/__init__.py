@@ -1,0 +1,1 @@
+"""The encoder, what it reads, and the scores it gives."""

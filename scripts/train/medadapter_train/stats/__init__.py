@@ -1,0 +1,1 @@
+"""Fits and figures over plain arrays, which know nothing of questions."""

@@ -1,0 +1,1 @@
+"""What every stage needs of the machine: whole files, journals, stamps, processes."""
