@@ -5,7 +5,7 @@
 import type { z } from "zod";
 import { CoreFault } from "./fault.ts";
 import * as questions from "./questions.ts";
-import { curveAll, curveRequest, selectAll, selectRequest } from "./selection.ts";
+import { constants, curveAll, curveRequest, selectAll, selectRequest } from "./selection.ts";
 
 type Operation = (fields: unknown) => unknown;
 
@@ -16,7 +16,9 @@ const operations: Readonly<Record<string, Operation>> = {
   parse: checked(questions.parseRequest, questions.parse),
   verdict: checked(questions.verdictRequest, questions.verdicts),
   own_question: checked(questions.ownQuestionRequest, questions.ownQuestions),
+  set_task: checked(questions.setTaskRequest, questions.setTasks),
   candidates: checked(questions.candidatesRequest, questions.candidates),
+  constants: checked(questions.noFields, constants),
   select: checked(selectRequest, selectAll),
   curve: checked(curveRequest, curveAll),
   // The engine and a local workerd are loaded by those alone who score.

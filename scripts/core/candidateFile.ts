@@ -152,7 +152,7 @@ export function readRow(raw: unknown, set: string, where: string): LabelledQuest
     context: data.context || null,
     ...(data.evidence && !data.context ? { evidence: data.evidence } : {}),
   });
-  return { question, task: data.task || taskOf(set), gold, candidates };
+  return { question, task: data.task || taskOfSet(set), gold, candidates };
 }
 
 /** A context that is shorter may be a phrase of the question. */
@@ -168,7 +168,8 @@ export function ownQuestion(question: string, context: string): string {
   return question.split(repeated).join(" ").trim() || question;
 }
 
-function taskOf(set: string): string {
+/** The registry's task by the words of a set's name; empty where none of them tells. */
+export function taskOfSet(set: string): string {
   const word = set
     .toLowerCase()
     .split("_")

@@ -11,7 +11,7 @@ import {
 } from "../../src/tasks/question.ts";
 import { taskById, taskIds } from "../../src/tasks/registry.ts";
 import type { TaskSpec } from "../../src/tasks/task.ts";
-import { ownQuestion, readRow } from "./candidateFile.ts";
+import { ownQuestion, readRow, taskOfSet } from "./candidateFile.ts";
 import { CoreFault } from "./fault.ts";
 
 /** Label and text, in the order shown: an object would sort labels that are numbers. */
@@ -114,6 +114,13 @@ export const ownQuestionRequest = z.strictObject({
 /** Questions without the context that they may repeat. */
 export function ownQuestions({ items }: z.infer<typeof ownQuestionRequest>) {
   return { questions: items.map(([question, context]) => ownQuestion(question, context ?? "")) };
+}
+
+export const setTaskRequest = z.strictObject({ sets: z.array(z.string()) });
+
+/** Tasks that sets' names tell, empty where they tell none. */
+export function setTasks({ sets }: z.infer<typeof setTaskRequest>) {
+  return { tasks: sets.map(taskOfSet) };
 }
 
 export const candidatesRequest = z.strictObject({

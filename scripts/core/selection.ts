@@ -43,6 +43,11 @@ const question = z
   }, "one answer, label and logit a candidate, and orders of these candidates");
 type WireQuestion = z.infer<typeof question>;
 
+/** Numbers that a fit has to know. `least_candidates`: among fewer parsed ones no confidence is told. */
+export function constants() {
+  return { least_candidates: LEAST_CANDIDATES };
+}
+
 export const selectRequest = z.strictObject({
   fitted: fittedSchema,
   questions: z.array(question),
@@ -73,8 +78,6 @@ export interface SelectReply {
     readonly parts: readonly Part[];
     readonly units: readonly FeaturedUnit[];
   }[];
-  /** Among fewer parsed candidates no confidence is told. */
-  readonly least: number;
 }
 
 export function selectAll({
@@ -91,7 +94,6 @@ export function selectAll({
         units: features.length === 0 ? [] : featuredUnits(ballot, features),
       };
     }),
-    least: LEAST_CANDIDATES,
   };
 }
 

@@ -15,7 +15,7 @@
  * - `medadapter-1`, for `npm run rerank-server`: the same parts, with U+001E in place of [SEP], so that the server
  *   encodes the same ids. BERT's tokenizers drop that character anyway.
  * - `medadapter-pair-1`, for a cross-encoder that a general server loads: one part a line, as in the twin,
- *   scripts/train/medadapter_train/cross.py.
+ *   scripts/train/medadapter_train/model/cross.py.
  *
  * The server counts and cuts tokens. Here only characters are bounded, so generously that nothing is lost that a server
  * with the manifest's token budget would read.
