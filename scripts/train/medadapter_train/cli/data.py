@@ -107,28 +107,30 @@ def generate(
     from medadapter_train.data.questions import read_fitted
     from medadapter_train.generate.generate import estimate_generation
     from medadapter_train.generate.generate import generate as run
-    from medadapter_train.generate.llm_settings import LlmSettings, check_backend
+    from medadapter_train.generate.llm_settings import LlmSettings
     from medadapter_train.generate.show import show_bill, show_estimate
     from medadapter_train.system.progress import counted_progress
+    from medadapter_train.system.settings import parse
 
-    settings = LlmSettings(
-        model=model,
-        backend=check_backend(backend),
-        base_url=base_url,
-        api_key_env=api_key_env,
-        temperature=temperature,
-        top_p=top_p,
-        max_tokens=max_tokens,
-        seed=seed,
-        n=n,
-        parallel=parallel,
-        retries=retries,
-        timeout_s=timeout_s,
-        price_prompt=price_prompt,
-        price_completion=price_completion,
-        max_money=max_money,
-        expected_tokens=expected_tokens,
-    )
+    given = {
+        "model": model,
+        "backend": backend,
+        "base_url": base_url,
+        "api_key_env": api_key_env,
+        "temperature": temperature,
+        "top_p": top_p,
+        "max_tokens": max_tokens,
+        "seed": seed,
+        "n": n,
+        "parallel": parallel,
+        "retries": retries,
+        "timeout_s": timeout_s,
+        "price_prompt": price_prompt,
+        "price_completion": price_completion,
+        "max_money": max_money,
+        "expected_tokens": expected_tokens,
+    }
+    settings = parse(LlmSettings, given, "llm")
     records = list(read_fitted(questions, task or None))
     if dry_run:
         show_estimate(estimate_generation(records, out, settings, k))
@@ -165,24 +167,26 @@ def label(
     """Label candidates as right or wrong by the judge of their task."""
     from medadapter_train.errors import TrainError
     from medadapter_train.generate.label import label as run
-    from medadapter_train.generate.llm_settings import LlmSettings, check_backend
+    from medadapter_train.generate.llm_settings import LlmSettings
     from medadapter_train.generate.show import show_labels
+    from medadapter_train.system.settings import parse
 
     if min_kappa is not None and human is None:
         raise TrainError("bad_option", "--min-kappa needs people's labels, --human")
     judge = None
     if judge_model:
-        judge = LlmSettings(
-            model=judge_model,
-            backend=check_backend(judge_backend),
-            base_url=judge_base_url,
-            api_key_env=judge_api_key_env,
-            temperature=0.0,
-            parallel=parallel,
-            price_prompt=judge_price_prompt,
-            price_completion=judge_price_completion,
-            max_money=judge_max_money,
-        )
+        given = {
+            "model": judge_model,
+            "backend": judge_backend,
+            "base_url": judge_base_url,
+            "api_key_env": judge_api_key_env,
+            "temperature": 0.0,
+            "parallel": parallel,
+            "price_prompt": judge_price_prompt,
+            "price_completion": judge_price_completion,
+            "max_money": judge_max_money,
+        }
+        judge = parse(LlmSettings, given, "judge")
     done = run(source, out, task=task or None, judge=judge, human=human, min_kappa=min_kappa)
     show_labels(done)
 
@@ -200,6 +204,5 @@ def feedback(
     found = write_feedback(
         place, out, tenant or None, all_tenants=all_tenants, endpoint=endpoint or None
     )
-    console.print(f"{out.name}: {len(found.records)} questions")
-    for reason, count in sorted(found.counts.items()):
-        console.print(f"quarantined, {reason}: {count}")
+    for line in found.told(out.name):
+        console.print(line)

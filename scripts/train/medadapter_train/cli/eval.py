@@ -59,8 +59,11 @@ def evaluate(
 ) -> None:
     """Score labelled candidates and choose answers as the service does, and measure it all."""
     from medadapter_train.bundle.manifest import read_manifest
-    from medadapter_train.cli.measure import measure_scored, show
     from medadapter_train.data.split import check_split
+    from medadapter_train.measure.evaluate import evaluate_scored
+    from medadapter_train.measure.report_page import write_report
+    from medadapter_train.measure.tables import print_tables
+    from medadapter_train.system.files import write_json
 
     files = [*(data or []), *(more or [])]
     if not files:
@@ -76,8 +79,12 @@ def evaluate(
         ks=_counts(k, "--k"),
         out=None if out is None else str(out.resolve()),
     )
-    measured = measure_scored([Path(file) for file in scored["files"]], read_manifest(bundle))
-    show({"split": split, **measured}, json_file, report)
+    result = evaluate_scored([Path(file) for file in scored["files"]], read_manifest(bundle), split)
+    print_tables(result)
+    if json_file is not None:
+        write_json(json_file, result)
+    if report is not None:
+        write_report(result, report)
 
 
 def _engine(engine: str, url: str) -> str:

@@ -34,17 +34,12 @@ def train(
 ) -> None:
     """Train an adapter on labelled candidates."""
     from medadapter_train.fit.config import load_config
-    from medadapter_train.fit.run_folder import check_same_data, check_same_run
-    from medadapter_train.fit.train import Trainer
+    from medadapter_train.fit.train import train as run
 
     settings = load_config(config)
     if data:
         settings = replace(settings, data_folder=data)
-    check_same_run(settings, out)
-    check_same_data(settings, out)
-    trainer = Trainer(settings, out)
-    trainer.run()
-    trainer.leave()
+    run(settings, out)
 
 
 def crossfit(
@@ -73,14 +68,10 @@ def choose(
     threads: Annotated[int, typer.Option(help="threads of torch")] = 2,
 ) -> None:
     """Choose a run's checkpoint, or an average of the last, on the validation share."""
-    import torch
-
     from medadapter_train.fit.choose import choose as pick
-    from medadapter_train.model.torch_scorer import RunSettings
 
-    torch.set_num_threads(threads)
     files = [*data, *(more or [])]
-    typer.echo(json.dumps(pick(run, RunSettings.of(run), files, last, most)))
+    typer.echo(json.dumps(pick(run, files, last, most, threads)))
 
 
 def soften(
@@ -108,27 +99,10 @@ def export(
     untrained: Annotated[bool, typer.Option(help="a random head: for tests only")] = False,
 ) -> None:
     """Write the bundle: graph, int8, .ort, tokenizer, manifest, model card."""
-    from medadapter_train.bundle.export import build_ranker, export_bundle
-    from medadapter_train.bundle.export_cross import export_cross
-    from medadapter_train.bundle.provenance import load_request
-    from medadapter_train.fit.config import load_config
-    from medadapter_train.model.weights import load_weights
+    from medadapter_train.bundle.export import export as write
 
-    settings = load_config(config)
-    if weights is None and run is not None:
-        weights = run / "best.safetensors"
-    if weights is None and not untrained:
-        raise TrainError("no_weights", "give --run or --weights")
-    request = load_request(config, settings, run)
-    if version:
-        request = replace(request, version=version)
-    tensors = None if weights is None else load_weights(weights)
-    if settings.attention == "cross":
-        export_cross(settings, request, tensors, out)
-        typer.echo(f"{out.name}: a cross-encoder for a /rerank server")
-        return
-    parity = export_bundle(build_ranker(settings.base, tensors, settings.seed), request, out)
-    typer.echo(f"{out.name}: {parity}")
+    told = write(config, out, run=run, weights=weights, version=version, untrained=untrained)
+    typer.echo(told)
 
 
 def calibrate(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from medadapter_train.errors import TrainError
 
@@ -42,8 +41,14 @@ def evaluate(
     from medadapter_train.bundle.manifest import read_manifest
     from medadapter_train.data.candidates import check_names
     from medadapter_train.data.split import check_split
-    from medadapter_train.measure.evaluate import manifest_metrics
+    from medadapter_train.measure.evaluate import (
+        evaluate_bundle,
+        evaluate_scored,
+        manifest_metrics,
+    )
+    from medadapter_train.measure.tables import print_tables
     from medadapter_train.measure.withhold import check_part
+    from medadapter_train.system.files import write_json
 
     manifest = read_manifest(bundle, new_card=record)
     check_split(split)
@@ -55,65 +60,21 @@ def evaluate(
         check_part(withhold)
         if scored or record or plots or report:
             raise TrainError("bad_option", "--withhold goes with --data and --json alone")
-    measured = (
-        measure_scored(scored, manifest)
+    result = (
+        evaluate_scored(scored, manifest, split)
         if scored
-        else _score(bundle, files, split, threads, manifest, withhold)
+        else evaluate_bundle(bundle, manifest, files, split, withhold=withhold, threads=threads)
     )
-    result = {"split": split, **({"withheld": withhold} if withhold else {}), **measured}
-    show(result, out, report)
+    print_tables(result)
+    if out is not None:
+        write_json(out, result)
     if plots is not None:
         from medadapter_train.measure.plots import write_plots
 
         write_plots(result, plots)
+    if report is not None:
+        from medadapter_train.measure.report_page import write_report
+
+        write_report(result, report)
     if record:
         record_metrics(bundle, manifest, manifest_metrics(result), split)
-
-
-def show(result: dict[str, Any], out: Path | None, report: Path | None) -> None:
-    """The figures as tables on stdout; all of them as JSON into `out`, and as a page with its
-    Markdown into the folder `report`, where these are given."""
-    from medadapter_train.measure.report_page import write_report
-    from medadapter_train.measure.tables import grids_of, rich_table
-    from medadapter_train.system.files import write_json
-
-    console = Console(width=200)
-    console.print(result["adapter"], style="bold")
-    if result.get("withheld"):
-        console.print(f"Scored without the {result['withheld']}")
-    for grid in grids_of(result):
-        console.print(rich_table(grid))
-    if out is not None:
-        write_json(out, result)
-    if report is not None:
-        write_report(result, report)
-
-
-def measure_scored(files: list[Path], manifest: dict[str, Any]) -> dict[str, Any]:
-    """The figures of scored files. They hold the questions that were asked for: nothing is left out
-    here."""
-    from medadapter_train.measure.decided import read_scored
-    from medadapter_train.measure.evaluate import evaluate_sets
-
-    adapter = f"{manifest['name']}@{manifest['version']}"
-    found = {str(p): read_scored(p, adapter) for p in files}
-    questions = {name: pair[0] for name, pair in found.items()}
-    return evaluate_sets(questions, manifest, {name: pair[1] for name, pair in found.items()})
-
-
-def _score(
-    bundle: Path,
-    files: list[Path],
-    split: str,
-    threads: int,
-    manifest: dict[str, Any],
-    withhold: str,
-) -> dict[str, Any]:
-    from medadapter_train.measure.evaluate import evaluate_sets
-    from medadapter_train.measure.withhold import Withholding
-    from medadapter_train.model.onnx_scorer import BundleScorer
-    from medadapter_train.model.scoring import score_file
-
-    whole = BundleScorer(bundle, threads, bare=True)
-    scorer = Withholding(whole, whole.encoder, withhold) if withhold else whole
-    return evaluate_sets({str(p): score_file(scorer, p, split) for p in files}, manifest)

@@ -51,6 +51,11 @@ class Feedback:
     def counts(self) -> dict[str, int]:
         return dict(Counter(reason for _where, reason in self.quarantined))
 
+    def told(self, name: str) -> list[str]:
+        """Lines for the console: how many questions `name` has, and what was left out."""
+        left_out = [f"quarantined, {reason}: {n}" for reason, n in sorted(self.counts.items())]
+        return [f"{name}: {len(self.records)} questions", *left_out]
+
 
 def read_feedback(paths: Iterable[Path], tenant: str | None) -> Feedback:
     """Read feedback files; `tenant` None takes all tenants' records.

@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Set
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from medadapter_train.data.candidates import Record, identity_of, own_questions, read_records
 from medadapter_train.errors import DataError, TrainError
@@ -86,7 +86,9 @@ def check_leak(train: Iterable[Record], held_out: Iterable[Record]) -> None:
         raise DataError("question_leak", f"{leaked} held-out questions are also in training")
 
 
-SPLITS = ("all", "train", "validation", "test")
+#: What commands and tables call a share: `all` is every question.
+Split = Literal["all", "train", "validation", "test"]
+SPLITS: tuple[str, ...] = get_args(Split)
 
 
 def check_split(split: str) -> None:

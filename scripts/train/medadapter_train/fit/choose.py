@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from medadapter_train.errors import ModelError
@@ -43,9 +44,15 @@ def candidates_of(run: Path, last: int) -> dict[str, dict[str, Tensor]]:
 
 
 def choose(
-    run: Path, settings: RunSettings, data: Sequence[Path], last: int = 4, most: int = 0
+    run: Path, data: Sequence[Path], last: int = 4, most: int = 0, threads: int = 2
 ) -> dict[str, Any]:
-    """Score every candidate on the validation share; write `best.safetensors` and `choice.json`."""
+    """Score every candidate on the validation share; write `best.safetensors` and `choice.json`.
+
+    Returns the name of the `best` and its `macro_gain`. `threads`: of torch. Raises `ModelError`
+    run_missing, weights_missing; `DataError`.
+    """
+    settings = RunSettings.of(run)
+    torch.set_num_threads(threads)
     base, attention = settings.base, settings.attention
     encoder = load_encoder(run / "tokenizer.json", attention)
     best: tuple[float, str] = (float("-inf"), "")

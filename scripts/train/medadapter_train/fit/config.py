@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-import math
-import tomllib
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+from pydantic.dataclasses import dataclass
 
 from medadapter_train.data.candidates import set_name_of
 from medadapter_train.errors import TrainError
-from medadapter_train.fit.losses import PRESETS, LossWeights
 from medadapter_train.model.base import MINILM
+from medadapter_train.system.settings import (
+    STRICT,
+    Amount,
+    Count,
+    CountOrNone,
+    Flag,
+    Number,
+    Share,
+    Text,
+    Whole,
+    parse,
+    read_toml,
+)
 
-#: What a number must not be under.
-_LEAST: dict[str, float] = {
-    **dict.fromkeys(("passes", "batch", "threads", "validate_every", "checkpoint_every"), 1),
-    **dict.fromkeys(("keep", "candidates"), 1),
-    "folds": 2,
-    **dict.fromkeys(("seed", "pack_tokens", "warmup_steps", "patience", "validate_per_set"), 0),
-    **dict.fromkeys(("learning_rate", "head_learning_rate", "weight_decay", "clip_norm"), 0),
-    **dict.fromkeys(("bce", "listwise", "pure"), 0),
-}
+AboveNone = Annotated[Number, Field(gt=0)]
+Attention = Literal["prefix", "cross"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class SourceSet:
     """One candidate file. `per_round` is how often its questions come in a round (0.25: a
     quarter). `label_only` is the share of the passes of a question of a closed task in which the
@@ -33,14 +39,14 @@ class SourceSet:
     fitted on held-out questions gets them from runs that left them out (crossfit.py).
     """
 
-    file: str
-    per_round: float = 1.0
-    candidates: int = 6
-    label_only: float = 0.0
-    cross_fit: bool = False
+    file: Text
+    per_round: AboveNone = 1.0
+    candidates: Count = 6
+    label_only: Share = 0.0
+    cross_fit: Flag = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class TrainConfig:
     """Everything that decides a run. Two runs of equal configuration and thread count are equal.
 
@@ -56,42 +62,56 @@ class TrainConfig:
     """
 
     sets: list[SourceSet]
-    data_folder: str = ""
-    base: str = MINILM
-    attention: str = "prefix"
-    init_weights: str = ""
-    seed: int = 1
-    folds: int = 3
-    fold: int = -1
-    train_share: float = 1.0
-    passes: int = 9600
-    batch: int = 8
-    pack_tokens: int = 0
-    learning_rate: float = 5e-5
-    head_learning_rate: float = 2.5e-4
-    weight_decay: float = 0.01
-    warmup_steps: int = 50
-    decay_share: float = 0.35
-    clip_norm: float = 1.0
-    mask_share: float = 0.05
-    bce: float = 1.0
-    listwise: float = 0.5
-    pure: float = 0.4
-    loss: str = ""
-    soft: float = 0.5
-    bf16: bool = True
-    threads: int = 2
-    validate_every: int = 1600
-    patience: int = 0
-    checkpoint_every: int = 400
-    keep: int = 8
-    validate_per_set: int = 40
-    validate_sets: list[str] = field(default_factory=list)
+    data_folder: Text = ""
+    base: Text = MINILM
+    attention: Attention = "prefix"
+    init_weights: Text = ""
+    seed: CountOrNone = 1
+    folds: Annotated[Whole, Field(ge=2)] = 3
+    fold: Whole = -1
+    train_share: Annotated[Share, Field(gt=0)] = 1.0
+    passes: Count = 9600
+    batch: Count = 8
+    pack_tokens: CountOrNone = 0
+    learning_rate: Amount = 5e-5
+    head_learning_rate: Amount = 2.5e-4
+    weight_decay: Amount = 0.01
+    warmup_steps: CountOrNone = 50
+    decay_share: Share = 0.35
+    clip_norm: Amount = 1.0
+    mask_share: Share = 0.05
+    bce: Amount = 1.0
+    listwise: Amount = 0.5
+    pure: Amount = 0.4
+    loss: Literal["", "cross_entropy", "bce", "listwise"] = ""
+    soft: Share = 0.5
+    bf16: Flag = True
+    threads: Count = 2
+    validate_every: Count = 1600
+    patience: CountOrNone = 0
+    checkpoint_every: Count = 400
+    keep: Count = 8
+    validate_per_set: CountOrNone = 40
+    validate_sets: list[Text] = field(default_factory=list)
 
-    @property
-    def loss_weights(self) -> LossWeights:
-        """The preset's weights, or those given one by one."""
-        return PRESETS.get(self.loss, LossWeights(self.bce, self.listwise, self.pure))
+    @field_validator("sets")
+    @classmethod
+    def _names_differ(cls, sets: list[SourceSet]) -> list[SourceSet]:
+        if not sets:
+            raise ValueError("names no file")
+        if len({set_name_of(Path(s.file)) for s in sets}) < len(sets):
+            raise ValueError("two files are named alike")
+        return sets
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        if {s.file for s in self.sets if s.cross_fit} & {*self.validate_sets}:
+            raise ValueError("validate_sets: names a set of cross_fit")
+        if not -1 <= self.fold < self.folds:
+            raise ValueError("fold: -1, or below train.folds")
+        if self.passes < self.batch:
+            raise ValueError("passes: at least one batch")
+        return self
 
     def to_json(self) -> dict[str, Any]:
         """The configuration for the manifest: no folder of this machine in it."""
@@ -102,86 +122,17 @@ class TrainConfig:
 
 
 def load_config(path: Path) -> TrainConfig:
-    """Read `[train]` of a TOML file. Raises `TrainError` bad_config naming the field."""
+    """Read `[train]` of a TOML file. Raises `TrainError` config_missing, bad_config naming file and
+    field."""
+    raw = read_toml(path, TrainError)
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise TrainError("config_missing", f"{path.name}: no such file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TrainError("bad_config", f"{path.name}: not a TOML file") from error
-    return parse_config(raw.get("train"))
+        return parse_config(raw.get("train"))
+    except TrainError as error:
+        raise TrainError(error.kind, f"{path.name}: {error}") from None
 
 
 def parse_config(raw: Any) -> TrainConfig:
-    """Check a decoded `[train]` table."""
-    if not isinstance(raw, dict):
+    """Check a decoded `[train]` table. Raises `TrainError` bad_config naming the field."""
+    if raw is None:
         raise TrainError("bad_config", "table [train] is missing")
-    known = {f.name: f for f in fields(TrainConfig)}
-    for name, value in raw.items():
-        if name not in known:
-            raise TrainError("bad_config", f"train.{name}: unknown field")
-        default = known[name].default
-        if isinstance(default, bool | int | float | str) and not _like(value, default):
-            raise TrainError("bad_config", f"train.{name}: wrong type")
-    names = raw.get("validate_sets", [])
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise TrainError("bad_config", "train.validate_sets: a list of file names")
-    _check_range(raw, "train", _LEAST)
-    sets = _sets(raw.get("sets", []))
-    seen = {s.file for s in sets if s.cross_fit} & {*raw.get("validate_sets", [])}
-    if seen:
-        raise TrainError("bad_config", "train.validate_sets: names a set of cross_fit")
-    if not -1 <= raw.get("fold", -1) < raw.get("folds", 3):
-        raise TrainError("bad_config", "train.fold: -1, or below train.folds")
-    for choice, allowed in (("attention", ("prefix", "cross")), ("loss", ("", *PRESETS))):
-        if raw.get(choice, allowed[0]) not in allowed:
-            names = ", ".join(filter(None, allowed))
-            raise TrainError("bad_config", f"train.{choice}: one of {names}")
-    for name in ("soft", "mask_share", "decay_share"):
-        if not 0 <= raw.get(name, 0.0) <= 1:
-            raise TrainError("bad_config", f"train.{name}: a share from 0 to 1")
-    if not 0 < raw.get("train_share", 1.0) <= 1:
-        raise TrainError("bad_config", "train.train_share: a share above 0, up to 1")
-    config = TrainConfig(**{**raw, "sets": sets})
-    if config.passes < config.batch:
-        raise TrainError("bad_config", "train.passes: at least one batch")
-    return config
-
-
-def _sets(raw: Any) -> list[SourceSet]:
-    """`train.sets`, each a table with the fields of `SourceSet`."""
-    if not isinstance(raw, list) or not raw:
-        raise TrainError("bad_config", "train.sets: names no file")
-    kinds: dict[str, Any] = {"file": "", **{f.name: f.default for f in fields(SourceSet)[1:]}}
-    for index, entry in enumerate(raw):
-        where = f"train.sets[{index}]"
-        if not isinstance(entry, dict) or "file" not in entry:
-            raise TrainError("bad_config", f"{where}: a table that names its file")
-        for name, value in entry.items():
-            if name not in kinds:
-                raise TrainError("bad_config", f"{where}.{name}: unknown field")
-            if not _like(value, kinds[name]):
-                raise TrainError("bad_config", f"{where}.{name}: wrong type")
-        _check_range(entry, where, _LEAST)
-        if not 0 < entry.get("per_round", 1.0) < math.inf:
-            raise TrainError("bad_config", f"{where}.per_round: above 0")
-        if not 0 <= entry.get("label_only", 0.0) <= 1:
-            raise TrainError("bad_config", f"{where}.label_only: a share from 0 to 1")
-    sets = [SourceSet(**entry) for entry in raw]
-    if len({set_name_of(Path(s.file)) for s in sets}) < len(sets):
-        raise TrainError("bad_config", "train.sets: two files are named alike")
-    return sets
-
-
-def _check_range(raw: dict[str, Any], where: str, least: dict[str, float]) -> None:
-    for name, bound in least.items():
-        if not bound <= raw.get(name, bound) < math.inf:
-            raise TrainError("bad_config", f"{where}.{name}: {bound:g} or more")
-
-
-def _like(value: Any, default: bool | int | float | str) -> bool:
-    if isinstance(default, bool) or isinstance(value, bool):
-        return isinstance(default, bool) and isinstance(value, bool)
-    if isinstance(default, float):
-        return isinstance(value, int | float)
-    return isinstance(value, type(default))
+    return parse(TrainConfig, raw, "train", TrainError)

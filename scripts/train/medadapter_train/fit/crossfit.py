@@ -8,7 +8,6 @@ part; together they are out-of-fold scores of all those questions (Chernozhukov 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -19,25 +18,25 @@ from medadapter_train.data.split import fold_key, question_key, share_of
 from medadapter_train.errors import StageError, TrainError
 from medadapter_train.fit.config import TrainConfig
 from medadapter_train.fit.run_folder import last_weights
+from medadapter_train.fit.train import train
 from medadapter_train.model.rankers import load_encoder, make_ranker
 from medadapter_train.model.torch_scorer import TorchScorer
 from medadapter_train.model.weights import average_weights, load_weights, save_weights
 from medadapter_train.system.files import write_atomic, write_jsonl
-from medadapter_train.system.processes import one_at_a_time
+from medadapter_train.system.processes import run_process
+from medadapter_train.system.settings import to_toml
 from medadapter_train.system.stamps import make_stamp
-from medadapter_train.system.toml_tables import to_toml
-
-log = logging.getLogger("medadapter")
 
 
 def crossfit(config: TrainConfig, out: Path, launch: Sequence[str] = ()) -> int:
     """Train a run a fold in a folder of `out`; write `out`/out-of-fold.jsonl, and the mean of the
     folds' weights as `out`/mean.safetensors. How many lines of scores there are.
 
-    `launch`: words that start Python in place of this one, `torchrun ...`. Goes on where it was
-    stopped; settings and data are part of the folders' names, so that nothing is gone on with that
-    left out other questions. Raises `TrainError` bad_config, stage_failed (with the exit code of
-    the run that failed).
+    Each run trains in this process, or in processes of its own where `launch` names the words that
+    start Python (`torchrun ...`). Goes on where it was stopped; settings and data are part of the
+    folders' names, so that nothing is gone on with that left out other questions. Raises
+    `TrainError` bad_config, what `train` raises, and of a launched run stage_failed (with its exit
+    code).
     """
     paths = cross_fitted(config)
     rows: list[dict[str, Any]] = []
@@ -45,11 +44,12 @@ def crossfit(config: TrainConfig, out: Path, launch: Sequence[str] = ()) -> int:
     for fold in range(config.folds):
         own = replace(config, fold=fold)
         run = out / fold_folder(own)
-        with one_at_a_time(out, launch, log.info) as launcher:
-            toml = run.with_suffix(".toml")
-            write_atomic(toml, [to_toml("train", asdict(own)).encode()])
-            if code := launcher.train(toml, run):
-                raise StageError(f"fold {fold}: see its own message above", code)
+        toml = run.with_suffix(".toml")
+        write_atomic(toml, [to_toml("train", asdict(own)).encode()])
+        if not launch:
+            train(own, run)
+        elif code := run_process(launch, "train", toml, "--out", run):
+            raise StageError(f"fold {fold}: see its own message above", code)
         files.append(last_weights(run, config))
         weights = load_weights(files[-1])
         ranker = make_ranker(config.base, config.attention, config.seed, weights)

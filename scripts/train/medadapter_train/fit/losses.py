@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from medadapter_train.fit.config import TrainConfig
+
 
 @dataclass(frozen=True, slots=True)
 class LossWeights:
@@ -32,6 +34,12 @@ PRESETS = {
     "bce": LossWeights(bce=1.0, listwise=0.0),
     "listwise": LossWeights(bce=0.0, listwise=1.0),
 }
+
+
+def loss_weights(config: TrainConfig) -> LossWeights:
+    """The preset's weights, or those given one by one."""
+    own = LossWeights(config.bce, config.listwise, config.pure)
+    return PRESETS.get(config.loss, own)
 
 
 def ranking_loss(logits: Tensor, labels: Tensor, weights: LossWeights) -> Tensor:

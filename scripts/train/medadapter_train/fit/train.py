@@ -22,9 +22,15 @@ from accelerate.utils import broadcast_object_list, set_seed
 
 from medadapter_train.errors import TrainError
 from medadapter_train.fit.config import TrainConfig
-from medadapter_train.fit.losses import ranking_loss
+from medadapter_train.fit.losses import loss_weights, ranking_loss
 from medadapter_train.fit.passes import Passes
-from medadapter_train.fit.run_folder import keep_data, load_state, save_state
+from medadapter_train.fit.run_folder import (
+    check_same_data,
+    check_same_run,
+    keep_data,
+    load_state,
+    save_state,
+)
 from medadapter_train.fit.token_store import TokenStore
 from medadapter_train.fit.validation import macro_gain, table, validate
 from medadapter_train.model.packed import micro_batches
@@ -37,6 +43,7 @@ from medadapter_train.model.rankers import (
 )
 from medadapter_train.model.weights import load_weights, save_weights
 from medadapter_train.system.files import write_atomic, write_json
+from medadapter_train.system.processes import one_at_a_time
 from medadapter_train.system.progress import step_progress
 
 
@@ -65,6 +72,23 @@ def learning_rate_share(config: TrainConfig, step: int, steps: int) -> float:
 
 
 log = logging.getLogger("medadapter")
+
+
+def train(config: TrainConfig, out: Path) -> None:
+    """A run in folder `out`, from its start or from where it was stopped.
+
+    Waits while another process trains there. Does not return in a process that is one of several:
+    see `Trainer.leave`. Raises `ModelError` other_run, other_data where the folder was begun
+    otherwise; `DataError`, `TrainError` diverged.
+    """
+    # Of several processes of one run the first holds the folder for all.
+    first = os.environ.get("RANK", "0") == "0"
+    with one_at_a_time(out, log.info) if first else nullcontext():
+        check_same_run(config, out)
+        check_same_data(config, out)
+        trainer = Trainer(config, out)
+        trainer.run()
+        trainer.leave()
 
 
 class Trainer:
@@ -154,7 +178,7 @@ class Trainer:
         return 0 < self.config.patience <= self.since_best
 
     def _one_step(self) -> float:
-        c, weights = self.config, self.config.loss_weights
+        c, weights = self.config, loss_weights(self.config)
         self.wrapped.train()
         share = learning_rate_share(c, self.step, self.steps)
         for param_group in self.optimizer.param_groups:

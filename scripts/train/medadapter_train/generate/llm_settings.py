@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
-from dataclasses import dataclass
-from typing import Literal, cast, get_args
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
 from medadapter_train.errors import ConfigError
 from medadapter_train.generate.collect import Policy
 from medadapter_train.generate.cost import Prices
 from medadapter_train.generate.writers import OpenAIWriter, Sampling, Writer
+from medadapter_train.system.settings import (
+    STRICT,
+    Amount,
+    Count,
+    CountOrNone,
+    Flag,
+    Number,
+    Text,
+    Whole,
+)
 
 Backend = Literal["openai", "local"]
-#: What a number must not be under.
-_LEAST: dict[str, float] = {
-    **dict.fromkeys(("max_tokens", "parallel", "timeout_s"), 1),
-    **dict.fromkeys(("temperature", "retries", "price_prompt", "price_completion"), 0),
-    **dict.fromkeys(("max_money", "expected_tokens"), 0),
-}
+_Share = Annotated[Number, Field(gt=0, le=1)]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class LlmSettings:
     """Where texts come from and what they cost.
 
@@ -31,31 +37,22 @@ class LlmSettings:
     million tokens. `n`: ask for several completions in one request where the endpoint honours it.
     """
 
-    model: str
+    model: Text
     backend: Backend = "openai"
-    base_url: str = "http://127.0.0.1:8788/v1"
-    api_key_env: str = ""
-    temperature: float = 0.7
-    top_p: float = 1.0
-    max_tokens: int = 512
-    seed: int | None = None
-    n: bool = True
-    parallel: int = 8
-    retries: int = 5
-    timeout_s: float = 120.0
-    price_prompt: float = 0.0
-    price_completion: float = 0.0
-    max_money: float | None = None
-    expected_tokens: int = 250
-
-    def __post_init__(self) -> None:
-        """Raises `ConfigError` bad_config."""
-        for name, least in _LEAST.items():
-            value = getattr(self, name)
-            if value is not None and not least <= value < math.inf:
-                raise ConfigError("bad_config", f"{name} of the LLM: {least:g} or more")
-        if not 0 < self.top_p <= 1:
-            raise ConfigError("bad_config", "top_p of the LLM: above 0, up to 1")
+    base_url: Text = "http://127.0.0.1:8788/v1"
+    api_key_env: Text = ""
+    temperature: Amount = 0.7
+    top_p: _Share = 1.0
+    max_tokens: Count = 512
+    seed: Whole | None = None
+    n: Flag = True
+    parallel: Count = 8
+    retries: CountOrNone = 5
+    timeout_s: Annotated[Number, Field(ge=1)] = 120.0
+    price_prompt: Amount = 0.0
+    price_completion: Amount = 0.0
+    max_money: Amount | None = None
+    expected_tokens: CountOrNone = 250
 
     @property
     def prices(self) -> Prices:
@@ -72,14 +69,6 @@ class LlmSettings:
         """A hash of what decides the texts: a journal of other texts is not gone on with."""
         parts = [self.backend, self.model, self.temperature, self.top_p, self.max_tokens, self.seed]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-def check_backend(name: str) -> Backend:
-    """The backend of that name. Raises `ConfigError` unknown_backend."""
-    for backend in get_args(Backend):
-        if backend == name:
-            return cast("Backend", backend)
-    raise ConfigError("unknown_backend", "a backend is openai or local")
 
 
 def make_writer(settings: LlmSettings) -> Writer:

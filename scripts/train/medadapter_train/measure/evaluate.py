@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,10 @@ from numpy.typing import NDArray
 
 from medadapter_train.errors import DataError
 from medadapter_train.measure.curves import curves
-from medadapter_train.measure.decided import Decided
+from medadapter_train.measure.decided import Decided, read_scored
 from medadapter_train.measure.outcomes import calibration_effect, confusion, score_histogram
-from medadapter_train.model.scoring import Scored
+from medadapter_train.measure.withhold import Withholding
+from medadapter_train.model.scoring import Scored, score_file
 from medadapter_train.model.select import Units, select_all, units_of
 from medadapter_train.stats.metrics import (
     area_under_curve,
@@ -165,6 +167,39 @@ def evaluate_sets(
         "macro": macro,
         "pooled": _pooled(pooled[:, 0], pooled[:, 1], manifest) if len(pooled) else None,
     }
+
+
+def evaluate_bundle(
+    bundle: Path,
+    manifest: dict[str, Any],
+    files: Sequence[Path],
+    split: str,
+    *,
+    withhold: str = "",
+    threads: int = 2,
+) -> dict[str, Any]:
+    """All figures of a bundle on a share of candidate files, which are scored here.
+
+    `manifest`: the bundle's, as read. `withhold`: the part that the adapter is not shown, a key of
+    `withhold.WITHOUT`. `threads`: of onnxruntime. Raises `DataError`, `ModelError`.
+    """
+    from medadapter_train.model.onnx_scorer import BundleScorer
+
+    whole = BundleScorer(bundle, threads, bare=True)
+    scorer = Withholding(whole, whole.encoder, withhold) if withhold else whole
+    scored = {str(path): score_file(scorer, path, split) for path in files}
+    told = {"withheld": withhold} if withhold else {}
+    return {"split": split, **told, **evaluate_sets(scored, manifest)}
+
+
+def evaluate_scored(files: Sequence[Path], manifest: dict[str, Any], split: str) -> dict[str, Any]:
+    """The same of files that `npm run eval` scored. They hold the questions that were asked for:
+    nothing is left out here, and `split` is only told. Raises `DataError`."""
+    adapter = f"{manifest['name']}@{manifest['version']}"
+    found = {str(path): read_scored(path, adapter) for path in files}
+    questions = {name: pair[0] for name, pair in found.items()}
+    given = {name: pair[1] for name, pair in found.items()}
+    return {"split": split, **evaluate_sets(questions, manifest, given)}
 
 
 def _at(dataset: dict[str, Any], coverage: float) -> float:

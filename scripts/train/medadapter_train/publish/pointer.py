@@ -108,6 +108,10 @@ class Pointer:
             raw["bounds"] = self.bounds.to_json()
         return raw
 
+    def told(self, channel: str) -> str:
+        """One line: where the channel points."""
+        return f"{self.adapter} {channel} -> {self.version or 'none'}, serial {self.serial}"
+
 
 def pointer_key(adapter: str, channel: str) -> str:
     """`channels/<name>/<channel>.json`."""

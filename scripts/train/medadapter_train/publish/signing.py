@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from medadapter_train.errors import PublishError
+
+#: Environment variables beside those of the store (`object_store.py`).
+KEY_VARIABLE = "MEDADAPTER_SIGNING_KEY_FILE"
+PUBLIC_KEY_VARIABLE = "MEDADAPTER_PUBLIC_KEY"
 
 _MANIFEST_KIND = "medadapter-manifest-v1"
 _POINTER_KIND = "medadapter-pointer-v1"
@@ -86,6 +91,12 @@ class Signer:
             raise PublishError("key_unusable", f"{path.name}: not an Ed25519 key")
         return cls(key)
 
+    @classmethod
+    def from_environment(cls, named: Path | None = None) -> Signer | None:
+        """By the key file `named`, else by the environment's; None without either."""
+        file = named or os.environ.get(KEY_VARIABLE)
+        return cls.load(Path(file)) if file else None
+
     def sign(self, message: bytes) -> dict[str, str]:
         """The signature object: `{"alg": "Ed25519", "key": key id, "value": base64}`."""
         value = base64.b64encode(self._key.sign(message)).decode()
@@ -104,6 +115,12 @@ def parse_public(text: str) -> Ed25519PublicKey:
         return Ed25519PublicKey.from_public_bytes(base64.b64decode(text.strip(), validate=True))
     except ValueError:
         raise PublishError("key_unusable", "the public key is not base64 of 32 bytes") from None
+
+
+def public_from_environment(text: str = "") -> Ed25519PublicKey | None:
+    """The public key of base64 `text`, else of the environment; None without either."""
+    named = text or os.environ.get(PUBLIC_KEY_VARIABLE, "")
+    return parse_public(named) if named else None
 
 
 def verify(public: Ed25519PublicKey, message: bytes, signature: object) -> None:

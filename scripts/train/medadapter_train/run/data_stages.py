@@ -6,28 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from medadapter_train.errors import StageError
 from medadapter_train.run.config import FeedbackTable, FitTable, GenerateTable, RunConfig
 from medadapter_train.run.inputs import check_inputs, given, made_before
 from medadapter_train.system.files import write_atomic
-from medadapter_train.system.processes import run_process
+from medadapter_train.system.settings import to_toml
 from medadapter_train.system.stamps import Stage, Stages
-from medadapter_train.system.toml_tables import to_toml
-
-
-def command(*words: object, launch: tuple[str, ...] = ()) -> None:
-    """One of the program's commands, in this process unless it is launched by another.
-
-    Raises the command's `TrainError`; where it was launched stage_failed, with its exit code.
-    """
-    arguments = [str(word) for word in words]
-    if not launch:
-        from medadapter_train.cli import app
-
-        app(arguments, standalone_mode=False)
-        return
-    if code := run_process([*launch, "-m", "medadapter_train", *arguments]):
-        raise StageError(f"{arguments[0]}: see its own message above", code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +94,16 @@ class RunData:
         out = self.data / table.set
         remote = table.place.startswith("s3://")
         place = table.place if remote else str(self.config.path(table.place))
-        words = ["--all-tenants"] if table.all_tenants else ["--tenant", table.tenant]
+        tenant = None if table.all_tenants else table.tenant
         settings = {"tenant": table.tenant, "all": table.all_tenants, "place": table.place}
 
         def work() -> None:
-            command("feedback", place, "--out", out, *words)
+            from medadapter_train.data.feedback import write_feedback
+            from medadapter_train.generate.show import console
+
+            found = write_feedback(place, out, tenant, all_tenants=table.all_tenants)
+            for line in found.told(out.name):
+                console.print(line)
 
         inputs = [] if remote else [Path(place)]
         return Stage("feedback", inputs, settings, [out], work, always=remote)

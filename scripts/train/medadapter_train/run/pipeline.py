@@ -9,16 +9,20 @@ the bundle's manifest, so export goes before them; each of the three has its own
 from __future__ import annotations
 
 import dataclasses
-import shlex
+import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from medadapter_train.data.split import check_leak, is_trained_on
+from medadapter_train.data.candidates import check_names, read_records
+from medadapter_train.data.split import check_leak, is_trained_on, records_of
+from medadapter_train.fit.config import TrainConfig, load_config
 from medadapter_train.run.config import FitTable, RunConfig
-from medadapter_train.run.data_stages import RunData, command
-from medadapter_train.system.files import write_atomic
+from medadapter_train.run.data_stages import RunData
+from medadapter_train.system.files import whole_folder, write_atomic, write_json
+from medadapter_train.system.processes import launch
 from medadapter_train.system.stamps import Stage, Stages, make_stamp
 
 
@@ -65,15 +69,23 @@ class Run:
         names += [n for n in self.config.train.get("validate_sets", []) if n not in names]
         return [self.data / name for name in names]
 
+    def _trained_by(self, toml: Path) -> TrainConfig:
+        return replace(load_config(toml), data_folder=str(self.data.resolve()))
+
     def _train(self, toml: Path) -> Stage:
         inputs, settings = self._trained_files(), self._settings()
         # A folder for each configuration: a checkpoint of other settings is never gone on with.
         stamp = make_stamp("train", inputs, settings)
         out = self.folder / f"train-{stamp.value[:12]}"
-        launch = self.config.run.launch
+        words = self.config.run.launch
 
         def work() -> None:
-            command("train", toml, "--out", out, "--data", self.data, launch=launch)
+            if words:
+                launch(words, "train", toml, "--out", out, "--data", self.data)
+                return
+            from medadapter_train.fit.train import train
+
+            train(self._trained_by(toml), out)
 
         return Stage("train", inputs, settings, [out / "weights"], work)
 
@@ -81,8 +93,10 @@ class Run:
         out = run / "folds"
 
         def work() -> None:
-            words = ["--launch", shlex.join(self.config.run.launch)]
-            command("crossfit", toml, "--out", out, "--data", self.data, *words)
+            from medadapter_train.fit.crossfit import crossfit
+
+            lines = crossfit(self._trained_by(toml), out, self.config.run.launch)
+            print(f"out-of-fold.jsonl: {lines} lines")
 
         outputs = [out / "out-of-fold.jsonl"]
         return Stage("crossfit", self._trained_files(), self._settings(), outputs, work)
@@ -92,24 +106,27 @@ class Run:
         files = self.made.files(self.config.calibrate) if self.config.run.choose else []
         # The validation share of a cross-fitted set was trained on.
         files = [file for file in files if file.name not in self.crossed]
-        data = [word for file in files for word in ("--data", file)]
 
         def work() -> None:
-            if data:
-                command("choose", "--run", run, *data)
+            if files:
+                from medadapter_train.fit.choose import choose
+
+                print(json.dumps(choose(run, files)))
                 return
             from medadapter_train.fit.run_folder import best_checkpoint
 
             newest = max((run / "weights").glob("step-*.safetensors"))
             write_atomic(out, [(best_checkpoint(run) or newest).read_bytes()])
 
-        return Stage("choose", [run / "weights", *files], {"choose": bool(data)}, [out], work)
+        return Stage("choose", [run / "weights", *files], {"choose": bool(files)}, [out], work)
 
     def _export(self, run: Path, toml: Path) -> Stage:
         out = self.folder / "exported"
 
         def work() -> None:
-            command("export", toml, "--run", run, "--out", out)
+            from medadapter_train.bundle.export import export
+
+            print(export(toml, out, run=run))
             if self.config.attention == "cross":
                 return
             from medadapter_train.bundle.manifest import read_manifest, write_manifest
@@ -125,44 +142,71 @@ class Run:
 
     def _calibrate(self, run: Path) -> Stage:
         table = self.config.calibrate
-        more: list[Any] = ["--method", table.method]
-        scores = run / "folds" / "out-of-fold.jsonl"
-        inputs = [scores] if self.crossed else []
-        more += ["--out-of-fold", scores] if self.crossed else []
-        return self._fitted("calibrate", "exported", "calibrated", table, more, inputs)
+        scores = run / "folds" / "out-of-fold.jsonl" if self.crossed else None
+
+        def fit(bundle: Path, files: list[Path]) -> None:
+            from medadapter_train.bundle.manifest import read_manifest
+            from medadapter_train.bundle.recalibrate import recalibrate
+
+            manifest = read_manifest(bundle, new_card=True)
+            report = recalibrate(
+                bundle, manifest, files, table.split, method=table.method, out_of_fold=scores
+            )
+            print(json.dumps(report, indent=1))
+
+        read = [scores] if scores else []
+        return self._fitted("calibrate", "exported", "calibrated", table, read, fit)
 
     def _evaluate(self) -> Stage:
+        table = self.config.evaluate
         figures = [self.folder / "evaluation.json", self.folder / "plots"]
-        more = ["--record", "--json", figures[0], "--plots", figures[1]]
-        stage = self._fitted("evaluate", "calibrated", "bundle", self.config.evaluate, more, [])
+
+        def measure(bundle: Path, files: list[Path]) -> None:
+            from medadapter_train.bundle.card import record_metrics
+            from medadapter_train.bundle.manifest import read_manifest
+            from medadapter_train.measure.evaluate import evaluate_bundle, manifest_metrics
+            from medadapter_train.measure.plots import write_plots
+            from medadapter_train.measure.tables import print_tables
+
+            manifest = read_manifest(bundle, new_card=True)
+            check_names(files)
+            result = evaluate_bundle(bundle, manifest, files, table.split)
+            print_tables(result)
+            write_json(figures[0], result)
+            write_plots(result, figures[1])
+            record_metrics(bundle, manifest, manifest_metrics(result), table.split)
+
+        stage = self._fitted("evaluate", "calibrated", "bundle", table, [], measure)
         return dataclasses.replace(stage, outputs=[*stage.outputs, *figures])
 
     def _fitted(
-        self, name: str, before: str, after: str, table: FitTable, more: list[Any], read: list[Path]
+        self,
+        name: str,
+        before: str,
+        after: str,
+        table: FitTable,
+        read: list[Path],
+        add: Callable[[Path, list[Path]], None],
     ) -> Stage:
-        """A stage that adds to the manifest: on a fresh copy, so that it can be repeated."""
+        """A stage that adds to the manifest: on a fresh copy, so that it can be repeated. `add`
+        does it to a bundle, by candidate files."""
         source, out = self.folder / before, self.folder / after
         files = self.made.files(table)
         # Of cross-fitted files no share is fitted on, but what their folds left out.
         apart = [file for file in files if not (read and file.name in self.crossed)]
 
         def work() -> None:
-            from medadapter_train.system.files import whole_folder
-
             self._check_leak(apart, table.split)
             chosen = bool(table.sets)
             held = [f for f in files if chosen or f not in apart or self._asks(f, table.split)]
-            data = [word for file in held or files for word in ("--data", file)]
             with whole_folder(out) as scratch:
                 shutil.copytree(source, scratch, dirs_exist_ok=True)
-                command(name, "--bundle", scratch, *data, "--split", table.split, *more)
+                add(scratch, held or files)
 
         return Stage(name, [source, *files, *read], dataclasses.asdict(table), [out], work)
 
     def _asks(self, file: Path, split: str) -> bool:
         """Whether the share holds a question of the file: of a small one it may hold none."""
-        from medadapter_train.data.split import records_of
-
         found = any(True for _ in records_of(file, split))
         if not found:
             self.report(f"{file.name}: no question in the {split} share, left out")
@@ -170,9 +214,6 @@ class Run:
 
     def _check_leak(self, files: list[Path], split: str) -> None:
         """No question that was trained on is fitted or measured on, in whatever file it stands."""
-        from medadapter_train.data.candidates import read_records
-        from medadapter_train.data.split import records_of
-
         check_leak(
             (
                 record
@@ -187,12 +228,16 @@ class Run:
         table = self.config.publish
         assert table is not None
         bundle = self.folder / "bundle"
-        options = {"--channel": table.channel, "--endpoint": table.endpoint}
-        options |= {"--bucket": table.bucket}
-        options |= {"--key": str(self.config.path(table.key)) if table.key else ""}
-        words = [word for option, value in options.items() if value for word in (option, value)]
+        key = self.config.path(table.key) if table.key else None
 
         def work() -> None:
-            command("publish", bundle, *words)
+            from medadapter_train.bundle.folder import open_bundle
+            from medadapter_train.publish.channels import publish_to
+            from medadapter_train.publish.signing import Signer
+            from medadapter_train.system.object_store import Store
+
+            opened = open_bundle(bundle)
+            store = Store.from_environment(table.endpoint or None, table.bucket or None)
+            publish_to(table.channel, store, opened, Signer.from_environment(key), say=print)
 
         return Stage("publish", [bundle], dataclasses.asdict(table), [], work)

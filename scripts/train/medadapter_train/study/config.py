@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from medadapter_train.errors import ConfigError, TrainError
-from medadapter_train.fit.config import SourceSet, TrainConfig, parse_config
+from pydantic.dataclasses import dataclass
+
+from medadapter_train.errors import ConfigError
+from medadapter_train.fit.config import SourceSet, TrainConfig
 from medadapter_train.study.config_tables import (
     CostTable,
     ModelsTable,
@@ -17,13 +18,26 @@ from medadapter_train.study.config_tables import (
     SetTable,
     StudyTable,
 )
-from medadapter_train.system.toml_tables import read_toml, table
+from medadapter_train.system.settings import STRICT, parse, read_toml
 
 #: What the study itself says of a run; `[train]` holds what all runs share.
 _OWN = ("sets", "data_folder", "attention", "train_share", "fold", "validate_sets")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
+class _File:
+    """The tables of the study's file. `[train]` stays as it is written: each run adds its own."""
+
+    train: dict[str, Any]
+    study: StudyTable = dataclasses.field(default_factory=StudyTable)
+    set: tuple[SetTable, ...] = ()
+    run: tuple[RunTable, ...] = ()
+    models: ModelsTable = dataclasses.field(default_factory=ModelsTable)
+    paper: PaperTable = dataclasses.field(default_factory=PaperTable)
+    cost: CostTable = dataclasses.field(default_factory=CostTable)
+
+
+@dataclasses.dataclass(frozen=True)
 class StudyConfig:
     """A whole study. `train` is what all runs share."""
 
@@ -69,43 +83,31 @@ class StudyConfig:
 
 
 def load_study(path: Path) -> StudyConfig:
-    """Read and check a study's file. Raises `ConfigError` config_missing, bad_config."""
+    """Read and check a study's file. Raises `ConfigError` config_missing, bad_config naming file
+    and field."""
     raw = read_toml(path)
-    known = {"study", "train", "set", "run", "models", "paper", "cost"}
-    for name in raw:
-        if name not in known:
-            raise ConfigError("bad_config", f"[{name}]: unknown table")
-    sets = _tables(SetTable, raw, "set")
-    config = StudyConfig(
-        study=table(StudyTable, raw.get("study", {}), "study"),
-        train=_shared(raw.get("train"), sets),
-        sets=sets,
-        runs=_tables(RunTable, raw, "run"),
-        models=table(ModelsTable, raw.get("models", {}), "models"),
-        paper=table(PaperTable, raw.get("paper", {}), "paper"),
-        cost=table(CostTable, raw.get("cost", {}), "cost"),
-    )
-    _check(config)
+    try:
+        file = parse(_File, raw)
+        config = StudyConfig(
+            study=file.study,
+            train=_shared(file.train, file.set),
+            sets=file.set,
+            runs=file.run,
+            models=file.models,
+            paper=file.paper,
+            cost=file.cost,
+        )
+        _check(config)
+    except ConfigError as error:
+        raise ConfigError(error.kind, f"{path.name}: {error}") from None
     return config
 
 
-def _tables(kind: Any, raw: dict[str, Any], name: str) -> tuple[Any, ...]:
-    found = raw.get(name, [])
-    if not isinstance(found, list):
-        raise ConfigError("bad_config", f"[[{name}]]: written with two brackets")
-    return tuple(table(kind, entry, f"{name}[{i}]") for i, entry in enumerate(found))
-
-
-def _shared(raw: Any, sets: tuple[SetTable, ...]) -> TrainConfig:
-    if isinstance(raw, dict):
-        for name in _OWN:
-            if name in raw:
-                raise ConfigError("bad_config", f"train.{name}: the study's runs say it")
-        raw = {**raw, "sets": [{"file": s.file} for s in sets]}
-    try:
-        return parse_config(raw)
-    except TrainError as error:
-        raise ConfigError(error.kind, str(error)) from None
+def _shared(raw: dict[str, Any], sets: tuple[SetTable, ...]) -> TrainConfig:
+    for name in _OWN:
+        if name in raw:
+            raise ConfigError("bad_config", f"train.{name}: the study's runs say it")
+    return parse(TrainConfig, {**raw, "sets": [{"file": s.file} for s in sets]}, "train")
 
 
 def _with_own(shared: TrainConfig, run: RunTable) -> TrainConfig:
@@ -114,10 +116,7 @@ def _with_own(shared: TrainConfig, run: RunTable) -> TrainConfig:
         if name in run.train:
             raise ConfigError("bad_config", f"run {run.name}: train.{name} is said otherwise")
     raw = {**dataclasses.asdict(shared), "sets": [{"file": s.file} for s in shared.sets]}
-    try:
-        return parse_config({**raw, **run.train})
-    except TrainError as error:
-        raise ConfigError(error.kind, f"run {run.name}: {error}") from None
+    return parse(TrainConfig, {**raw, **run.train}, f"run {run.name}: train")
 
 
 def _check(config: StudyConfig) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,11 @@ import torch
 from onnx import numpy_helper
 
 from medadapter_train.bundle import export as stage
-from medadapter_train.bundle.export import ExportRequest, build_ranker, export_bundle
+from medadapter_train.bundle.export import build_ranker, export_bundle
 from medadapter_train.bundle.golden import recorded_rows
 from medadapter_train.bundle.manifest import read_manifest
 from medadapter_train.bundle.parity import encode_vector
+from medadapter_train.bundle.request import ExportRequest
 from medadapter_train.errors import ModelError, ParityError
 from medadapter_train.model.onnx_scorer import OnnxEngine
 from medadapter_train.model.prefix import PrefixRanker
@@ -61,7 +63,7 @@ def test_a_bundle_holds_what_its_manifest_says(bundle: Path) -> None:
 
 def test_an_altered_bundle_is_refused(bundle: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
-    stage.copy_bundle(bundle, copy)
+    shutil.copytree(bundle, copy)
     body = bytearray((copy / "adapter.ort").read_bytes())
     body[len(body) // 2] ^= 1
     (copy / "adapter.ort").write_bytes(body)

@@ -24,7 +24,7 @@ from medadapter_train.fit.run_folder import load_state, stores_of
 from medadapter_train.fit.token_store import Row
 from medadapter_train.model.template import TextEncoder
 from medadapter_train.model.weights import average_weights, load_weights, save_weights
-from medadapter_train.run.data_stages import command as stage
+from medadapter_train.system.processes import launch as launched
 
 
 def test_a_killed_run_resumes_to_the_same_weights_and_the_adapter_learns(
@@ -144,7 +144,7 @@ def test_one_class_data_are_refused(tiny_base: Path, tmp_path: Path) -> None:
         # `accelerate launch` itself ends with 1.
         words = ("train", toml, "--out", tmp_path / "run", "--data", tmp_path)
         with pytest.raises(StageError) as failed:
-            stage(*words, launch=(sys.executable, *launch))
+            launched((sys.executable, *launch), *words)
         assert (failed.value.kind, failed.value.exit_code) == ("stage_failed", 3)
 
 

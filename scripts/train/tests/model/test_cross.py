@@ -14,8 +14,8 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrai
 from typer.testing import CliRunner
 
 from medadapter_train.bundle import export_cross as export_stage
-from medadapter_train.bundle.export import ExportRequest
 from medadapter_train.bundle.folder import open_bundle
+from medadapter_train.bundle.request import ExportRequest
 from medadapter_train.cli import app
 from medadapter_train.errors import ConfigError, ParityError, PublishError
 from medadapter_train.fit.config import SourceSet, TrainConfig

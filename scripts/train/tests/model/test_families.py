@@ -13,8 +13,9 @@ import torch
 from encoders import write_encoder
 from tokenizers import Tokenizer
 
-from medadapter_train.bundle.export import ExportRequest, export_bundle
+from medadapter_train.bundle.export import export_bundle
 from medadapter_train.bundle.onnx_graph import ServingGraph
+from medadapter_train.bundle.request import ExportRequest
 from medadapter_train.errors import ModelError
 from medadapter_train.model.base import load_base
 from medadapter_train.model.packed import Packed

@@ -206,15 +206,15 @@ MADE = '[[generate]]\nset = "s"\nquestions = "q"\n'
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[train]\n", "[run] and [train]"),
+        ("[train]\n", "run.toml: [run]: missing"),
         ('[run]\nfolder = "a"\n[train]\n[surprise]\n', "[surprise]: unknown table"),
-        ("[run]\nfolder = 3\n[train]\n", "run.folder: not str"),
+        ("[run]\nfolder = 3\n[train]\n", "run.toml: run.folder: not text"),
         ('[run]\nfolder = "a"\nspeed = 1\n[train]\n', "run.speed: unknown field"),
         (
             '[run]\nfolder = "a"\n[train]\n[[generate]]\nset = "s"\n',
             "generate[0].questions: missing",
         ),
-        ('[run]\nfolder = "a"\n[train]\n[publish]\nbucket = true\n', "publish.bucket: not str"),
+        ('[run]\nfolder = "a"\n[train]\n[publish]\nbucket = true\n', "publish.bucket: not text"),
         ("[run", "run.toml:"),
         # What a later stage would refuse, before the first one is paid for.
         (f"{RUN}sets = 3\n", "train.sets"),
@@ -224,11 +224,11 @@ MADE = '[[generate]]\nset = "s"\nquestions = "q"\n'
         (f'{RUN}[bundle]\nversion = "a/b"\n', "bundle.version"),
         (f'{RUN}[bundle]\ntitle = "a"\n', "bundle.title: unknown field"),
         (f'{RUN}[[provenance]]\nname = "a"\n', "provenance[0].licence: missing"),
-        (f'{RUN}[calibrate]\nmethod = "isotonic"\n', "calibrate.method"),
-        (f'{RUN}[evaluate]\nsplit = "tset"\n', "evaluate.split"),
+        (f'{RUN}[calibrate]\nmethod = "isotonic"\n', "calibrate.method: one of platt, temperature"),
+        (f'{RUN}[evaluate]\nsplit = "tset"\n', "evaluate.split: one of all, train"),
         (f"{RUN}{MADE}k = 0\n[generate.llm]\nmodel = 'm'\n", "generate[0].k: 1 or more"),
-        (f"{RUN}{MADE}[generate.llm]\nmodel = 'm'\nparallel = 0\n", "parallel of the LLM"),
-        (f"{RUN}{MADE}[generate.llm]\nmodel = 'm'\ntop_p = 2\n", "top_p of the LLM"),
+        (f"{RUN}{MADE}[generate.llm]\nmodel = 'm'\nparallel = 0\n", "llm.parallel: 1 or more"),
+        (f"{RUN}{MADE}[generate.llm]\nmodel = 'm'\ntop_p = 2\n", "llm.top_p: 1 or less"),
     ],
 )
 def test_a_wrong_file_names_the_field(tmp_path: Path, text: str, message: str) -> None:

@@ -131,15 +131,19 @@ def test_a_bundle_stays_whole_and_no_figures_are_cut(
     assert not figures.exists()
 
 
-def test_a_full_disk_in_a_run_of_its_own_has_the_same_exit_code(
-    tiny_base: Path, candidate_file: Path, tmp_path: Path
+@pytest.mark.parametrize("launched", [False, True])
+def test_a_full_disk_in_a_fold_has_the_same_exit_code(
+    launched: bool, tiny_base: Path, candidate_file: Path, tmp_path: Path
 ) -> None:
-    """Crossfit starts a process a fold: what ended that one is what ended it."""
+    """Also where crossfit starts a process a fold: what ended that one is what ended it."""
     config = write_config(tmp_path, tiny_base, candidate_file, 8)
     text = config.read_text().replace("}]", ", cross_fit = true }]", 1)
     config.write_text("\n".join(line for line in text.splitlines() if "validate_sets" not in line))
     words = ["crossfit", config, "--out", tmp_path / "folds", "--data", candidate_file.parent]
-    stopped = limited(60_000, *words)
+    stopped = limited(60_000, *words, *(["--launch", sys.executable] if launched else []))
+    if not launched:
+        ended_full(stopped)
+        return
     assert stopped.returncode == 10, stopped.stderr
     assert "error: disk_full: " in stopped.stderr
     assert stopped.stderr.splitlines()[-1].startswith("error: stage_failed: fold 0")
