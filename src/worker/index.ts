@@ -7,9 +7,7 @@ import { startEngine as startSimd } from "../adapter/engines/simd/workerd.ts";
 import { partsWith } from "./makeParts.ts";
 import { createWorker } from "./worker.ts";
 
-export { GuardObject } from "./adapters/trial/guardObject.ts";
-export { BatchObject } from "./batches/object.ts";
-export { LedgerObject } from "./ledger/object.ts";
+export * from "./objects.ts";
 
 export default createWorker(
   partsWith(

@@ -1,7 +1,6 @@
 /**
- * Stands before every route under /v1: who calls, what they may do, and how fast.
- *
- * Browsers of other origins (CORS, from a configured list) and the security headers of every response. No cookies.
+ * Stands before every route under /v1: who calls, what they may do, and how fast. Before all routes: browsers of other
+ * origins (CORS, from a configured list) and the security headers of every response. No cookies.
  */
 
 import { every } from "hono/combine";
@@ -9,12 +8,19 @@ import { cors } from "hono/cors";
 import { createMiddleware } from "hono/factory";
 import { secureHeaders } from "hono/secure-headers";
 import type { AppEnv } from "../config/parts.ts";
-import { Problem, type ProblemKind } from "../http/problems.ts";
-import type { Scope } from "./caller.ts";
+import { Problem } from "../http/problems.ts";
+import type { Caller, Scope } from "./caller.ts";
 import { type IdentityFault, identify } from "./identify.ts";
 
+declare module "hono" {
+  interface ContextVariableMap {
+    /** Who calls: there after `authenticate`. */
+    caller: Caller;
+  }
+}
+
 /** What the caller learns of a refusal: nothing that tells a wrong secret from a revoked key. */
-const kinds: Readonly<Record<IdentityFault["kind"], ProblemKind>> = {
+const kinds: Readonly<Record<IdentityFault["kind"], "invalid_api_key" | "access_unavailable">> = {
   no_credentials: "invalid_api_key",
   key_unknown: "invalid_api_key",
   key_revoked: "invalid_api_key",
@@ -80,7 +86,7 @@ export function crossOrigin() {
     secureHeaders(),
     cors({
       origin: (origin, c) => {
-        const setup = (c as { get(name: "setup"): AppEnv["Variables"]["setup"] }).get("setup");
+        const setup = c.get("setup");
         return setup.ok && setup.parts.config.access.corsOrigins.includes(origin) ? origin : null;
       },
       allowMethods: ["GET", "POST", "DELETE"],

@@ -1,6 +1,6 @@
 /** From a request to its caller: by API key, by token, or because the deployment is open to its own machine. */
 
-import { type Caller, OPEN_CALLER } from "./caller.ts";
+import { type Caller, openCaller, type Scope } from "./caller.ts";
 import type { KeyCache } from "./keyStore.ts";
 import { isSecretOf, parseKey } from "./keys.ts";
 import { type Jwks, readToken, type TokenFault, type TokenRules } from "./tokens.ts";
@@ -9,7 +9,8 @@ import { type Jwks, readToken, type TokenFault, type TokenRules } from "./tokens
 export interface Credentials {
   readonly keys: KeyCache | null;
   readonly tokens: { readonly rules: TokenRules; readonly jwks: Jwks } | null;
-  readonly openOnLocalhost: boolean;
+  /** What a caller on the own machine may do without a key; null: nothing, a key is needed there too. */
+  readonly openOnLocalhost: readonly Scope[] | null;
 }
 
 export type IdentityFault =
@@ -40,7 +41,9 @@ export async function identify(request: Request, credentials: Credentials): Prom
   }
   // SDKs always send some key: on the own machine a made-up one does no harm.
   const local = LOCAL_HOSTS.includes(new URL(request.url).hostname);
-  if (local && credentials.openOnLocalhost) return { ok: true, caller: OPEN_CALLER };
+  if (local && credentials.openOnLocalhost !== null) {
+    return { ok: true, caller: openCaller(credentials.openOnLocalhost) };
+  }
   return { ok: false, fault: { kind: credential === null ? "no_credentials" : "key_unknown" } };
 }
 

@@ -1,13 +1,11 @@
 /**
- * * API keys: `ma_<key id>_<secret>`. The secret has 256 random bits, so that one SHA-256 of it can be stored safely
- * (nothing to guess, no salt needed); the prefix lets secret scanners find keys that leaked. Runs in Node too.
- *
- * What is kept of an API key: everything but its secret.
- *
- * Comparisons whose time tells nothing about the secret. Workers only: `timingSafeEqual` is workerd's.
+ * API keys: `ma_<key id>_<secret>`. The secret has 256 random bits, so that one SHA-256 of it can be stored safely
+ * (nothing to guess, no salt needed); the prefix lets secret scanners find keys that leaked. What is stored is
+ * everything but the secret. Runs in Node too, save the comparisons in constant time: `timingSafeEqual` is workerd's.
  */
 import { z } from "zod";
-import { NAME, SCOPES } from "./caller.ts";
+import { fromHex, hex } from "../http/seal.ts";
+import { NAME, type Scope } from "./caller.ts";
 
 /** A key in its parts. */
 export interface ParsedKey {
@@ -50,15 +48,6 @@ export async function hashSecret(secret: string): Promise<Uint8Array> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(secret)));
 }
 
-export function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-/** Bytes of a hex text of even length. */
-export function fromHex(text: string): Uint8Array {
-  return Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
-}
-
 function base64Url(bytes: Uint8Array): string {
   const text = btoa(String.fromCharCode(...bytes));
   return text.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
@@ -67,11 +56,17 @@ function base64Url(bytes: Uint8Array): string {
 /** 64 random bits in hex. Not secret: it names the key in usage, lists and logs. */
 export const KEY_ID = /^[0-9a-f]{16}$/;
 
+/** Some scope's name. One that this deployment does not have grants nothing, as no route asks for it. */
+const ScopeName = z
+  .string()
+  .regex(/^[a-z:]{1,64}$/)
+  .transform((name) => name as Scope);
+
 export const KeyRecord = z.strictObject({
   schema: z.literal(1),
   id: z.string().regex(KEY_ID),
   tenant: z.string().regex(NAME),
-  scopes: z.array(z.enum(SCOPES)).min(1),
+  scopes: z.array(ScopeName).min(1),
   /** null: all adapters that the tenant may use. */
   adapters: z.array(z.string().regex(NAME)).min(1).nullable(),
   /** Requests a calendar month; null: no limit. */

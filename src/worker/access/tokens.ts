@@ -1,17 +1,13 @@
 /**
- * * Tokens of mobile apps (JWT, RFC 7519 and 8725): signature and claims are checked by hono's `verifyWithJwks`; here is
- * what it leaves open: an allow-list of algorithms, a required expiry, a key cache, tenant and scopes from claims.
- *
- * * The public keys of the token issuer (RFC 7517), fetched from the configured URL and remembered by the isolate. A host
- * that fails locks nobody out whose key is remembered. No promise is shared between requests: one that ends early
- * would leave the others waiting.
+ * Tokens of mobile apps (JWT, RFC 7519 and 8725), and the public keys of their issuer (RFC 7517). jose checks signature
+ * and registered claims. Here is what it leaves open: which algorithms and types are allowed, tenant and scopes from
+ * claims, and how long an issuer's keys are believed.
  */
-
-import type { HonoJsonWebKey } from "hono/utils/jwt/jws";
-import { decodeHeader, verifyWithJwks } from "hono/utils/jwt/jwt";
+import { decodeProtectedHeader, errors, importJWK, type JWK, jwtVerify } from "jose";
 import { z } from "zod";
-import { type Caller, isScope, NAME } from "./caller.ts";
-import { hashSecret, hex } from "./keys.ts";
+import { hex } from "../http/seal.ts";
+import { type Caller, NAME, type Scope } from "./caller.ts";
+import { hashSecret } from "./keys.ts";
 
 /** Asymmetric only: with HS256 the public key would be the secret. */
 const ALGORITHMS = ["RS256", "ES256", "EdDSA"] as const;
@@ -25,6 +21,8 @@ export interface TokenRules {
   readonly scopeClaim: string;
   /** Requests a month of all tokens of a tenant together; null: no limit. */
   readonly quota: number | null;
+  /** Those that a claim may name; others' are passed over. */
+  readonly scopes: readonly Scope[];
 }
 
 /** Why a token is refused. The caller learns only that it is. */
@@ -42,74 +40,88 @@ export type TokenResult =
   | { readonly ok: true; readonly caller: Caller }
   | { readonly ok: false; readonly fault: TokenFault };
 
-/** What hono throws, by its errors' names. Anything else is a fault of form (or a key that does not fit). */
-const verifyRules: Readonly<Record<string, VerifyRule>> = {
-  JwtTokenExpired: "expired",
-  JwtTokenNotBefore: "not_yet",
-  JwtTokenIssuer: "issuer",
-  JwtTokenAudience: "audience",
-  JwtPayloadRequiresAud: "audience",
-  JwtTokenSignatureMismatched: "signature",
-};
+const Header = z.object({
+  alg: z.string(),
+  kid: z.string().min(1),
+  typ: z.unknown().optional(),
+});
+type Header = z.infer<typeof Header>;
 
-const Header = z.object({ alg: z.string(), kid: z.string().min(1), typ: z.string().optional() });
 const refuse = (fault: TokenFault): TokenResult => ({ ok: false, fault });
 
-/** The caller that a token speaks for, or why it is refused. */
+/** The caller that a token speaks for, or why it is refused. Never rejects. */
 export async function readToken(
   token: string,
   rules: TokenRules,
   jwks: Jwks,
 ): Promise<TokenResult> {
-  const header = token.length > MAX_TOKEN_CHARS ? null : readHeader(token);
+  const header = readHeader(token);
   if (header === null) return refuse({ kind: "not_a_token" });
   if (!(ALGORITHMS as readonly string[]).includes(header.alg)) {
     return refuse({ kind: "algorithm_refused" });
   }
-  const key = await jwks.find(header.kid);
-  if (key === "unknown") return refuse({ kind: "key_unknown" });
-  if (key === "unavailable") return refuse({ kind: "keys_unavailable" });
-  try {
-    const payload = await verifyWithJwks(token, {
-      keys: [key],
-      allowedAlgorithms: ALGORITHMS,
-      verification: {
-        iss: rules.issuer,
-        aud: rules.audience,
-        // An issuer's clock may run a second ahead of ours; RFC 7519 gives `iat` no part in acceptance.
-        iat: false,
-        ...(header.typ === undefined ? {} : { typ: TYPES }),
-      },
-    });
-    return await readClaims(payload, rules);
-  } catch (error) {
-    return refuse({ kind: "not_verified", rule: ruleOf(error) });
+  if (header.typ !== undefined && !TYPES.includes(String(header.typ))) {
+    return refuse({ kind: "not_verified", rule: "form" });
   }
+  const keys = await jwks.find(header.kid);
+  if (keys === "unknown") return refuse({ kind: "key_unknown" });
+  if (keys === "unavailable") return refuse({ kind: "keys_unavailable" });
+  // An issuer may name two keys alike: the token is good if either fits. The last fault tells why none does.
+  let fault: TokenFault = { kind: "not_verified", rule: "form" };
+  for (const key of keys) {
+    try {
+      const { payload } = await jwtVerify(token, await importJWK(key, header.alg), {
+        algorithms: [...ALGORITHMS],
+        issuer: rules.issuer,
+        audience: rules.audience,
+        requiredClaims: ["exp"],
+      });
+      return await readClaims(payload, rules);
+    } catch (error) {
+      fault = faultOf(error);
+    }
+  }
+  return refuse(fault);
 }
 
-function readHeader(token: string): z.infer<typeof Header> | null {
+function readHeader(token: string): Header | null {
+  if (token.length > MAX_TOKEN_CHARS || token.split(".").length !== 3) return null;
   try {
-    return Header.safeParse(decodeHeader(token)).data ?? null;
+    return Header.safeParse(decodeProtectedHeader(token)).data ?? null;
   } catch {
     return null;
   }
 }
 
-function ruleOf(error: unknown): VerifyRule {
-  return (error instanceof Error ? verifyRules[error.name] : undefined) ?? "form";
+const claimRules: Readonly<Record<string, VerifyRule>> = {
+  nbf: "not_yet",
+  iss: "issuer",
+  aud: "audience",
+};
+
+/** What jose throws, as a fault. A key that cannot be imported, or is too weak, is a fault of form. */
+function faultOf(error: unknown): TokenFault {
+  if (error instanceof errors.JWTExpired) return { kind: "not_verified", rule: "expired" };
+  if (error instanceof errors.JWSSignatureVerificationFailed) {
+    return { kind: "not_verified", rule: "signature" };
+  }
+  if (error instanceof errors.JWTClaimValidationFailed) {
+    if (error.claim === "exp") return { kind: "claims_refused", claim: "exp" };
+    return { kind: "not_verified", rule: claimRules[error.claim] ?? "form" };
+  }
+  return { kind: "not_verified", rule: "form" };
 }
 
 async function readClaims(
   payload: Readonly<Record<string, unknown>>,
   rules: TokenRules,
 ): Promise<TokenResult> {
-  const refuseClaim = (claim: "exp" | "sub" | "tenant" | "scope") =>
+  const refuseClaim = (claim: "sub" | "tenant" | "scope") =>
     refuse({ kind: "claims_refused", claim });
-  const { exp, sub, [rules.tenantClaim]: tenant, [rules.scopeClaim]: scope } = payload;
-  if (typeof exp !== "number") return refuseClaim("exp");
+  const { sub, [rules.tenantClaim]: tenant, [rules.scopeClaim]: scope } = payload;
   if (typeof sub !== "string" || sub === "") return refuseClaim("sub");
   if (typeof tenant !== "string" || !NAME.test(tenant)) return refuseClaim("tenant");
-  const scopes = scopesOf(scope);
+  const scopes = scopesOf(scope, rules.scopes);
   if (scopes === null) return refuseClaim("scope");
   const principal = `token-${hex(await hashSecret(`${tenant}\n${sub}`)).slice(0, 32)}`;
   const { quota } = rules;
@@ -120,31 +132,35 @@ async function readClaims(
 }
 
 /** Scopes as a list, or as one text with spaces (RFC 8693, 4.2). Others' scopes are passed over. */
-function scopesOf(claim: unknown) {
-  const names = typeof claim === "string" ? claim.split(" ") : claim;
+function scopesOf(claim: unknown, known: readonly Scope[]): Scope[] | null {
+  const names: unknown = typeof claim === "string" ? claim.split(" ") : claim;
   if (!Array.isArray(names)) return null;
-  return names.filter((name): name is string => typeof name === "string").filter(isScope);
+  return names.flatMap((name) => known.find((scope) => scope === name) ?? []);
 }
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 /** Age at which the keys are fetched again. */
 const FRESH_MS = 600_000;
-/** Least time between two looks: an unknown key id must not become a call to the host each time. */
+/** Minimum time between two fetches: an unknown key id must not become a call to the host each time. */
 const RETRY_MS = 10_000;
-/** Age past which keys are no longer believed, even if the host fails. */
+/** Age from which keys are no longer believed, even if the host fails. */
 const STALE_MS = 86_400_000;
 const TIMEOUT_MS = 3_000;
 const MAX_CHARS = 65_536;
 
-const KeySet = z.object({
-  keys: z.array(z.looseObject({ kid: z.string().optional(), kty: z.string() })).max(64),
-});
+const KeySet = z.object({ keys: z.array(z.unknown()) });
+const Key = z.looseObject({ kid: z.string(), kty: z.string() });
 
+/**
+ * The keys of a token issuer, fetched from the configured URL and remembered by the isolate as plain data. A host that
+ * fails locks nobody out whose key is remembered. No fetch and no imported key is shared between requests: a request
+ * that ends early would leave the others waiting.
+ */
 export class Jwks {
   readonly #url: string;
   readonly #fetch: Fetch;
-  #known: { readonly keys: readonly HonoJsonWebKey[]; readonly at: number } | null = null;
+  #known: { readonly keys: readonly JWK[]; readonly at: number } | null = null;
   #lookedAt = Number.NEGATIVE_INFINITY;
 
   constructor(url: string, fetch: Fetch) {
@@ -153,33 +169,35 @@ export class Jwks {
   }
 
   /**
-   * The key with this id.
+   * The keys with this id, one as a rule.
    * @returns `unknown` where the issuer has no such key, `unavailable` where that cannot be found out
    */
-  async find(kid: string): Promise<HonoJsonWebKey | "unknown" | "unavailable"> {
+  async find(kid: string): Promise<readonly JWK[] | "unknown" | "unavailable"> {
     const now = Date.now();
     const age = this.#known === null ? Number.POSITIVE_INFINITY : now - this.#known.at;
-    const known = age < STALE_MS ? this.#key(kid) : undefined;
-    if (known !== undefined && age < FRESH_MS) return known;
+    const known = age < STALE_MS ? this.#keys(kid) : null;
+    if (known !== null && age < FRESH_MS) return known;
     if (now - this.#lookedAt < RETRY_MS) return known ?? this.#absent(age);
-    // Set before the look: those who come meanwhile go on with what is known. At the very start all wait.
+    // Set before the fetch: those who come meanwhile go on with what is known. At the very start each fetches.
     if (this.#known !== null) this.#lookedAt = now;
     const keys = await this.#load();
     this.#lookedAt = Date.now();
     if (keys === null) return known ?? this.#absent(age);
     this.#known = { keys, at: Date.now() };
-    return this.#key(kid) ?? "unknown";
+    return this.#keys(kid) ?? "unknown";
   }
 
-  #key(kid: string): HonoJsonWebKey | undefined {
-    return this.#known?.keys.find((key) => key.kid === kid);
+  #keys(kid: string): readonly JWK[] | null {
+    const found = this.#known?.keys.filter((key) => key.kid === kid) ?? [];
+    return found.length === 0 ? null : found;
   }
 
   #absent(age: number): "unknown" | "unavailable" {
     return age < FRESH_MS ? "unknown" : "unavailable";
   }
 
-  async #load(): Promise<readonly HonoJsonWebKey[] | null> {
+  /** Null where the host fails. What is no key among the keys is ignored (RFC 7517, section 5). */
+  async #load(): Promise<readonly JWK[] | null> {
     try {
       const response = await this.#fetch(this.#url, {
         headers: { accept: "application/json" },
@@ -192,7 +210,11 @@ export class Jwks {
       }
       const text = await response.text();
       if (text.length > MAX_CHARS) return null;
-      return KeySet.parse(JSON.parse(text)).keys as HonoJsonWebKey[];
+      const { keys } = KeySet.parse(JSON.parse(text));
+      return keys.flatMap((key): JWK[] => {
+        const read = Key.safeParse(key);
+        return read.success ? [read.data as JWK] : [];
+      });
     } catch {
       return null;
     }

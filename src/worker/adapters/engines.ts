@@ -16,7 +16,7 @@ import { workersAiScorer } from "../../adapter/remote/workersAiScorer.ts";
 import { fail, type Result } from "../../adapter/result.ts";
 import type { PublicKeys } from "../../adapter/signature.ts";
 import { aiGateway } from "../../net/aiBinding.ts";
-import type { RemoteConfig } from "../answer/llm.ts";
+import type { Config } from "../config/parts.ts";
 import type { LoadRanker } from "./host.ts";
 import type { BundleFault } from "./source.ts";
 
@@ -112,7 +112,7 @@ function cannotRun(failure: BundleFault): boolean {
 }
 
 /** Null where it is not set up here: a bundle can ask for a kind of engine, and never for an address. */
-export function remoteScorer(engine: RemoteEngine, config: RemoteConfig): TextScorer | null {
+export function remoteScorer(engine: RemoteEngine, config: Config): TextScorer | null {
   const { ai, rerankServer, rerankTimeoutMs: timeoutMs } = config;
   if (engine.kind === "http") {
     if (rerankServer === null) return null;

@@ -1,7 +1,6 @@
 /** Probes. `/healthz`: the isolate runs. `/readyz`: it can rank answers with an adapter, or why not. */
 import { createRoute, type RouteHandler, z } from "@hono/zod-openapi";
-import type { Config } from "../config/env.ts";
-import type { AppEnv } from "../config/parts.ts";
+import type { AppEnv, Config } from "../config/parts.ts";
 import { waitAtMost } from "../http/waiting.ts";
 import { ChannelState, channelBodies, Fault, wireFault } from "./channelBody.ts";
 import type { AdapterStatus } from "./host.ts";

@@ -11,12 +11,13 @@ import type { EngineFailureReason } from "../../adapter/engine.ts";
 import type { Pointer } from "../../adapter/pointer.ts";
 import type { Ranker } from "../../adapter/ranker.ts";
 import type { PublicKeys } from "../../adapter/signature.ts";
+import type { WaitUntil } from "../http/waiting.ts";
 import type { RankerShelf } from "./shelf.ts";
 import type { AdapterFault, RankerSource } from "./source.ts";
-import { PointerWatch, type WaitUntil } from "./watch.ts";
+import { PointerWatch } from "./watch.ts";
 
+export type { WaitUntil } from "../http/waiting.ts";
 export type { LoadRanker } from "./shelf.ts";
-export type { WaitUntil } from "./watch.ts";
 
 export interface AdapterHostOptions {
   readonly store: BundleStore;

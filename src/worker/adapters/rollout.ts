@@ -1,9 +1,12 @@
 /** An adapter's channels in one isolate: which of them ranks a request, and what is counted when it has ended. */
 import type { Ranker } from "../../adapter/ranker.ts";
-import type { Outcome } from "../answer/outcome.ts";
+import { type Caller, mayUseAdapter } from "../access/caller.ts";
+import type { Parts } from "../config/parts.ts";
+import { fieldProblem, Problem } from "../http/problems.ts";
+import type { WaitUntil } from "../http/waiting.ts";
 import type { AdapterHost } from "./host.ts";
 import type { PinnedVersions } from "./pinnedVersions.ts";
-import type { RankerSource, ServedBy } from "./source.ts";
+import type { FinishedAnswer, RankerSource, ServedBy } from "./source.ts";
 import { type Canary, inShare, type RequestKey } from "./trial/canary.ts";
 import { ChannelSource } from "./trial/channelSource.ts";
 import type { Comparing } from "./trial/compare.ts";
@@ -11,7 +14,6 @@ import type { Guard } from "./trial/guard.ts";
 import type { Tally } from "./trial/tally.ts";
 import type { TrialChannel } from "./trial/trialChannel.ts";
 import type { Versions } from "./versions.ts";
-import type { WaitUntil } from "./watch.ts";
 
 export interface RolloutParts {
   readonly stable: AdapterHost;
@@ -67,7 +69,7 @@ export class Rollout {
   }
 
   /** Counts an answer; where it is due, lets another adapter choose as well. */
-  answered(ended: Ended, outcome: Outcome, waitUntil: WaitUntil): void {
+  answered(ended: Ended, outcome: FinishedAnswer, waitUntil: WaitUntil): void {
     const { servedBy, version } = ended;
     if (servedBy === "pinned" || version === null) return;
     const failed = outcome.degraded !== null;
@@ -85,7 +87,7 @@ export class Rollout {
     else this.#compareShadow(ended, outcome, waitUntil);
   }
 
-  #compareCanary({ requestId }: Ended, outcome: Outcome, waitUntil: WaitUntil): void {
+  #compareCanary({ requestId }: Ended, outcome: FinishedAnswer, waitUntil: WaitUntil): void {
     const { stable, canary, comparing, tally } = this.parts;
     const { trial } = canary;
     const serving = canary.channel.peek();
@@ -102,7 +104,7 @@ export class Rollout {
     waitUntil(work);
   }
 
-  #compareShadow({ requestId }: Ended, outcome: Outcome, waitUntil: WaitUntil): void {
+  #compareShadow({ requestId }: Ended, outcome: FinishedAnswer, waitUntil: WaitUntil): void {
     const { stable, canary, shadow, comparing, tally } = this.parts;
     waitUntil(shadow.watch.look(waitUntil));
     const { pointer } = shadow;
@@ -129,4 +131,47 @@ export class Rollout {
 /** Another draw than that for the traffic, or those compared would be the same few each time. */
 function isSampled(version: string, requestId: string, share: number): boolean {
   return inShare(`${version} compared`, requestId, share);
+}
+
+/** As in pointers and manifests. */
+const VERSION = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+
+/** An adapter, and the version of it that the caller wants, if any. */
+export interface AdapterChoice {
+  /** Name of the adapter that ranks. */
+  readonly adapter: string;
+  /** The adapter's version that the caller wants; null: whichever its channels choose. */
+  readonly pin: string | null;
+}
+
+/**
+ * The adapter that a caller names, as `name` or `name@version`, or the one that is usual here. Throws `Problem` for one
+ * that is not configured, or not for this caller, or a version that is not kept: all the same.
+ */
+export async function readAdapter(
+  adapter: string | null | undefined,
+  field: string,
+  { config, rollouts }: Pick<Parts, "config" | "rollouts">,
+  caller: Caller,
+  usual: string,
+): Promise<AdapterChoice> {
+  const [name = "", ...versions] = (adapter || usual).split("@");
+  const rollout = rollouts.get(name);
+  const mine = mayUseAdapter(caller, name, config.access.adapterTenants);
+  if (rollout === undefined || !mine) throw fieldProblem("unknown_adapter", field);
+  if (versions.length === 0) return { adapter: name, pin: null };
+  const version = versions.join("@");
+  // Without R2 nobody can tell: one that is loaded answers all the same.
+  const known =
+    VERSION.test(version) && (await rollout.parts.pinnedVersions.knows(version).catch(() => null));
+  if (known === null) throw new Problem("adapter_unavailable");
+  if (!known) throw fieldProblem("unknown_adapter", field);
+  return { adapter: name, pin: version };
+}
+
+declare module "../config/parts.ts" {
+  interface Parts {
+    /** Each adapter's channels, and the versions that callers pin; by its name, the default one first. */
+    readonly rollouts: ReadonlyMap<string, Rollout>;
+  }
 }

@@ -8,7 +8,9 @@ import type { BundleFailure } from "../../adapter/bundle.ts";
 import type { LoadFailure } from "../../adapter/load.ts";
 import type { PointerFailure } from "../../adapter/pointer.ts";
 import type { Ranker } from "../../adapter/ranker.ts";
-import type { WaitUntil } from "./watch.ts";
+import type { Selection, Strategy } from "../../adapter/select/candidates.ts";
+import type { Question } from "../../tasks/question.ts";
+import type { WaitUntil } from "../http/waiting.ts";
 
 /** By what a version came to answer. */
 export const SERVED_BY = ["stable", "canary", "pinned"] as const;
@@ -45,3 +47,24 @@ export type DegradedReason =
   | AdapterFault["kind"]
   /** The adapter is being loaded and the LLM was faster. */
   | "loading";
+
+/** What the channels count of an answer, and choose again from. */
+export interface FinishedAnswer {
+  readonly ask: {
+    readonly question: Question;
+    readonly task: { readonly id: string };
+    /** The LLM that wrote the candidates. */
+    readonly model: string;
+  };
+  readonly candidates: readonly {
+    readonly index: number;
+    readonly answer: string | null;
+    readonly text: string;
+    readonly state: "complete" | "cut" | "empty";
+  }[];
+  readonly selection: Pick<Selection, "ranking" | "abstained">;
+  /** The strategy that really chose. */
+  readonly strategy: Strategy;
+  /** Null: it was scored. */
+  readonly degraded: string | null;
+}

@@ -9,10 +9,9 @@ import type { ChatMessage, Question } from "../../tasks/question.ts";
 import { fitQuestion, type QuestionFault } from "../../tasks/question.ts";
 import { inferTask, taskById } from "../../tasks/registry.ts";
 import type { TaskSpec } from "../../tasks/task.ts";
-import { type Caller, mayUseAdapter } from "../access/caller.ts";
-import type { Config } from "../config/env.ts";
-import type { Parts } from "../config/parts.ts";
-import { fieldProblem, Problem } from "../http/problems.ts";
+import type { AdapterChoice } from "../adapters/rollout.ts";
+import type { Config, Parts } from "../config/parts.ts";
+import { fieldProblem, type Problem } from "../http/problems.ts";
 import { DEFAULT_K, DEFAULT_MAX_TOKENS } from "./fields.ts";
 
 /** How the LLM is to write. */
@@ -26,7 +25,7 @@ export interface Sampling {
 }
 
 /** One question, ready to be asked. */
-export interface Ask {
+export interface Ask extends AdapterChoice {
   readonly task: TaskSpec;
   readonly question: Question;
   /** The field that held the question, for problems. */
@@ -42,10 +41,6 @@ export interface Ask {
   readonly abstain: Abstain | null;
   /** Question, candidates and scores are kept, for the outcome to be joined later. */
   readonly store: boolean;
-  /** Name of the adapter that ranks. */
-  readonly adapter: string;
-  /** The adapter's version that the caller wants; null: whichever its channels choose. */
-  readonly pin: string | null;
   readonly sampling: Sampling;
 }
 
@@ -97,40 +92,12 @@ export function readModel(model: string | null | undefined, config: Config): str
   throw fieldProblem("unknown_model", "model");
 }
 
-/** As in pointers and manifests. */
-const VERSION = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
-
-/** An adapter, and the version of it that the caller wants, if any. */
-export type AdapterChoice = Pick<Ask, "adapter" | "pin">;
-
-/**
- * The adapter that a caller names, as `name` or `name@version`, or the one that is usual here. Throws `Problem` for one
- * that is not configured, or not for this caller, or a version that is not kept: all the same.
- */
-export async function readAdapter(
-  adapter: string | null | undefined,
-  field: string,
-  { config, rollouts }: Pick<Parts, "config" | "rollouts">,
-  caller: Caller,
-  usual: string,
-): Promise<AdapterChoice> {
-  const [name = "", ...versions] = (adapter || usual).split("@");
-  const rollout = rollouts.get(name);
-  const mine = mayUseAdapter(caller, name, config.access.adapterTenants);
-  if (rollout === undefined || !mine) throw fieldProblem("unknown_adapter", field);
-  if (versions.length === 0) return { adapter: name, pin: null };
-  const version = versions.join("@");
-  // Without R2 nobody can tell: one that is loaded answers all the same.
-  const known =
-    VERSION.test(version) && (await rollout.parts.pinnedVersions.knows(version).catch(() => null));
-  if (known === null) throw new Problem("adapter_unavailable");
-  if (!known) throw fieldProblem("unknown_adapter", field);
-  return { adapter: name, pin: version };
-}
-
 /** `store` from the wire. Throws `Problem` where nothing can be kept. */
-export function readStore(store: boolean | null | undefined, config: Config): boolean {
-  if (store === true && !config.keepsContent) throw fieldProblem("storage_unavailable", "store");
+export function readStore(
+  store: boolean | null | undefined,
+  { keepOutcome }: Pick<Parts, "keepOutcome">,
+): boolean {
+  if (store === true && keepOutcome === null) throw fieldProblem("storage_unavailable", "store");
   return store === true;
 }
 

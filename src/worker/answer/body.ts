@@ -4,8 +4,7 @@
  * What a chat's caller reads: the n best candidates, or one sentence where the service abstained.
  */
 
-import type { LogFigures } from "../http/log.ts";
-import { adapterId } from "../ledger/meter.ts";
+import { adapterId, type LogFigures } from "../http/log.ts";
 import { type Notices, urgentFirst } from "./emergencyNotice.ts";
 import type { Outcome, RankedCandidate } from "./outcome.ts";
 import type { AnswerBody } from "./schema.ts";

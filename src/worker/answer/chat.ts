@@ -8,8 +8,8 @@ import { ChatRequest, ChatResponse } from "./chatSchema.ts";
 import { noticesFor } from "./emergencyNotice.ts";
 import type { Outcome } from "./outcome.ts";
 import { wholeAnswer } from "./run.ts";
-import { ChatStream, EVENT_STREAM } from "./schema.ts";
 import { streamAnswer } from "./stream.ts";
+import { ChatStream, EVENT_STREAM } from "./streamSchema.ts";
 
 export const chatRoute = createRoute({
   method: "post",

@@ -5,13 +5,13 @@ import type { ChatMessage, Question } from "../../tasks/question.ts";
 import { taskById } from "../../tasks/registry.ts";
 import type { Caller } from "../access/caller.ts";
 import { adapterOf } from "../adapters/config.ts";
+import { readAdapter } from "../adapters/rollout.ts";
 import type { Parts } from "../config/parts.ts";
 import { fieldProblem } from "../http/problems.ts";
 import {
   type Ask,
   promptAfter,
   readAbstain,
-  readAdapter,
   readK,
   readMaxTokens,
   readModel,
@@ -31,7 +31,7 @@ const fields = {
 /** What to ask the pipeline. Throws `Problem` naming the field. */
 export async function readChat(
   body: ChatBody,
-  parts: Pick<Parts, "config" | "rollouts">,
+  parts: Pick<Parts, "config" | "rollouts" | "keepOutcome">,
   caller: Caller,
 ): Promise<Ask> {
   refuseUnsupported(body);
@@ -63,7 +63,7 @@ export async function readChat(
     ...count,
     strategy: extras.strategy ?? null,
     abstain: readAbstain(extras.abstain),
-    store: readStore(body.store, config),
+    store: readStore(body.store, parts),
     ...choice,
     sampling: readSampling(body, config),
   };

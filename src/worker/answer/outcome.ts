@@ -12,7 +12,21 @@ import type { DegradedReason } from "../adapters/source.ts";
 import { Problem, type ProblemKind } from "../http/problems.ts";
 import type { Ask } from "./ask.ts";
 import type { Scoring, ScoringFigures, ServingAdapter } from "./scoring.ts";
-import type { KStop } from "./waves.ts";
+
+/** Why `k: "auto"` asked for no more candidates. */
+export const K_STOPS = [
+  /** The leading answer is likely to stay ahead. */
+  "settled",
+  /** As many as `max_k` allows. */
+  "max_k",
+  /** The adapter's manifest has no stopping rule: `max_k` candidates were asked for. */
+  "no_rule",
+  /** Without scores there is no rule either: `max_k` candidates were asked for. */
+  "degraded",
+  /** A wave brought nothing. */
+  "llm_failed",
+] as const;
+export type KStop = (typeof K_STOPS)[number];
 
 /** A candidate with its parsed answer and, where the adapter ran, its score. */
 export interface RankedCandidate extends Candidate {
@@ -123,7 +137,7 @@ function choose(ask: Ask, candidates: readonly RankedCandidate[], scoring: Scori
   return { selection, strategy, spoken };
 }
 
-const kinds: Record<GenerateFailure, ProblemKind> = {
+const kinds = {
   not_recorded: "question_not_recorded",
   unauthorized: "upstream_unauthorized",
   rate_limited: "upstream_rate_limited",
@@ -136,7 +150,7 @@ const kinds: Record<GenerateFailure, ProblemKind> = {
   too_large: "upstream_too_large",
   no_choices: "upstream_empty",
   aborted: "client_closed",
-};
+} as const satisfies Record<GenerateFailure, ProblemKind>;
 
 /** When reasons differ, the one that tells most comes first: in the order above. */
 const order = Object.keys(kinds) as GenerateFailure[];

@@ -15,9 +15,9 @@ import type {
 import { parseAnswer } from "../../tasks/parse.ts";
 import type { Option } from "../../tasks/question.ts";
 import type { RankerSource } from "../adapters/source.ts";
-import type { WaitUntil } from "../adapters/watch.ts";
 import { type StartSpan, spanned } from "../http/metrics.ts";
 import { Problem } from "../http/problems.ts";
+import type { WaitUntil } from "../http/waiting.ts";
 import type { Meter } from "../ledger/meter.ts";
 import type { Ask } from "./ask.ts";
 import {

@@ -9,12 +9,12 @@ import { accepts } from "hono/accepts";
 import { renderPrompt } from "../../tasks/prompt.ts";
 import type { Caller } from "../access/caller.ts";
 import { adapterOf } from "../adapters/config.ts";
+import { readAdapter } from "../adapters/rollout.ts";
 import type { AppEnv, Parts } from "../config/parts.ts";
 import { answerHeaders, idempotencyKey, problemResponses } from "../http/schema.ts";
 import {
   type Ask,
   readAbstain,
-  readAdapter,
   readK,
   readMaxTokens,
   readModel,
@@ -26,14 +26,9 @@ import { type Notices, noticesFor, urgentFirst } from "./emergencyNotice.ts";
 import { toQuestion } from "./fields.ts";
 import type { Outcome } from "./outcome.ts";
 import { wholeAnswer } from "./run.ts";
-import {
-  type AnswerBody,
-  AnswerRequest,
-  AnswerResponse,
-  AnswerStream,
-  EVENT_STREAM,
-} from "./schema.ts";
+import { type AnswerBody, AnswerRequest, AnswerResponse } from "./schema.ts";
 import { streamAnswer } from "./stream.ts";
+import { AnswerStream, EVENT_STREAM } from "./streamSchema.ts";
 
 export const answerRoute = createRoute({
   method: "post",
@@ -94,7 +89,7 @@ const fields = {
 /** What to ask the pipeline. Throws `Problem` naming the field. */
 export async function readAnswerAsk(
   body: ReturnType<typeof AnswerRequest.parse>,
-  parts: Pick<Parts, "config" | "rollouts">,
+  parts: Pick<Parts, "config" | "rollouts" | "keepOutcome">,
   caller: Caller,
 ): Promise<Ask> {
   const { config } = parts;
@@ -117,7 +112,7 @@ export async function readAnswerAsk(
     strategy: body.strategy ?? null,
     abstain: readAbstain(body.abstain),
     ...choice,
-    store: readStore(body.store, config),
+    store: readStore(body.store, parts),
     sampling: {
       maxTokens: readMaxTokens([["max_tokens", body.max_tokens]], config),
       ...(body.temperature == null ? {} : { temperature: body.temperature }),

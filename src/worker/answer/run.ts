@@ -8,10 +8,9 @@
 import type { Context } from "hono";
 import type { Caller } from "../access/caller.ts";
 import type { Rollout } from "../adapters/rollout.ts";
-import type { WaitUntil } from "../adapters/watch.ts";
 import type { AppEnv, Parts } from "../config/parts.ts";
-import { keeping } from "../feedback/keeping.ts";
-import type { RequestId } from "../http/log.ts";
+import type { RequestId } from "../http/request.ts";
+import type { WaitUntil } from "../http/waiting.ts";
 import { estimateOf, type Meter } from "../ledger/meter.ts";
 import type { Ask } from "./ask.ts";
 import { logOutcome } from "./body.ts";
@@ -64,6 +63,19 @@ export interface AnswerFor {
   readonly waitUntil: WaitUntil;
 }
 
+/** For whom an outcome is kept. */
+export type KeepFor = Pick<AnswerFor, "requestId" | "caller" | "waitUntil">;
+
+/** Keeps an outcome, for what is learnt of it later; false where that could not be done. Never rejects. */
+export type KeepOutcome = (outcome: Outcome, how: KeepFor) => Promise<boolean>;
+
+declare module "../config/parts.ts" {
+  interface Parts {
+    /** Null: nothing can be kept, or no feature keeps anything. */
+    readonly keepOutcome: KeepOutcome | null;
+  }
+}
+
 /** The events of a question; its outcome is kept where that is asked for. Throws `Problem`, at once or when read. */
 export function meteredAnswer(
   parts: Parts,
@@ -77,7 +89,11 @@ export function meteredAnswer(
   const adapters = rollout.source({ tenant, requestId }, ask.pin);
   const deadlineMs = config.llmDeadlineMs;
   const promptChars = ask.messages.reduce((sum, { content }) => sum + content.length, 0);
-  const estimate = estimateOf({ candidates: ask.k, promptChars }, adapters);
+  const estimate = estimateOf({
+    candidates: ask.k,
+    promptChars,
+    adapter: adapters.settled()?.manifest ?? null,
+  });
   const work = (admitted: Promise<void>) =>
     answer(ask, {
       generator,
@@ -91,23 +107,30 @@ export function meteredAnswer(
       startSpan,
     });
   const events = meter.events(estimate, work, ({ kind }) => kind === "final");
-  const counted = counting(events, rollout, { requestId, waitUntil });
-  return ask.store ? keeping(counted, { parts, requestId, caller, waitUntil }) : counted;
+  const keep = ask.store ? parts.keepOutcome : null;
+  return counting(events, rollout, keep, { requestId, caller, waitUntil });
 }
 
 /** The same events; an outcome is counted for its channel when all is done. */
 async function* counting(
   events: AsyncGenerator<AnswerEvent, void>,
   rollout: Rollout,
-  { requestId, waitUntil }: Pick<AnswerFor, "requestId" | "waitUntil">,
+  keep: KeepOutcome | null,
+  how: KeepFor,
 ): AsyncGenerator<AnswerEvent, void> {
   let outcome: Outcome | null = null;
   try {
     for await (const event of events) {
-      if (event.kind === "final") outcome = event.outcome;
-      yield event;
+      if (event.kind === "final") {
+        outcome = event.outcome;
+        const stored = keep === null ? null : await keep(outcome, how);
+        yield { kind: "final", outcome: { ...outcome, stored } };
+      } else {
+        yield event;
+      }
     }
   } finally {
+    const { requestId, waitUntil } = how;
     // Its place at the adapter has been given back by now.
     if (outcome?.adapter) {
       const { channel: servedBy, version } = outcome.adapter;

@@ -7,10 +7,9 @@ import type { Manifest } from "../../adapter/manifest.ts";
 import type { OpenFailure, RankedQuestion, Ranker, Score } from "../../adapter/ranker.ts";
 import type { Option, Question } from "../../tasks/question.ts";
 import type { DegradedReason, RankerSource, ServedBy } from "../adapters/source.ts";
-import type { WaitUntil } from "../adapters/watch.ts";
 import type { StartSpan } from "../http/metrics.ts";
 import { fieldProblem, Problem } from "../http/problems.ts";
-import { waitAtMost } from "../http/waiting.ts";
+import { type WaitUntil, waitAtMost } from "../http/waiting.ts";
 
 /** How long candidates wait for an adapter that is being loaded, after the first of them came. */
 const LOAD_WAIT_MS = 20_000;

@@ -4,23 +4,8 @@
  */
 import { nextWave } from "../../adapter/select/adaptiveK.ts";
 import type { Ask } from "./ask.ts";
-import type { RankedCandidate } from "./outcome.ts";
+import type { KStop, RankedCandidate } from "./outcome.ts";
 import type { Scoring } from "./scoring.ts";
-
-/** Why `k: "auto"` asked for no more candidates. */
-export const K_STOPS = [
-  /** The leading answer is likely to stay ahead. */
-  "settled",
-  /** As many as `max_k` allows. */
-  "max_k",
-  /** The adapter's manifest has no stopping rule: `max_k` candidates were asked for. */
-  "no_rule",
-  /** Without scores there is no rule either: `max_k` candidates were asked for. */
-  "degraded",
-  /** A wave brought nothing. */
-  "llm_failed",
-] as const;
-export type KStop = (typeof K_STOPS)[number];
 
 /** First wave while the adapter, and with it the rule, is still being loaded. */
 const FIRST_WITHOUT_RULE = 3;

@@ -4,6 +4,8 @@
  * delivers twice is answered and counted once.
  */
 
+import { retried, stubOf } from "../ledger/durable.ts";
+
 export const BATCH_STATUSES = [
   "validating",
   "in_progress",
@@ -130,4 +132,32 @@ export function batchPrefix(tenant: string, id: string): string {
 /** 122 random bits. */
 export function newBatchId(): string {
   return `batch_${crypto.randomUUID().replaceAll("-", "")}`;
+}
+
+/** The object's methods as its namespace has them. */
+type BatchMethods = Omit<TenantBatches, "remove"> & {
+  remove(id: string, tenant: string): Promise<boolean>;
+};
+export type BatchNamespace = DurableObjectNamespace<BatchMethods & Rpc.DurableObjectBranded>;
+
+/** A tenant's batches behind their Durable Object. */
+export function durableBatches(
+  namespace: BatchNamespace,
+  tenant: string,
+  jurisdiction: DurableObjectJurisdiction | null,
+): TenantBatches {
+  const stub = () => stubOf(namespace, tenant, jurisdiction);
+  return {
+    // Neither is tried twice: the first try may have made the batch, or counted as an attempt.
+    create: async (batch) => stub().create(batch),
+    claim: async (id, line, leaseMs) => stub().claim(id, line, leaseMs),
+    uploading: async (id) => stub().uploading(id),
+    uploaded: (id, uploaded) => retried(() => stub().uploaded(id, uploaded)),
+    get: (id) => retried(() => stub().get(id)),
+    list: (query) => retried(() => stub().list(query)),
+    finish: (id, line, outcome) => retried(() => stub().finish(id, line, outcome)),
+    letGo: async (id, line, counts) => stub().letGo(id, line, counts),
+    cancel: (id) => retried(() => stub().cancel(id)),
+    remove: (id) => retried(() => stub().remove(id, tenant)),
+  };
 }

@@ -6,11 +6,11 @@
  */
 import { z } from "zod";
 import type { Caller } from "../access/caller.ts";
-import type { WaitUntil } from "../adapters/host.ts";
 import type { Parts, PartsResult } from "../config/parts.ts";
-import { framesOf, type LogFigures, newRequestId, type RequestId } from "../http/log.ts";
+import { framesOf, type LogFigures } from "../http/log.ts";
 import { Problem, type ProblemKind, problemBody } from "../http/problems.ts";
-import { waitAtMost } from "../http/waiting.ts";
+import { newRequestId, type RequestId } from "../http/request.ts";
+import { type WaitUntil, waitAtMost } from "../http/waiting.ts";
 import { holdMs } from "../ledger/metering.ts";
 import type { Claim, LineMessage, TenantBatches } from "./batch.ts";
 import {
@@ -23,6 +23,7 @@ import {
   StoreFault,
 } from "./line.ts";
 import { MAX_ATTEMPTS } from "./lineTables.ts";
+import { batchProblems } from "./problems.ts";
 
 /** Lines that an isolate answers at once: half of its places at the adapter, so that callers who wait find one. */
 const AT_ONCE = 2;
@@ -115,7 +116,7 @@ async function handleLine(message: LineMessage, context: Context): Promise<Handl
   if (claim.kind === "done" || claim.kind === "gone") return "done";
   if (claim.kind === "running") return Math.ceil(claim.forMs / 1000);
   if (claim.kind === "exhausted" || dead)
-    return write(message, context, newRequestId(), failed(new Problem("batch_lost")));
+    return write(message, context, newRequestId(), failed(new Problem(batchProblems.batch_lost)));
   try {
     return await claimed(message, context, claim);
   } catch (error) {

@@ -1,14 +1,16 @@
-/** Takes a batch in: refused before its body is read, or kept, line by line, before the answer says so. */
 import type { Context } from "hono";
 import type { AppEnv } from "../config/parts.ts";
+import { JSONL } from "../http/eventStream.ts";
 import { fieldProblem, Problem } from "../http/problems.ts";
 import { sealerFor } from "../http/seal.ts";
 import { isIdempotencyKey, stillRunning } from "../ledger/idempotency.ts";
 import { type Batch, newBatchId, type TenantBatches } from "./batch.ts";
 import { BatchContent, chainOf } from "./content.ts";
-import { batchesOfCaller } from "./route.ts";
-import { JSONL } from "./schema.ts";
+import { batchesOfCaller } from "./own.ts";
+import { batchProblems } from "./problems.ts";
 import { type UploadParts, upload } from "./upload.ts";
+
+/** Takes a batch in: refused before its body is read, or kept, line by line, before the answer says so. */
 
 const TYPES: readonly string[] = [JSONL, "application/jsonl", "application/ndjson"];
 /** How long an Idempotency-Key is remembered. */
@@ -24,7 +26,7 @@ export async function createBatch(
   const { content, config } = c.get("parts");
   if (content === null) throw new Problem("storage_unavailable");
   const [type = ""] = (c.req.header("content-type") ?? "").split(";");
-  if (!TYPES.includes(type.trim().toLowerCase())) throw new Problem("jsonl_expected");
+  if (!TYPES.includes(type.trim().toLowerCase())) throw new Problem(batchProblems.jsonl_expected);
   const body = c.req.raw.body ?? new ReadableStream({ start: (stream) => stream.close() });
   const caller = c.get("caller");
   const { tenant, keyId, principal } = caller;
@@ -40,7 +42,7 @@ export async function createBatch(
     stallMs: config.batchStallMs,
     replay: await replayWish(c, content.secret),
   });
-  if (created.kind === "too_many") throw new Problem("too_many_batches");
+  if (created.kind === "too_many") throw new Problem(batchProblems.too_many_batches);
   if (created.kind === "known") {
     if (created.fingerprint === null) throw stillUploading(created.batch);
     const { fingerprint } = await upload(body, { put: async () => {}, chain });

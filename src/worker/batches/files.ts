@@ -2,11 +2,12 @@
 import { createRoute, type RouteHandler, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { AppEnv } from "../config/parts.ts";
+import { JSONL, jsonLinesResponse } from "../http/eventStream.ts";
 import { Problem } from "../http/problems.ts";
 import { keepingRefusals, problemResponses } from "../http/schema.ts";
 import { BatchContent, type BatchFile, FILES } from "./content.ts";
-import { ownBatch } from "./route.ts";
-import { BatchId, JSONL } from "./schema.ts";
+import { ownBatch } from "./own.ts";
+import { BatchId } from "./schema.ts";
 
 const responses = {
   200: {
@@ -62,19 +63,4 @@ async function sendFile(c: Context<AppEnv>, id: string, file: BatchFile) {
   if (content === null) throw new Problem("storage_unavailable");
   const kept = await BatchContent.of(content.bucket, content.secret, c.get("caller").tenant, id);
   return jsonLinesResponse(c, kept.read(file));
-}
-
-/** Lines as a response that is read no faster than its client reads. */
-export function jsonLinesResponse(c: Context<AppEnv>, lines: AsyncGenerator<Uint8Array, void>) {
-  const body = new ReadableStream<Uint8Array>({
-    async pull(stream) {
-      const { value, done } = await lines.next();
-      if (done) stream.close();
-      else stream.enqueue(value);
-    },
-    cancel: () => void lines.return(),
-  });
-  const headers = { "content-type": JSONL, "cache-control": "no-store" };
-  // The route's types know JSON alone.
-  return c.body(body, 200, headers) as never;
 }

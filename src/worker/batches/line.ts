@@ -5,7 +5,6 @@
  */
 import { z } from "@hono/zod-openapi";
 import type { Caller } from "../access/caller.ts";
-import type { WaitUntil } from "../adapters/host.ts";
 import { logOutcome } from "../answer/body.ts";
 import { type Notices, noticesOf } from "../answer/emergencyNotice.ts";
 import { outcomeOf } from "../answer/pipeline.ts";
@@ -14,12 +13,15 @@ import { meteredAnswer } from "../answer/run.ts";
 import { type AnswerBody, AnswerRequest } from "../answer/schema.ts";
 import type { Parts } from "../config/parts.ts";
 import { problemOf, schemaProblem } from "../http/faults.ts";
-import type { LogFigures, RequestId } from "../http/log.ts";
+import type { LogFigures } from "../http/log.ts";
 import { Problem, type ProblemKind } from "../http/problems.ts";
+import type { RequestId } from "../http/request.ts";
+import type { WaitUntil } from "../http/waiting.ts";
 import { Meter } from "../ledger/meter.ts";
 import { holdMs } from "../ledger/metering.ts";
 import type { LineMessage } from "./batch.ts";
 import { BatchContent } from "./content.ts";
+import { batchProblems } from "./problems.ts";
 import { TOO_LONG } from "./upload.ts";
 
 /** A line as OpenAI's Batch API has it; a line may also be the body alone. */
@@ -135,7 +137,7 @@ export async function lineInput(
   parts: Parts,
 ): Promise<string | Problem> {
   const text = await lineText(message, parts);
-  if (text === null) return new Problem("batch_lost");
+  if (text === null) return new Problem(batchProblems.batch_lost);
   return (await keyProblem(caller, parts)) ?? text;
 }
 

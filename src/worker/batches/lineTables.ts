@@ -10,10 +10,31 @@ export interface PendingOutcome extends LineOutcome {
   readonly line: number;
 }
 
-export class LineRows {
+/** Times are milliseconds since 1970. Content stands in `outcome` alone, encrypted. */
+const TABLES = `
+    CREATE TABLE IF NOT EXISTS line (
+      batch TEXT NOT NULL,
+      line INTEGER NOT NULL,
+      done INTEGER NOT NULL,
+      attempt INTEGER NOT NULL,
+      lease_until INTEGER NOT NULL,
+      PRIMARY KEY (batch, line)
+    ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS outcome (
+      batch TEXT NOT NULL,
+      line INTEGER NOT NULL,
+      part INTEGER NOT NULL,
+      failed INTEGER NOT NULL,
+      bytes BLOB NOT NULL,
+      PRIMARY KEY (batch, line, part)
+    );
+`;
+
+export class LineTables {
   readonly #sql: SqlStorage;
 
   constructor(sql: SqlStorage) {
+    sql.exec(TABLES);
     this.#sql = sql;
   }
 

@@ -6,7 +6,6 @@
  * A tenant's batches behind their Durable Object.
  */
 import { DurableObject } from "cloudflare:workers";
-import { retried } from "../ledger/durable.ts";
 import {
   type Batch,
   batchPrefix,
@@ -15,12 +14,11 @@ import {
   type LineMessage,
   type LineOutcome,
   type NewBatch,
-  type TenantBatches,
   type Uploaded,
 } from "./batch.ts";
-import { BatchRows, makeTables } from "./batchTables.ts";
+import { BatchTables } from "./batchTables.ts";
 import { framed, purge } from "./content.ts";
-import { LineRows } from "./lineTables.ts";
+import { LineTables } from "./lineTables.ts";
 
 /** Outcomes wait at most so long, or until there are so many, for others to be written with. */
 const WRITE_AFTER_MS = 10_000;
@@ -37,15 +35,14 @@ export interface BatchObjectEnv {
 }
 
 export class BatchObject extends DurableObject<BatchObjectEnv> {
-  readonly #batches: BatchRows;
-  readonly #lines: LineRows;
+  readonly #batches: BatchTables;
+  readonly #lines: LineTables;
   #writing: Promise<void> = Promise.resolve();
 
   constructor(state: DurableObjectState, env: BatchObjectEnv) {
     super(state, env);
-    makeTables(state.storage.sql);
-    this.#batches = new BatchRows(state.storage.sql);
-    this.#lines = new LineRows(state.storage.sql);
+    this.#batches = new BatchTables(state.storage.sql);
+    this.#lines = new LineTables(state.storage.sql);
   }
 
   async create(batch: NewBatch): Promise<CreateResult> {
@@ -206,32 +203,4 @@ export class BatchObject extends DurableObject<BatchObjectEnv> {
   #atomic<Value>(change: () => Value): Value {
     return this.ctx.storage.transactionSync(change);
   }
-}
-
-export type BatchNamespace = DurableObjectNamespace<BatchObject>;
-
-/** @param jurisdiction where the object must live and stay, or null for wherever it is first asked for */
-export function durableBatches(
-  namespace: BatchNamespace,
-  tenant: string,
-  jurisdiction: DurableObjectJurisdiction | null,
-): TenantBatches {
-  // A stub whose object failed stays broken: a new one for each call.
-  const stub = () => {
-    const place = jurisdiction === null ? namespace : namespace.jurisdiction(jurisdiction);
-    return place.get(place.idFromName(tenant));
-  };
-  return {
-    // Neither is tried twice: the first try may have made the batch, or counted as an attempt.
-    create: async (batch) => stub().create(batch),
-    claim: async (id, line, leaseMs) => stub().claim(id, line, leaseMs),
-    uploading: async (id) => stub().uploading(id),
-    uploaded: (id, uploaded) => retried(() => stub().uploaded(id, uploaded)),
-    get: (id) => retried(() => stub().get(id)),
-    list: (query) => retried(() => stub().list(query)),
-    finish: (id, line, outcome) => retried(() => stub().finish(id, line, outcome)),
-    letGo: async (id, line, counts) => stub().letGo(id, line, counts),
-    cancel: (id) => retried(() => stub().cancel(id)),
-    remove: (id) => retried(() => stub().remove(id, tenant)),
-  };
 }

@@ -1,18 +1,21 @@
 /** `/v1/batches`: many questions in one file, answered when there is room. */
-import { createRoute, type RouteHandler, z } from "@hono/zod-openapi";
-import type { Context } from "hono";
+import { createRoute, type OpenAPIHono, type RouteHandler, z } from "@hono/zod-openapi";
+import { needs } from "../access/authenticate.ts";
 import type { AppEnv } from "../config/parts.ts";
+import { JSONL } from "../http/eventStream.ts";
 import { Problem } from "../http/problems.ts";
 import { idempotencyKey, keepingRefusals, keptHeaders, problemResponses } from "../http/schema.ts";
-import type { Batch, TenantBatches } from "./batch.ts";
+import { idempotent } from "../ledger/idempotent.ts";
 import { createBatch } from "./create.ts";
-import { BatchBody, BatchId, batchBody, JSONL } from "./schema.ts";
+import { errorsRoute, fileRoute, getErrors, getFile, getResults, resultsRoute } from "./files.ts";
+import { batchesOfCaller, ownBatch } from "./own.ts";
+import { BatchBody, BatchId, batchBody } from "./schema.ts";
 
 const json = { "application/json": { schema: BatchBody } };
 const tags = ["Batches"];
 const params = z.object({ id: BatchId });
 
-export const createBatchRoute = createRoute({
+const createBatchRoute = createRoute({
   method: "post",
   path: "/v1/batches",
   tags,
@@ -42,7 +45,7 @@ export const createBatchRoute = createRoute({
   },
 });
 
-export const listBatchesRoute = createRoute({
+const listBatchesRoute = createRoute({
   method: "get",
   path: "/v1/batches",
   tags,
@@ -72,7 +75,7 @@ export const listBatchesRoute = createRoute({
   },
 });
 
-export const getBatchRoute = createRoute({
+const getBatchRoute = createRoute({
   method: "get",
   path: "/v1/batches/{id}",
   tags,
@@ -85,7 +88,7 @@ export const getBatchRoute = createRoute({
   },
 });
 
-export const cancelBatchRoute = createRoute({
+const cancelBatchRoute = createRoute({
   method: "post",
   path: "/v1/batches/{id}/cancel",
   tags,
@@ -100,7 +103,7 @@ export const cancelBatchRoute = createRoute({
   },
 });
 
-export const deleteBatchRoute = createRoute({
+const deleteBatchRoute = createRoute({
   method: "delete",
   path: "/v1/batches/{id}",
   tags,
@@ -124,13 +127,13 @@ export const deleteBatchRoute = createRoute({
   },
 });
 
-export const postBatch: RouteHandler<typeof createBatchRoute, AppEnv> = async (c) => {
+const postBatch: RouteHandler<typeof createBatchRoute, AppEnv> = async (c) => {
   const { batch, replayed } = await createBatch(c);
   if (replayed) c.header("idempotent-replayed", "true");
   return c.json(batchBody(batch), 200);
 };
 
-export const getBatches: RouteHandler<typeof listBatchesRoute, AppEnv> = async (c) => {
+const getBatches: RouteHandler<typeof listBatchesRoute, AppEnv> = async (c) => {
   const { limit, after = null } = c.req.valid("query");
   const { how, principal } = c.get("caller");
   const found = await batchesOfCaller(c).list({
@@ -143,36 +146,33 @@ export const getBatches: RouteHandler<typeof listBatchesRoute, AppEnv> = async (
   return c.json({ object: "list" as const, data, ...ends, has_more: found.length > limit }, 200);
 };
 
-export const getBatch: RouteHandler<typeof getBatchRoute, AppEnv> = async (c) =>
+const getBatch: RouteHandler<typeof getBatchRoute, AppEnv> = async (c) =>
   c.json(batchBody(await ownBatch(c, c.req.valid("param").id)), 200);
 
-export const cancelBatch: RouteHandler<typeof cancelBatchRoute, AppEnv> = async (c) => {
+const cancelBatch: RouteHandler<typeof cancelBatchRoute, AppEnv> = async (c) => {
   const { id } = await ownBatch(c, c.req.valid("param").id);
   const batch = await batchesOfCaller(c).cancel(id);
   if (batch === null) throw new Problem("not_found");
   return c.json(batchBody(batch), 200);
 };
 
-export const deleteBatch: RouteHandler<typeof deleteBatchRoute, AppEnv> = async (c) => {
+const deleteBatch: RouteHandler<typeof deleteBatchRoute, AppEnv> = async (c) => {
   const { id } = await ownBatch(c, c.req.valid("param").id);
   await batchesOfCaller(c).remove(id); // gone already is as good
   return c.json({ id, object: "batch" as const, deleted: true as const }, 200);
 };
 
-/** The batches of the caller's tenant. Throws `Problem` where there can be none. */
-export function batchesOfCaller(c: Context<AppEnv>): TenantBatches {
-  const { batchesOf } = c.get("parts");
-  if (batchesOf === null) throw new Problem("storage_unavailable");
-  return batchesOf(c.get("caller").tenant);
-}
-
-/** A batch that the caller may see. Throws `Problem`: another's is as unknown as one that never was. */
-export async function ownBatch(c: Context<AppEnv>, id: string): Promise<Batch> {
-  const batch = await batchesOfCaller(c).get(id);
-  const { how, principal } = c.get("caller");
-  // A token is one user of an app, a key the tenant's own server.
-  if (batch === null || (how === "token" && batch.principal !== principal)) {
-    throw new Problem("not_found");
-  }
-  return batch;
+/** Adds the routes of batches and of their files. */
+export function batchRoutes(app: OpenAPIHono<AppEnv>): void {
+  app.use("/v1/batches/*", needs("batch")); // `/v1/batches` too
+  app.use("/v1/files/*", needs("batch"));
+  app.use("/v1/batches/:id/cancel", idempotent());
+  app.openapi(createBatchRoute, postBatch);
+  app.openapi(listBatchesRoute, getBatches);
+  app.openapi(getBatchRoute, getBatch);
+  app.openapi(cancelBatchRoute, cancelBatch);
+  app.openapi(deleteBatchRoute, deleteBatch);
+  app.openapi(resultsRoute, getResults);
+  app.openapi(errorsRoute, getErrors);
+  app.openapi(fileRoute, getFile);
 }

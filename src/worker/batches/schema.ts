@@ -2,9 +2,6 @@
 import { z } from "@hono/zod-openapi";
 import { BATCH_STATUSES, type Batch } from "./batch.ts";
 
-/** Neither name is registered; `application/jsonl` is taken as well. */
-export const JSONL = "application/x-ndjson";
-
 const time = z.int().nullable().openapi({ description: "Seconds since 1970." });
 
 export const BatchBody = z

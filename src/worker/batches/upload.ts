@@ -3,8 +3,10 @@
  *
  * Lines of a body as it comes in, never more of it in memory than one line.
  */
+
 import { Problem } from "../http/problems.ts";
 import type { Uploaded } from "./batch.ts";
+import { batchProblems } from "./problems.ts";
 
 /** As OpenAI's. */
 export const MAX_LINES = 50_000;
@@ -54,7 +56,7 @@ export async function upload(
     total += text.length;
     size += text.length;
     chunk.push(text);
-    if (lines > MAX_LINES || total > MAX_CHARS) throw new Problem("batch_too_large");
+    if (lines > MAX_LINES || total > MAX_CHARS) throw new Problem(batchProblems.batch_too_large);
     if (chunk.length >= CHUNK_LINES || size >= CHUNK_CHARS) await end();
   }
   await end();

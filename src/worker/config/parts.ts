@@ -1,100 +1,63 @@
 /**
- * What the routes are built from, made once an isolate, and what a request carries with it.
+ * What a deployment gives the Worker, and what is made of it once an isolate.
  *
- * What stands before every route: the isolate's parts, made once, and who may call.
+ * The interfaces here are open. Each folder declares its own members beside the code that reads or makes them
+ * (`declare module "../config/parts.ts"`), so that this folder imports no other, and a feature can be taken out
+ * without an edit here.
  */
 
-import { createMiddleware } from "hono/factory";
-import type { Generator } from "../../llm/generator.ts";
-import type { Caller } from "../access/caller.ts";
-import type { Credentials } from "../access/identify.ts";
-import type { KeyStore } from "../access/keyStore.ts";
-import type { Rollout } from "../adapters/rollout.ts";
-import type { TenantBatches } from "../batches/batch.ts";
-import type { LogFigures, RequestId } from "../http/log.ts";
-import type { Observe, StartSpan } from "../http/metrics.ts";
-import { Problem, type ProblemKind } from "../http/problems.ts";
-import type { Ledger } from "../ledger/ledger.ts";
-import type { Meter } from "../ledger/meter.ts";
-import { type Bindings, type Config, readConfig } from "./env.ts";
+import type { AiBinding } from "../../net/aiBinding.ts";
 
-export interface Parts {
-  readonly config: Config;
-  readonly generator: Generator;
-  /** Each adapter's channels, and the versions that callers pin; by its name, the default one first. */
-  readonly rollouts: ReadonlyMap<string, Rollout>;
-  /** The ways in. */
-  readonly credentials: Credentials;
-  readonly keyStore: KeyStore | null;
-  readonly ledgerOf: (tenant: string) => Ledger;
-  /** Batches of a tenant; null: there are none here. */
-  readonly batchesOf: ((tenant: string) => TenantBatches) | null;
-  /** Where content that callers asked to be kept lies, and the secret that encrypts it; null: nothing can be kept. */
-  readonly content: { readonly bucket: R2Bucket; readonly secret: string } | null;
-  /** Logs and counts what happens. */
-  readonly observe: Observe;
-  readonly startSpan: StartSpan;
+/** Bindings of wrangler.toml. Variables are strings; secrets come from `wrangler secret put` or .dev.vars. */
+export interface Bindings {
+  /** Content that callers asked to be kept, encrypted with a key derived from `CONTENT_SECRET`. */
+  readonly CONTENT?: R2Bucket;
+  readonly CONTENT_SECRET?: string;
+  /** Where Durable Objects of tenants must lie. */
+  readonly LEDGER_JURISDICTION?: string;
+  readonly LLM_DEADLINE_MS?: string;
+  /** Workers AI. Only in the wrangler environment `workers-ai`: the binding is always remote. */
+  readonly AI?: AiBinding;
+  readonly AI_GATEWAY_ID?: string;
 }
 
-/** Makes the parts from a checked configuration. */
-export type MakeParts = (env: Bindings, config: Config) => Parts;
+/** The Worker's configuration, checked. */
+export interface Config {
+  /** From it come the keys that encrypt what is kept for callers; null: nothing can be kept. */
+  readonly contentSecret: string | null;
+  /** Where Durable Objects of tenants must lie; null: anywhere. */
+  readonly jurisdiction: DurableObjectJurisdiction | null;
+  /** Milliseconds an LLM may take for all candidates of one request. */
+  readonly llmDeadlineMs: number;
+  /** Null: this deployment has no Workers AI. */
+  readonly ai: AiBinding | null;
+  /** The AI Gateway through which Workers AI is called; null: none. */
+  readonly aiGatewayId: string | null;
+}
 
-/** The parts, or the configuration's faults. */
+/** What the routes are built from, made once an isolate. */
+export interface Parts {
+  readonly config: Config;
+  /** Where content that callers asked to be kept lies, and the secret that encrypts it; null: nothing can be kept. */
+  readonly content: { readonly bucket: R2Bucket; readonly secret: string } | null;
+}
+
+/** The parts, or the configuration's faults: sentences that name the variable and what it must be. */
 export type PartsResult =
   | { readonly ok: true; readonly parts: Parts }
   | { readonly ok: false; readonly faults: readonly string[] };
 
+/** hono's environment. What a request carries (`c.get`) is declared where it is set, in `ContextVariableMap`. */
 export interface AppEnv {
   Bindings: Bindings;
-  Variables: {
-    requestId: RequestId;
-    figures: LogFigures;
+}
+
+declare module "hono" {
+  interface ContextVariableMap {
+    setup: PartsResult;
+    /** There where `setup` is good: on every route under /v1. */
+    parts: Parts;
     /** Fires when the client leaves. */
     signal: AbortSignal;
-    parts: Parts;
-    /** Who calls: there after `authenticate`. */
-    caller: Caller;
-    /** There on routes that cost. */
-    meter: Meter;
-    setup: PartsResult;
-    /** Set where the question tells of an emergency: stands first in whatever is answered. */
-    urgentText: string | null | undefined;
-    /** Set by a stream: resolves at its end, with the problem that ended it. */
-    streamed: Promise<ProblemKind | null> | undefined;
-  };
-}
-
-/** The isolate's parts. */
-export type PartsOf = (env: Bindings) => PartsResult;
-
-/** Makes the parts at the first call: only then is there an env. */
-export function partsOnce(makeParts: MakeParts): PartsOf {
-  let made: PartsResult | null = null;
-  return (env) => {
-    if (made === null) {
-      const read = readConfig(env);
-      made = read.ok ? { ok: true, parts: makeParts(env, read.config) } : read;
-    }
-    return made;
-  };
-}
-
-/** Hands the parts to every request. */
-export function setup(partsOf: PartsOf) {
-  return createMiddleware<AppEnv>(async (c, next) => {
-    // Before the body limit replaces the request: the signal belongs to the one that came in.
-    c.set("signal", c.req.raw.signal);
-    const made = partsOf(c.env);
-    c.set("setup", made);
-    if (made.ok) c.set("parts", made.parts);
-    await next();
-  });
-}
-
-/** Refuses calls while the configuration has faults: `/readyz` names them. */
-export function configured() {
-  return createMiddleware<AppEnv>(async (c, next) => {
-    if (!c.get("setup").ok) throw new Problem("misconfigured");
-    await next();
-  });
+  }
 }

@@ -1,104 +1,42 @@
 /**
- * Keeps the outcome of a question that was asked with `store: true`, before its answer goes out.
- *
- * A stored answer: what was asked with `store: true`, what came of it, and later how it turned out.
- *
- * An answer's id as its stored record is named: the same for `/v1/answer` and for chat completions.
+ * Keeps the outcome of a question that was asked with `store: true`, before its answer goes out: what was asked, what
+ * came of it, and later how it turned out. Its record is named by the answer's id.
  */
 
-import { z } from "zod";
 import type { Caller } from "../access/caller.ts";
-import type { WaitUntil } from "../adapters/watch.ts";
 import type { Outcome } from "../answer/outcome.ts";
-import type { AnswerEvent } from "../answer/pipeline.ts";
+import type { KeepOutcome } from "../answer/run.ts";
 import type { Parts } from "../config/parts.ts";
-import type { RequestId } from "../http/log.ts";
 import { waitAtMost } from "../http/waiting.ts";
-import { FeedbackStore } from "./store.ts";
+import { type FeedbackRecord, FeedbackStore } from "./store.ts";
 
 /** A slow store holds no answer up for longer; the answer then says that it is not kept. */
 const PATIENCE_MS = 5_000;
 
-export interface KeepFor {
-  readonly parts: Parts;
-  readonly requestId: RequestId;
-  readonly caller: Caller;
-  readonly waitUntil: WaitUntil;
-}
-
-/** The same events; the last one says whether its outcome is kept. */
-export async function* keeping(
-  events: AsyncGenerator<AnswerEvent, void>,
-  how: KeepFor,
-): AsyncGenerator<AnswerEvent, void> {
-  for await (const event of events) {
-    if (event.kind !== "final") {
-      yield event;
-      continue;
-    }
+/** Keeps outcomes in the bucket, each until its time is over. */
+export function keepOutcomeIn(content: NonNullable<Parts["content"]>, keepMs: number): KeepOutcome {
+  const storeOf = (tenant: string) => FeedbackStore.of(content, tenant);
+  return async (outcome, { requestId, caller, waitUntil }) => {
+    const id = feedbackId(requestId);
+    if (id === null) return false;
     let stored = false;
-    const kept = () => {
+    const keeping = (async () => {
+      const now = new Date();
+      const store = await storeOf(caller.tenant);
+      await store.put(recordOf(id, outcome, caller, now), now.getTime() + keepMs);
       stored = true;
+    })().catch(() => {});
+    await waitAtMost(keeping, PATIENCE_MS);
+    if (stored) return true;
+    // We answer `stored: false`. If the write succeeds later, delete it.
+    const forget = async () => {
+      await keeping;
+      await (await storeOf(caller.tenant)).remove(id);
     };
-    const keeps = keep(event.outcome, how).then(kept, () => {});
-    await waitAtMost(keeps, PATIENCE_MS);
-    // What is said not to be kept is not, though it be written later, or was and the store failed to say so.
-    if (!stored) how.waitUntil(keeps.then(() => forget(how)).catch(() => {}));
-    yield { kind: "final", outcome: { ...event.outcome, stored } };
-  }
+    waitUntil(forget().catch(() => {}));
+    return false;
+  };
 }
-
-async function keep(outcome: Outcome, { parts, requestId, caller }: KeepFor): Promise<void> {
-  const { content, config } = parts;
-  const id = feedbackId(requestId);
-  if (content === null || id === null) throw new Error("nothing can be kept");
-  const now = new Date();
-  const store = await FeedbackStore.of(content, caller.tenant);
-  await store.put(recordOf(id, outcome, caller, now), now.getTime() + config.feedbackKeepMs);
-}
-
-async function forget({ parts, requestId, caller }: KeepFor): Promise<void> {
-  const id = feedbackId(requestId);
-  if (parts.content === null || id === null) return;
-  await (await FeedbackStore.of(parts.content, caller.tenant)).remove(id);
-}
-
-/** How an answer turned out: the right option, whether the chosen answer was right, or stars. */
-export const Verdict = z.union([
-  z.strictObject({ gold: z.string() }),
-  z.strictObject({ correct: z.boolean() }),
-  z.strictObject({ rating: z.int().min(1).max(5) }),
-]);
-export type Verdict = z.infer<typeof Verdict>;
-
-export const FeedbackRecord = z.strictObject({
-  schema: z.literal(1),
-  id: z.string(),
-  /** Who asked, as in `Caller`. */
-  principal: z.string(),
-  createdAt: z.iso.datetime(),
-  task: z.string(),
-  llm: z.string(),
-  /** `name@version`; null where none scored. */
-  adapter: z.string().nullable(),
-  question: z.string(),
-  context: z.string().nullable(),
-  /** Absent where there was none, so that an earlier version of the Worker reads the record too. */
-  evidence: z.string().optional(),
-  options: z.array(z.tuple([z.string(), z.string()])),
-  candidates: z.array(
-    z.strictObject({
-      text: z.string(),
-      answer: z.string().nullable(),
-      score: z.number().nullable(),
-    }),
-  ),
-  /** Its place among the candidates; null: abstained. */
-  chosen: z.int().nullable(),
-  outcome: Verdict.nullable(),
-  trusted: z.boolean(),
-});
-export type FeedbackRecord = z.infer<typeof FeedbackRecord>;
 
 /** What is kept of an outcome. */
 export function recordOf(id: string, outcome: Outcome, caller: Caller, now: Date): FeedbackRecord {

@@ -3,16 +3,19 @@
  *
  * `POST /v1/feedback`: an answer's id and exactly one word on how it turned out.
  */
-import { createRoute, type RouteHandler, z } from "@hono/zod-openapi";
+import { createRoute, type OpenAPIHono, type RouteHandler, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
+import { except } from "hono/combine";
+import { needs } from "../access/authenticate.ts";
 import type { Caller } from "../access/caller.ts";
-import { jsonLinesResponse } from "../batches/files.ts";
-import { JSONL } from "../batches/schema.ts";
 import type { AppEnv } from "../config/parts.ts";
+import { JSONL, jsonLinesResponse } from "../http/eventStream.ts";
 import { fieldProblem, Problem } from "../http/problems.ts";
 import { idempotencyKey, keepingRefusals, keptHeaders, problemResponses } from "../http/schema.ts";
-import { type FeedbackRecord, feedbackId, trainingLine, type Verdict } from "./keeping.ts";
-import { FeedbackStore } from "./store.ts";
+import { idempotent } from "../ledger/idempotent.ts";
+import { feedbackId, trainingLine } from "./keeping.ts";
+import { feedbackProblems } from "./problems.ts";
+import { type FeedbackRecord, FeedbackStore, type Verdict } from "./store.ts";
 
 export const FeedbackRequest = z
   .strictObject({
@@ -49,7 +52,7 @@ function given(...values: readonly unknown[]): number {
 
 const tags = ["Feedback"];
 
-export const feedbackRoute = createRoute({
+const feedbackRoute = createRoute({
   method: "post",
   path: "/v1/feedback",
   tags,
@@ -76,7 +79,7 @@ export const feedbackRoute = createRoute({
   },
 });
 
-export const deleteFeedbackRoute = createRoute({
+const deleteFeedbackRoute = createRoute({
   method: "delete",
   path: "/v1/feedback/{id}",
   tags,
@@ -100,7 +103,7 @@ export const deleteFeedbackRoute = createRoute({
   },
 });
 
-export const exportFeedbackRoute = createRoute({
+const exportFeedbackRoute = createRoute({
   method: "get",
   path: "/v1/feedback/export",
   tags,
@@ -111,35 +114,35 @@ export const exportFeedbackRoute = createRoute({
   },
 });
 
-export const postFeedback: RouteHandler<typeof feedbackRoute, AppEnv> = async (c) => {
+const postFeedback: RouteHandler<typeof feedbackRoute, AppEnv> = async (c) => {
   const { id, ...verdict } = c.req.valid("json");
   const name = feedbackId(id);
-  if (name === null) throw new Problem("feedback_unknown");
+  if (name === null) throw new Problem(feedbackProblems.feedback_unknown);
   const caller = c.get("caller");
   const trusted = caller.scopes.includes("feedback:trusted");
   const store = await storeOf(c);
   const joined = await store.update(name, (record) => {
-    if (!mayTouch(caller, record)) throw new Problem("feedback_unknown");
-    if (record.trusted && !trusted) throw new Problem("feedback_settled");
+    if (!mayTouch(caller, record)) throw new Problem(feedbackProblems.feedback_unknown);
+    if (record.trusted && !trusted) throw new Problem(feedbackProblems.feedback_settled);
     return { ...record, outcome: readVerdict(verdict, record), trusted };
   });
-  if (joined === null) throw new Problem("feedback_unknown");
+  if (joined === null) throw new Problem(feedbackProblems.feedback_unknown);
   return c.json({ id, object: "feedback" as const, trusted }, 200);
 };
 
-export const deleteFeedback: RouteHandler<typeof deleteFeedbackRoute, AppEnv> = async (c) => {
+const deleteFeedback: RouteHandler<typeof deleteFeedbackRoute, AppEnv> = async (c) => {
   const { id } = c.req.valid("param");
   const name = feedbackId(id);
   const store = await storeOf(c);
   const record = name === null ? null : await store.get(name);
   if (name === null || record === null || !mayTouch(c.get("caller"), record)) {
-    throw new Problem("feedback_unknown");
+    throw new Problem(feedbackProblems.feedback_unknown);
   }
   await store.remove(name);
   return c.json({ id, object: "feedback" as const, deleted: true as const }, 200);
 };
 
-export const exportFeedback: RouteHandler<typeof exportFeedbackRoute, AppEnv> = async (c) =>
+const exportFeedback: RouteHandler<typeof exportFeedbackRoute, AppEnv> = async (c) =>
   jsonLinesResponse(c, exported(await storeOf(c), c.get("caller").tenant));
 
 async function* exported(store: FeedbackStore, tenant: string): AsyncGenerator<Uint8Array, void> {
@@ -178,4 +181,14 @@ function readVerdict(given: Omit<FeedbackRequest, "id">, record: FeedbackRecord)
   if (correct !== undefined) return { correct };
   if (rating !== undefined) return { rating };
   throw fieldProblem("invalid_request", "correct", "is required, or gold, or rating");
+}
+
+/** Adds the routes of feedback. */
+export function feedbackRoutes(app: OpenAPIHono<AppEnv>): void {
+  app.use("/v1/feedback/export", needs("feedback:export"));
+  app.openapi(exportFeedbackRoute, exportFeedback);
+  app.use("/v1/feedback/*", except("/v1/feedback/export", needs("answer"))); // `/v1/feedback` too
+  app.use("/v1/feedback", idempotent());
+  app.openapi(feedbackRoute, postFeedback);
+  app.openapi(deleteFeedbackRoute, deleteFeedback);
 }

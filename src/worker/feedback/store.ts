@@ -5,14 +5,52 @@
  *
  * Deletes stored answers whose time is over. Run by the clock (wrangler.toml's `crons`).
  */
+
+import { z } from "zod";
 import { type Sealer, sealerFor } from "../http/seal.ts";
-import { FeedbackRecord } from "./keeping.ts";
 
 const utf8 = new TextEncoder();
 /** Objects that an export reads at once. */
 const EXPORT_AT_ONCE = 8;
 /** Writers that lose a race try again so often. */
 const TRIES = 5;
+
+/** How an answer turned out: the right option, whether the chosen answer was right, or stars. */
+export const Verdict = z.union([
+  z.strictObject({ gold: z.string() }),
+  z.strictObject({ correct: z.boolean() }),
+  z.strictObject({ rating: z.int().min(1).max(5) }),
+]);
+export type Verdict = z.infer<typeof Verdict>;
+
+export const FeedbackRecord = z.strictObject({
+  schema: z.literal(1),
+  id: z.string(),
+  /** Who asked, as in `Caller`. */
+  principal: z.string(),
+  createdAt: z.iso.datetime(),
+  task: z.string(),
+  llm: z.string(),
+  /** `name@version`; null where none scored. */
+  adapter: z.string().nullable(),
+  question: z.string(),
+  context: z.string().nullable(),
+  /** Absent where there was none, so that an earlier version of the Worker reads the record too. */
+  evidence: z.string().optional(),
+  options: z.array(z.tuple([z.string(), z.string()])),
+  candidates: z.array(
+    z.strictObject({
+      text: z.string(),
+      answer: z.string().nullable(),
+      score: z.number().nullable(),
+    }),
+  ),
+  /** Its place among the candidates; null: abstained. */
+  chosen: z.int().nullable(),
+  outcome: Verdict.nullable(),
+  trusted: z.boolean(),
+});
+export type FeedbackRecord = z.infer<typeof FeedbackRecord>;
 
 interface Stored {
   readonly record: FeedbackRecord;

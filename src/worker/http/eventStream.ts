@@ -3,6 +3,8 @@
  * second or sooner: proxies keep the connection, and a client that left is noticed (through the dev server only a write
  * tells). Writing never waits for the reader, so that a slow one holds up neither LLM nor scoring.
  */
+import type { Context } from "hono";
+import type { AppEnv } from "../config/parts.ts";
 
 /** A client that left is noticed at the second write after (measured: 1.0 to 1.9 s at 900 ms), and has to be within 2 s. */
 const KEEP_ALIVE_MS = 700;
@@ -57,4 +59,22 @@ export class EventStream {
     clearTimeout(this.#timer);
     this.#controller = null;
   }
+}
+
+/** Neither name is registered; `application/jsonl` is taken as well. */
+export const JSONL = "application/x-ndjson";
+
+/** Lines as a response that is read no faster than its client reads. */
+export function jsonLinesResponse(c: Context<AppEnv>, lines: AsyncGenerator<Uint8Array, void>) {
+  const body = new ReadableStream<Uint8Array>({
+    async pull(stream) {
+      const { value, done } = await lines.next();
+      if (done) stream.close();
+      else stream.enqueue(value);
+    },
+    cancel: () => void lines.return(),
+  });
+  const headers = { "content-type": JSONL, "cache-control": "no-store" };
+  // The route's types know JSON alone.
+  return c.body(body, 200, headers) as never;
 }

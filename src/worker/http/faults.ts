@@ -1,7 +1,7 @@
 /**
  * Whatever was thrown, as a problem: the one place where exceptions become what the caller sees.
  *
- * * From zod's issues to fields and reasons in our own words. zod's messages are not passed on: some hold what the caller
+ * zod's issues become fields and reasons in our own words. zod's messages are not passed on: some hold what the caller
  * sent. Names that a caller made up (keys of `options`) are not repeated either; only an unknown field is named, and
  * only when it looks like a field's name.
  */
@@ -10,16 +10,35 @@ import type { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import type { AppEnv } from "../config/parts.ts";
-import { Replayed } from "../ledger/idempotency.ts";
-import { framesOf, type RequestId, writeLog } from "./log.ts";
-import { type FieldFault, Problem, type ProblemKind, problemResponse } from "./problems.ts";
+import { framesOf, writeLog } from "./log.ts";
+import { type FieldFault, Problem, problemResponse } from "./problems.ts";
+import type { RequestId } from "./request.ts";
 
 /** Hono's own exceptions: its validators throw them for bodies they cannot read. */
-const httpKinds: Readonly<Record<number, ProblemKind>> = {
+const httpKinds: Readonly<
+  Record<number, "malformed_json" | "body_too_large" | "unsupported_media_type">
+> = {
   400: "malformed_json",
   413: "body_too_large",
   415: "unsupported_media_type",
 };
+
+declare module "hono" {
+  interface ContextVariableMap {
+    /** Set where the question tells of an emergency: stands first in whatever is answered. */
+    urgentText: string | null | undefined;
+  }
+}
+
+/** Thrown where an earlier request with the same Idempotency-Key has the answer. */
+export class Replayed extends Error {
+  readonly response: Response;
+
+  constructor(response: Response) {
+    super("replayed");
+    this.response = response;
+  }
+}
 
 /** For `app.onError`. Exceptions that nobody named are logged without their message. */
 export function onError(error: Error, c: Context<AppEnv>): Response {

@@ -1,52 +1,13 @@
 /**
- * * A request id in every response (`x-request-id`) and every log line. Always our own: an id given by the caller could
- * carry text into the logs, and metering must not be keyed by what a caller chooses.
- *
- * * Structured logs, one JSON line each. No record has a field that could hold text of a question, a candidate or an
+ * Structured logs, one JSON line each. No record has a field that could hold text of a question, a candidate or an
  * answer: numbers, booleans and names out of closed sets only.
  */
+import type { Env, Hono } from "hono";
 import { createMiddleware } from "hono/factory";
 import type { GenerateFailure } from "../../llm/generator.ts";
-import type { Holder } from "../adapters/shelf.ts";
-import type { AdapterFault } from "../adapters/source.ts";
-import type { StopReason } from "../adapters/trial/guard.ts";
 import type { AppEnv } from "../config/parts.ts";
-import type { AdapterId } from "../ledger/meter.ts";
 import { Problem, type ProblemKind } from "./problems.ts";
-
-export type RequestId = string & { readonly brand: "RequestId" };
-
-/** 122 random bits, as OpenAI's ids are written. */
-export function newRequestId(): RequestId {
-  return `req_${crypto.randomUUID().replaceAll("-", "")}` as RequestId;
-}
-
-/** Gives the request its id and sends it back in `x-request-id`. */
-export function requestId() {
-  return createMiddleware<AppEnv>(async (c, next) => {
-    const id = newRequestId();
-    c.set("requestId", id);
-    await next();
-    c.res.headers.set("x-request-id", id);
-  });
-}
-
-const ROUTES = [
-  "/v1/answer",
-  "/v1/chat/completions",
-  "/v1/rerank",
-  "/v1/models",
-  "/v1/adapters",
-  "/v1/usage",
-  "/v1/batches",
-  "/v1/files",
-  "/v1/feedback/export",
-  "/v1/feedback",
-  "/v1/admin/keys",
-  "/healthz",
-  "/readyz",
-  "/openapi.json",
-] as const;
+import type { RequestId } from "./request.ts";
 
 /** Figures that routes add to their request's record. Times in milliseconds. */
 export interface LogFigures {
@@ -66,41 +27,53 @@ export interface LogFigures {
   adapter?: AdapterId;
 }
 
+/** An adapter's version as usage, logs and metrics name it: its publisher's words, no caller's. */
+export type AdapterId = string & { readonly brand: "AdapterId" };
+
+/** `name@version`. */
+export function adapterId({ name, version }: { name: string; version: string }): AdapterId {
+  return `${name}@${version}` as AdapterId;
+}
+
+/** A registered route's path without parameters and what follows them, or `other`. */
+export type RoutePath = string & { readonly brand: "RoutePath" };
+
 /** A line of code, without the message that an exception carries. */
 type CodeFrame = string & { readonly brand: "CodeFrame" };
 
-export type LogRecord =
-  | (LogFigures & {
-      readonly event: "request";
-      readonly id: RequestId;
-      readonly route: ReturnType<typeof routeOf>;
-      readonly status: number;
-      readonly ms: number;
-      readonly problem?: ProblemKind;
-    })
-  | (LogFigures & {
-      readonly event: "line";
-      readonly id: RequestId;
-      readonly status: number;
-      readonly ms: number;
-      readonly problem?: ProblemKind;
-    })
-  | {
-      readonly event: "adapter";
-      readonly channel: Holder;
-      /** Null: a version began to serve. */
-      readonly fault: AdapterFault["kind"] | null;
-    }
-  | { readonly event: "canary_stopped"; readonly reason: StopReason }
-  /** A batch's line waits: this could not be reached. */
-  | {
-      readonly event: "store";
-      readonly id: RequestId;
-      readonly store: "batches" | "content" | "keys";
-    }
-  /** Whatever lies in R2 is served: no public key is configured. */
-  | { readonly event: "warning"; readonly warning: "adapters_unsigned" }
-  | { readonly event: "bug"; readonly id: RequestId; readonly frames: readonly CodeFrame[] };
+/** The records by the name of their event. A feature declares its own beside the code that writes them. */
+export interface LogEvents {
+  request: LogFigures & {
+    readonly id: RequestId;
+    readonly route: RoutePath;
+    readonly status: number;
+    readonly ms: number;
+    readonly problem?: ProblemKind;
+  };
+  /** An exception that nobody named. */
+  bug: { readonly id: RequestId; readonly frames: readonly CodeFrame[] };
+}
+
+export type LogRecord = {
+  [Event in keyof LogEvents]: { readonly event: Event } & LogEvents[Event];
+}[keyof LogEvents];
+
+/** Tells the log, and the metrics where there is a dataset. */
+export type Observe = (record: LogRecord) => void;
+
+declare module "../config/parts.ts" {
+  interface Parts {
+    readonly observe: Observe;
+  }
+}
+
+declare module "hono" {
+  interface ContextVariableMap {
+    figures: LogFigures;
+    /** Set by a stream: resolves at its end, with the problem that ended it. */
+    streamed: Promise<ProblemKind | null> | undefined;
+  }
+}
 
 /** Writes one line. */
 export function writeLog(record: LogRecord): void {
@@ -119,24 +92,33 @@ export function framesOf(error: Error): CodeFrame[] {
   return lines.slice(0, 8).map((line) => line.trim() as CodeFrame);
 }
 
-/** The route without ids and whatever else a path may hold. */
-function routeOf(path: string): (typeof ROUTES)[number] | "other" {
-  return ROUTES.find((route) => path === route || path.startsWith(`${route}/`)) ?? "other";
+/** Finds the route that a path belongs to, among those that the app has registered. */
+function routeFinder<E extends Env>(app: Hono<E>): (path: string) => RoutePath {
+  const patterns = app.routes.map(({ path }) => path.replace(/\/:.*$/u, ""));
+  const known = [...new Set(patterns)].filter((path) => path !== "" && !path.includes("*"));
+  // The longest first: /v1/feedback/export before /v1/feedback.
+  known.sort((a, b) => b.length - a.length);
+  return (path) =>
+    (known.find((route) => path === route || path.startsWith(`${route}/`)) ?? "other") as RoutePath;
 }
 
 /** Writes the record of each request when its response is made; of a stream, when it has ended. */
-export function requestLog() {
+export function requestLog(app: Hono<AppEnv>) {
+  // At the first request: only then are all routes there.
+  let routeOf: ReturnType<typeof routeFinder> | null = null;
   return createMiddleware<AppEnv>(async (c, next) => {
     const began = Date.now();
     c.set("figures", {});
     await next();
+    routeOf ??= routeFinder(app);
+    const route = routeOf(c.req.path);
     const made = c.get("setup");
     const observe = made?.ok ? made.parts.observe : writeLog;
     const write = (problem: ProblemKind | null) =>
       observe({
         event: "request",
         id: c.get("requestId"),
-        route: routeOf(c.req.path),
+        route,
         status: c.res.status,
         ms: Date.now() - began,
         ...(problem === null ? {} : { problem }),

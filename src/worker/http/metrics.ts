@@ -1,66 +1,65 @@
 /**
- * * Metrics for Workers Analytics Engine: one data point a request, a batch's line, a change of adapter, made from the
- * very record that is logged. Columns are listed in docs/operations.md; add at their ends only, their places are their
- * names.
- *
- * `Server-Timing` (W3C) of what is answered whole: what a request waited for. A stream's times are in its last event.
- *
- * Spans of a request's own steps, beside those that the platform makes. They hold figures; no field could hold a text.
+ * What is measured of a request, beside its log record: the data point for Workers Analytics Engine, made from that very
+ * record; the header `Server-Timing`; and spans. No field of them could hold a text.
  */
-
 import { createMiddleware } from "hono/factory";
 import type { AppEnv } from "../config/parts.ts";
-import { type LogFigures, type LogRecord, writeLog } from "./log.ts";
+import { type LogEvents, type LogFigures, type LogRecord, type Observe, writeLog } from "./log.ts";
 
-/** What is observed is logged, and counted where there is a dataset. */
-export type Observe = (record: LogRecord) => void;
+/**
+ * Makes the data point of an event; null where none is counted. Columns are listed in docs/operations.md: add at their
+ * ends only, their places are their names.
+ */
+export type EventPoints = {
+  readonly [Event in keyof LogEvents]: (
+    record: LogEvents[Event],
+  ) => AnalyticsEngineDataPoint | null;
+};
 
-export function observeWith(dataset: AnalyticsEngineDataset | undefined): Observe {
-  return (record) => {
-    writeLog(record);
-    const point = pointOf(record);
-    if (point !== null) dataset?.writeDataPoint(point);
+/** The points of the events that are declared in log.ts. */
+export const requestPoints: Pick<EventPoints, "request" | "bug"> = {
+  request: (record) => figuresPoint("request", record.route, record),
+  bug: () => ({ indexes: ["bug"], blobs: ["bug", "", "", ""] }),
+};
+
+/** The point of whatever is answered with figures: a request, or a line of a batch. */
+export function figuresPoint(
+  event: keyof LogEvents,
+  index: string,
+  record: LogFigures & { readonly status: number; readonly ms: number; readonly problem?: string },
+): AnalyticsEngineDataPoint {
+  return {
+    indexes: [index],
+    blobs: [event, String(record.status), record.problem ?? "", record.adapter ?? ""],
+    doubles: [
+      record.ms,
+      record.llmMs ?? 0,
+      record.afterLlmMs ?? 0,
+      record.prefixMs ?? 0,
+      record.scoringMs ?? 0,
+      record.k ?? 0,
+      record.candidates ?? 0,
+      record.scored ?? 0,
+      Object.values(record.failed ?? {}).reduce((sum, count) => sum + count, 0),
+      Number(record.degraded ?? false),
+      Number(record.abstained ?? false),
+      record.promptTokens ?? 0,
+      record.completionTokens ?? 0,
+    ],
   };
 }
 
-/** The data point of a record; null where none is counted. */
-export function pointOf(record: LogRecord): AnalyticsEngineDataPoint | null {
-  switch (record.event) {
-    case "request":
-    case "line":
-      return {
-        indexes: [record.event === "line" ? "line" : record.route],
-        blobs: [record.event, String(record.status), record.problem ?? "", record.adapter ?? ""],
-        doubles: [
-          record.ms,
-          record.llmMs ?? 0,
-          record.afterLlmMs ?? 0,
-          record.prefixMs ?? 0,
-          record.scoringMs ?? 0,
-          record.k ?? 0,
-          record.candidates ?? 0,
-          record.scored ?? 0,
-          Object.values(record.failed ?? {}).reduce((sum, count) => sum + count, 0),
-          Number(record.degraded ?? false),
-          Number(record.abstained ?? false),
-          record.promptTokens ?? 0,
-          record.completionTokens ?? 0,
-        ],
-      };
-    case "adapter":
-      return {
-        indexes: ["adapter"],
-        blobs: [record.event, "", record.fault ?? "", record.channel],
-      };
-    case "canary_stopped":
-      return { indexes: ["adapter"], blobs: [record.event, "", record.reason, "canary"] };
-    case "store":
-      return { indexes: ["store"], blobs: [record.event, "", record.store, ""] };
-    case "warning":
-      return null;
-    case "bug":
-      return { indexes: ["bug"], blobs: [record.event, "", "", ""] };
-  }
+/** Logs what is observed, and counts it where there is a dataset. */
+export function observeWith(
+  dataset: AnalyticsEngineDataset | undefined,
+  points: EventPoints,
+): Observe {
+  return (record) => {
+    writeLog(record);
+    const pointOf = points[record.event] as (record: LogRecord) => AnalyticsEngineDataPoint | null;
+    const point = pointOf(record);
+    if (point !== null) dataset?.writeDataPoint(point);
+  };
 }
 
 /** Names on the wire. All but `score` and `after` are counted from the start, so they overlap. */
@@ -92,10 +91,10 @@ export interface OpenSpan {
 
 export type StartSpan = (name: SpanName) => OpenSpan;
 
-/** Where nobody traces. */
+/** No-op tracer. */
 export const noSpans: StartSpan = () => ({ end: () => {} });
 
-/** The same values, in a span from the first look to the last value, or to whoever looks no further. */
+/** The same values, in a span from the first read to the last value, or until the reader stops. */
 export async function* spanned<Value>(
   name: SpanName,
   values: AsyncIterable<Value>,
@@ -110,5 +109,14 @@ export async function* spanned<Value>(
     }
   } finally {
     span.end({ events: count });
+  }
+}
+
+declare module "../config/parts.ts" {
+  interface Bindings {
+    readonly METRICS?: AnalyticsEngineDataset;
+  }
+  interface Parts {
+    readonly startSpan: StartSpan;
   }
 }

@@ -1,4 +1,7 @@
-/** Every named failure with its status, public message and OpenAI's error type. */
+/**
+ * The named failures that any route may have, each with its status, public message and OpenAI's error type. A feature
+ * keeps its own beside its code (`defineProblems`).
+ */
 
 /** OpenAI's `error.type`. */
 type ErrorType =
@@ -13,6 +16,8 @@ export interface ProblemRow {
   readonly status: number;
   readonly type: ErrorType;
   readonly message: string;
+  /** Seconds that a client is told to wait where the failure itself does not say. */
+  readonly retrySeconds?: number;
 }
 
 const bad = (message: string): ProblemRow => ({
@@ -77,42 +82,11 @@ export const problemTable = {
   storage_unavailable: bad(
     "This service keeps no content: it has no secret to encrypt it with, or no bucket for it.",
   ),
-  batch_too_large: {
-    status: 413,
-    type: "invalid_request_error",
-    message: "A batch is at most 50,000 lines and 100 MB.",
-  },
-  too_many_batches: {
-    status: 429,
-    type: "requests",
-    message: "Too many batches are unfinished. Wait for one, or cancel it.",
-  },
-  jsonl_expected: {
-    status: 415,
-    type: "invalid_request_error",
-    message: "The body must be JSON lines, with the header content-type: application/x-ndjson.",
-  },
-  batch_lost: {
-    status: 500,
-    type: "api_error",
-    message:
-      "This line could not be answered: it was tried several times, or cannot be read any more.",
-  },
-  feedback_unknown: {
-    status: 404,
-    type: "not_found_error",
-    message:
-      "Nothing is kept under this id: the answer was asked for without store: true, has expired or was deleted.",
-  },
-  feedback_settled: {
-    status: 409,
-    type: "invalid_request_error",
-    message: "A trusted outcome is known already; another must be trusted too.",
-  },
   idempotency_in_progress: {
     status: 409,
     type: "invalid_request_error",
     message: "An earlier request with this Idempotency-Key is still running. Try again later.",
+    retrySeconds: 2,
   },
   idempotency_key_reused: {
     status: 422,
@@ -124,11 +98,13 @@ export const problemTable = {
     status: 503,
     type: "api_error",
     message: "Keys or tokens cannot be checked now. Try again later.",
+    retrySeconds: 5,
   },
   ledger_unavailable: {
     status: 503,
     type: "api_error",
     message: "Usage cannot be counted now, so nothing is answered. Try again later.",
+    retrySeconds: 2,
   },
   method_not_allowed: {
     status: 405,
@@ -148,7 +124,10 @@ export const problemTable = {
   upstream_unreachable: upstream(502, "The LLM could not be reached."),
   upstream_unauthorized: upstream(502, "The LLM refused this service's credentials."),
   upstream_refused: upstream(502, "The LLM refused the request."),
-  upstream_rate_limited: upstream(503, "The LLM is rate limited. Try again later."),
+  upstream_rate_limited: {
+    ...upstream(503, "The LLM is rate limited. Try again later."),
+    retrySeconds: 10,
+  },
   upstream_error: upstream(502, "The LLM failed."),
   upstream_timeout: upstream(504, "The LLM did not answer in time."),
   upstream_cut: upstream(502, "The LLM's answer broke off."),
@@ -160,11 +139,13 @@ export const problemTable = {
     status: 503,
     type: "api_error",
     message: "No adapter is loaded, so nothing can be scored: /readyz says why.",
+    retrySeconds: 10,
   },
   overloaded: {
     status: 503,
     type: "overloaded_error",
     message: "Too many requests are being scored at once. Try again later.",
+    retrySeconds: 2,
   },
   misconfigured: {
     status: 500,
@@ -174,4 +155,20 @@ export const problemTable = {
   internal: { status: 500, type: "api_error", message: "Something went wrong inside the service." },
 } as const satisfies Record<string, ProblemRow>;
 
-export type ProblemKind = keyof typeof problemTable;
+/** The kinds of problem, by name. A feature declares its own beside its `defineProblems`. */
+export interface ProblemKinds extends Record<keyof typeof problemTable, true> {}
+export type ProblemKind = keyof ProblemKinds;
+
+/** A feature's own problem: give it to `new Problem(...)` in place of a kind of the table. */
+export interface DefinedProblem {
+  readonly kind: ProblemKind;
+  readonly row: ProblemRow;
+}
+
+/** Makes a feature's problems from their rows, by kind. */
+export function defineProblems<Kind extends ProblemKind>(
+  rows: Readonly<Record<Kind, ProblemRow>>,
+): Readonly<Record<Kind, DefinedProblem>> {
+  const entries = Object.entries<ProblemRow>(rows).map(([kind, row]) => [kind, { kind, row }]);
+  return Object.fromEntries(entries) as Record<Kind, DefinedProblem>;
+}

@@ -4,20 +4,17 @@
  * Messages stand in the table, whole: nothing of the caller's input, the LLM's output or an exception's text gets in.
  */
 
-import { type ProblemKind, type ProblemRow, problemTable } from "./problemTable.ts";
+import {
+  type DefinedProblem,
+  type ProblemKind,
+  type ProblemRow,
+  problemTable,
+} from "./problemTable.ts";
 
 export type { ProblemKind } from "./problemTable.ts";
 
-/** Seconds that a client is told to wait where the failure itself does not say. */
-const DEFAULT_RETRY_SECONDS: Partial<Record<ProblemKind, number>> = {
-  overloaded: 2,
-  too_many_batches: 60,
-  adapter_unavailable: 10,
-  idempotency_in_progress: 2,
-  access_unavailable: 5,
-  ledger_unavailable: 2,
-  upstream_rate_limited: 10,
-};
+/** A kind of the table. */
+type TableKind = keyof typeof problemTable;
 
 /** A field that is not valid and why, in our own words. */
 export interface FieldFault {
@@ -36,21 +33,25 @@ export interface ProblemDetails {
 /** The one exception that routes and middleware throw; `app.onError` turns it into a response. */
 export class Problem extends Error {
   readonly kind: ProblemKind;
+  readonly row: ProblemRow;
   readonly details: ProblemDetails;
 
-  constructor(kind: ProblemKind, details: ProblemDetails = {}) {
+  constructor(problem: TableKind | DefinedProblem, details: ProblemDetails = {}) {
+    const { kind, row } =
+      typeof problem === "string" ? { kind: problem, row: problemTable[problem] } : problem;
     super(kind);
     this.kind = kind;
+    this.row = row;
     this.details = details;
   }
 
   get status(): number {
-    return problemTable[this.kind].status;
+    return this.row.status;
   }
 }
 
 /** A problem about one field of the request. */
-export function fieldProblem(kind: ProblemKind, field: string, reason?: string): Problem {
+export function fieldProblem(kind: TableKind, field: string, reason?: string): Problem {
   return new Problem(kind, { fields: [{ field, reason: reason ?? problemTable[kind].message }] });
 }
 
@@ -59,7 +60,7 @@ export function fieldProblem(kind: ProblemKind, field: string, reason?: string):
  * @param urgentText what stands first where the question tells of an emergency, fault or not
  */
 export function problemBody(problem: Problem, requestId: string, urgentText?: string | null) {
-  const row: ProblemRow = problemTable[problem.kind];
+  const { row } = problem;
   const fields = problem.details.fields ?? [];
   const named = fields.map(({ field, reason }) => `${field}: ${reason}`).join("; ");
   const detail = problem.kind === "invalid_request" && named !== "" ? named : row.message;
@@ -88,7 +89,7 @@ export function problemResponse(
   urgentText?: string | null,
 ): Response {
   const headers = new Headers({ "content-type": "application/problem+json" });
-  const retry = problem.details.retryAfterSeconds ?? DEFAULT_RETRY_SECONDS[problem.kind];
+  const retry = problem.details.retryAfterSeconds ?? problem.row.retrySeconds;
   if (retry !== undefined) headers.set("retry-after", String(Math.max(1, Math.ceil(retry))));
   if (problem.details.allow !== undefined) headers.set("allow", problem.details.allow);
   // RFC 9110 wants a challenge with every 401.

@@ -2,7 +2,6 @@
  * Encryption of what is kept for a caller, and keyed hashes of what must be recognised but not kept. Keys are derived
  * for each tenant from a Worker secret (HKDF, RFC 5869): the Durable Object's storage alone reveals nothing.
  */
-import { hex } from "../access/keys.ts";
 
 const IV_BYTES = 12;
 const utf8 = new TextEncoder();
@@ -73,4 +72,14 @@ export async function sealerFor(secret: string, tenant: string, purpose: string)
 async function digest(part: string | Uint8Array): Promise<string> {
   const bytes = typeof part === "string" ? utf8.encode(part) : part;
   return hex(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)));
+}
+
+/** In hexadecimal, lower case. */
+export function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Bytes of a hex text of even length. */
+export function fromHex(text: string): Uint8Array {
+  return Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
 }

@@ -1,4 +1,7 @@
-/** Waiting with an end to it. */
+/** Waiting with an end to it, and work that outlives its request. */
+
+/** `ctx.waitUntil`: keeps work alive after the response, and after a client that left. */
+export type WaitUntil = (work: Promise<unknown>) => void;
 
 /**
  * Resolves when `work` does, or after `ms` milliseconds. A promise that another request made may never settle: workerd

@@ -1,12 +1,28 @@
 /**
- * Calls of Durable Objects that do the same however often they are made.
- *
- * Bytes in a Durable Object's SQLite, which takes values up to 2 MB: in parts, one row each.
+ * Durable Objects from outside and inside: a stub by name, calls that may be repeated, and bytes in SQLite, which takes
+ * values up to 2 MB: in parts, one row each.
  */
+
+/**
+ * The object of this name. A stub whose object failed stays broken: take a new one for each call.
+ * @param jurisdiction where the object must live and stay, or null for wherever it is first asked for
+ */
+export function stubOf<Methods extends Rpc.DurableObjectBranded>(
+  namespace: DurableObjectNamespace<Methods>,
+  name: string,
+  jurisdiction: DurableObjectJurisdiction | null,
+): DurableObjectStub<Methods> {
+  // Throws in local workerd, which knows no jurisdictions.
+  const place = jurisdiction === null ? namespace : namespace.jurisdiction(jurisdiction);
+  return place.get(place.idFromName(name));
+}
 
 const TRIES = 3;
 
-/** The call's value; an object that was lost on the way is asked again. Throws what the last try throws. */
+/**
+ * The value of a call that does the same however often it is made: an object that was lost on the way is asked again.
+ * Throws what the last try throws.
+ */
 export async function retried<Value>(call: () => Promise<Value>): Promise<Value> {
   for (let tries = 1; ; tries += 1) {
     try {

@@ -7,6 +7,7 @@
  * What a retry is told whose first request still runs, or has died.
  */
 
+import { Replayed } from "../http/faults.ts";
 import { Problem } from "../http/problems.ts";
 import { type Sealer, sealerFor } from "../http/seal.ts";
 import type { ReplayWish, ReserveResult, SealedAnswer } from "./ledger.ts";
@@ -62,16 +63,6 @@ export class Idempotency {
 
   get #about(): string {
     return `${this.wish.id}/${this.wish.fingerprint}`;
-  }
-}
-
-/** Thrown instead of a problem where an earlier request with the same Idempotency-Key has the answer. */
-export class Replayed extends Error {
-  readonly response: Response;
-
-  constructor(response: Response) {
-    super("replayed");
-    this.response = response;
   }
 }
 

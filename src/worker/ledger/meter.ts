@@ -6,10 +6,10 @@
  */
 import type { Generator, TokenUsage } from "../../llm/generator.ts";
 import type { Caller } from "../access/caller.ts";
-import type { WaitUntil } from "../adapters/host.ts";
-import type { RankerSource } from "../adapters/source.ts";
-import type { RequestId } from "../http/log.ts";
+import { adapterId } from "../http/log.ts";
 import { Problem } from "../http/problems.ts";
+import type { RequestId } from "../http/request.ts";
+import type { WaitUntil } from "../http/waiting.ts";
 import { type Idempotency, refusal, replayed } from "./idempotency.ts";
 import type { Ledger, LimitState, ReserveResult, Usage } from "./ledger.ts";
 
@@ -211,16 +211,14 @@ export interface Forecast {
   readonly candidates: number;
   /** Characters of the prompt; null where no LLM is asked. */
   readonly promptChars: number | null;
+  /** The adapter that serves now, if any, is thought to serve to the end. */
+  readonly adapter: { readonly name: string; readonly version: string } | null;
 }
 
-/** @param adapters the adapter that serves now, if any, is thought to serve to the end */
-export function estimateOf(
-  { candidates, promptChars }: Forecast,
-  adapters: Pick<RankerSource, "settled">,
-): Usage {
-  const manifest = adapters.settled()?.manifest;
+/** What such a request is thought to use. */
+export function estimateOf({ candidates, promptChars, adapter }: Forecast): Usage {
   return {
-    adapter: manifest === undefined ? null : adapterId(manifest),
+    adapter: adapter === null ? null : adapterId(adapter),
     requests: 1,
     candidates,
     adapterTokens: PREFIX_TOKENS + candidates * CANDIDATE_TOKENS,
@@ -228,11 +226,4 @@ export function estimateOf(
     completionTokens: promptChars === null ? 0 : candidates * CANDIDATE_TOKENS,
     llmRequests: promptChars === null ? 0 : 1,
   };
-}
-
-/** An adapter's version as usage, logs and metrics name it: its publisher's words, no caller's. */
-export type AdapterId = string & { readonly brand: "AdapterId" };
-
-export function adapterId({ name, version }: { name: string; version: string }): AdapterId {
-  return `${name}@${version}` as AdapterId;
 }

@@ -5,8 +5,7 @@
  */
 import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
-import type { Config } from "../config/env.ts";
-import type { AppEnv } from "../config/parts.ts";
+import type { AppEnv, Config } from "../config/parts.ts";
 import { fieldProblem, Problem } from "../http/problems.ts";
 import { Idempotency, isIdempotencyKey } from "./idempotency.ts";
 import type { Ledger, LimitState } from "./ledger.ts";
@@ -16,8 +15,15 @@ import { Meter } from "./meter.ts";
 const HOLD_MARGIN_MS = 60_000;
 
 /** Milliseconds after which a request that was not settled has died. */
-export function holdMs({ llmDeadlineMs }: Config): number {
+export function holdMs({ llmDeadlineMs }: Pick<Config, "llmDeadlineMs">): number {
   return llmDeadlineMs + HOLD_MARGIN_MS;
+}
+
+declare module "hono" {
+  interface ContextVariableMap {
+    /** There on routes that cost. */
+    meter: Meter;
+  }
 }
 
 /** The form of answer that a request's headers choose; null: the usual one. */

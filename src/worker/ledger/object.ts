@@ -1,13 +1,9 @@
 /**
- * * The Durable Object behind a tenant's ledger: single-threaded and exact. Each call is one transaction; an alarm settles
+ * The Durable Object behind a tenant's ledger: single-threaded and exact. Each call is one transaction; an alarm settles
  * what nobody settled and deletes what has expired.
- *
- * The ledger of a tenant behind its Durable Object.
  */
 import { DurableObject } from "cloudflare:workers";
-import { retried } from "./durable.ts";
 import type {
-  Ledger,
   Reservation,
   ReserveResult,
   SealedAnswer,
@@ -17,7 +13,7 @@ import type {
   UsageRow,
 } from "./ledger.ts";
 import { Replays } from "./replays.ts";
-import { makeTables, UsageTables } from "./usageTables.ts";
+import { UsageTables } from "./usageTables.ts";
 
 /** Least time between two alarms: expiries that lie closer are swept together. */
 const ALARM_GAP_MS = 5_000;
@@ -28,7 +24,6 @@ export class LedgerObject extends DurableObject {
 
   constructor(state: DurableObjectState, env: Cloudflare.Env) {
     super(state, env);
-    makeTables(state.storage.sql);
     this.#usage = new UsageTables(state.storage.sql);
     this.#replays = new Replays(state.storage.sql);
   }
@@ -88,30 +83,4 @@ export class LedgerObject extends DurableObject {
     const set = await this.ctx.storage.getAlarm();
     if (set === null || set > at) await this.ctx.storage.setAlarm(at);
   }
-}
-
-export type LedgerNamespace = DurableObjectNamespace<LedgerObject>;
-
-/**
- * @param jurisdiction where the object must live and stay, or null for wherever it is first asked for
- */
-export function durableLedger(
-  namespace: LedgerNamespace,
-  tenant: string,
-  jurisdiction: DurableObjectJurisdiction | null,
-): Ledger {
-  // A stub whose object failed stays broken: a new one for each call.
-  const stub = () => {
-    // Throws in local workerd, which knows no jurisdictions.
-    const place = jurisdiction === null ? namespace : namespace.jurisdiction(jurisdiction);
-    return place.get(place.idFromName(tenant));
-  };
-  return {
-    // Not tried twice: what the first try did is unknown, so that the second could find its own reservation.
-    reserve: async (reservation) => stub().reserve(reservation),
-    settle: (requestId, usage) => retried(() => stub().settle(requestId, usage)),
-    release: (requestId) => retried(() => stub().release(requestId)),
-    keep: (requestId, answer) => retried(() => stub().keep(requestId, answer)),
-    usage: (query) => retried(() => stub().usage(query)),
-  };
 }

@@ -4,14 +4,15 @@ import type { Context } from "hono";
 import type { Score } from "../../adapter/ranker.ts";
 import { parseAnswer } from "../../tasks/parse.ts";
 import { isEvidenceUnseen, type Option, readByAdapter } from "../../tasks/question.ts";
-import { type AdapterChoice, readAdapter, readTaskAndQuestion } from "../answer/ask.ts";
+import { type AdapterChoice, readAdapter } from "../adapters/rollout.ts";
+import { readTaskAndQuestion } from "../answer/ask.ts";
 import { toQuestion } from "../answer/fields.ts";
 import { Scoring } from "../answer/scoring.ts";
 import type { AppEnv } from "../config/parts.ts";
-import type { LogFigures } from "../http/log.ts";
+import { adapterId, type LogFigures } from "../http/log.ts";
 import { fieldProblem, Problem } from "../http/problems.ts";
 import { answerHeaders, idempotencyKey, problemResponses } from "../http/schema.ts";
-import { adapterId, estimateOf } from "../ledger/meter.ts";
+import { estimateOf } from "../ledger/meter.ts";
 import { type CohereRequest, RerankRequest, RerankResponse, type TeiRequest } from "./schema.ts";
 
 export const rerankRoute = createRoute({
@@ -74,7 +75,11 @@ export const postRerank: RouteHandler<typeof rerankRoute, AppEnv> = async (c) =>
   const { tenant } = c.get("caller");
   const requestId = c.get("requestId");
   const adapters = rollout.source({ tenant, requestId }, pin);
-  const estimate = estimateOf({ candidates: texts.length, promptChars: null }, adapters);
+  const estimate = estimateOf({
+    candidates: texts.length,
+    promptChars: null,
+    adapter: adapters.settled()?.manifest ?? null,
+  });
   const { scored, scoring } = await c.get("meter").run(estimate, async (admitted) => {
     const ask = { question, questionField: "query" };
     const { startSpan } = c.get("parts");

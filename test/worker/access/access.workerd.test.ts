@@ -1,6 +1,6 @@
 /** Who gets in, over HTTP: keys, tokens, scopes, private adapters, the rate limit, the admin routes. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Bindings } from "../../../src/worker/config/env.ts";
+import type { Bindings } from "../../../src/worker/config/parts.ts";
 import { claims, issuerKey, token, tokenRules } from "./tokens.ts";
 import { deployed, fakeLlm, isolate, newKey } from "./worker.ts";
 

@@ -1,7 +1,7 @@
 /// <reference types="@cloudflare/vitest-plugin/types" />
 /** The bindings that wrangler.toml gives the Worker under test. */
 import { env } from "cloudflare:workers";
-import type { LedgerNamespace } from "../../../src/worker/ledger/object.ts";
+import type { LedgerNamespace } from "../../../src/worker/ledger/ledger.ts";
 
 interface TestBindings {
   readonly KEYS: KVNamespace;

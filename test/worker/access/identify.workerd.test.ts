@@ -1,6 +1,6 @@
 /** Who a request comes from: keys in KV, revocation within 60 s, and the one way in without a key. */
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { mayUseAdapter, OPEN_CALLER } from "../../../src/worker/access/caller.ts";
+import { mayUseAdapter, openCaller } from "../../../src/worker/access/caller.ts";
 import { type Credentials, identify } from "../../../src/worker/access/identify.ts";
 import {
   KEY_CACHE_MS,
@@ -12,6 +12,7 @@ import {
 } from "../../../src/worker/access/keyStore.ts";
 import type { KeyRecord, KeyWish } from "../../../src/worker/access/keys.ts";
 import { makeKey, parseKey } from "../../../src/worker/access/keys.ts";
+import { allScopes } from "../../../src/worker/features.ts";
 import { bindings } from "./bindings.ts";
 import { issuerKey, JwksHost, token, tokenRules } from "./tokens.ts";
 
@@ -32,7 +33,7 @@ async function storedKey(changes: Partial<KeyWish> = {}) {
 const credentials = (changes: Partial<Credentials> = {}): Credentials => ({
   keys: new KeyCache(store),
   tokens: null,
-  openOnLocalhost: false,
+  openOnLocalhost: null,
   ...changes,
 });
 
@@ -126,11 +127,14 @@ function behindKvCache(inner: KeyStore): KeyStore {
 }
 
 describe("a request without a key", () => {
-  const open = credentials({ openOnLocalhost: true });
+  const open = credentials({ openOnLocalhost: allScopes.open });
 
   it("is let in only on localhost, and only where configuration says so", async () => {
     for (const host of ["http://localhost:8787", "http://127.0.0.1", "http://[::1]:80"]) {
-      expect(await identify(call(null, host), open)).toEqual({ ok: true, caller: OPEN_CALLER });
+      expect(await identify(call(null, host), open)).toEqual({
+        ok: true,
+        caller: openCaller(allScopes.open),
+      });
       expect((await identify(call(null, host), credentials())).ok).toBe(false);
     }
     for (const host of [
@@ -173,7 +177,7 @@ describe("a token", () => {
 describe("an adapter", () => {
   const tenants = new Map([["mini", ["clinic-a"]]]);
   const of = (tenant: string, adapters: readonly string[] | null) => ({
-    ...OPEN_CALLER,
+    ...openCaller(allScopes.open),
     tenant,
     adapters,
   });

@@ -2,6 +2,7 @@
 import { sign } from "hono/utils/jwt/jwt";
 import type { TokenRules } from "../../../src/worker/access/tokens.ts";
 import { Jwks } from "../../../src/worker/access/tokens.ts";
+import { allScopes } from "../../../src/worker/features.ts";
 
 export const tokenRules: TokenRules = {
   issuer: "https://issuer.example",
@@ -9,6 +10,7 @@ export const tokenRules: TokenRules = {
   tenantClaim: "tenant",
   scopeClaim: "scope",
   quota: null,
+  scopes: allScopes.known,
 };
 
 type Kind = "RS256" | "ES256" | "EdDSA";
@@ -31,8 +33,10 @@ export interface IssuerKey {
   readonly publicJwk: JsonWebKey & { kid: string; use: string; alg: string };
 }
 
-export async function issuerKey(kind: Kind, kid: string): Promise<IssuerKey> {
-  const made = await crypto.subtle.generateKey(algorithms[kind], true, ["sign", "verify"]);
+/** @param bits of an RSA key; an issuer should have no fewer than 2,048 */
+export async function issuerKey(kind: Kind, kid: string, bits = 2048): Promise<IssuerKey> {
+  const how = { ...algorithms[kind], ...(kind === "RS256" ? { modulusLength: bits } : {}) };
+  const made = await crypto.subtle.generateKey(how, true, ["sign", "verify"]);
   const { privateKey, publicKey } = made as CryptoKeyPair;
   const secret = (await crypto.subtle.exportKey("jwk", privateKey)) as JsonWebKey;
   const open = (await crypto.subtle.exportKey("jwk", publicKey)) as JsonWebKey;
@@ -81,7 +85,7 @@ function base64Url(bytes: Uint8Array): string {
 
 /** A JWKS host that can fail, and counts its visits. */
 export class JwksHost {
-  keys: readonly object[];
+  keys: readonly unknown[];
   down: "no" | "refused" | "500" | "garbage" | "redirect" = "no";
   visits = 0;
 

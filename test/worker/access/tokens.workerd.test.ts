@@ -1,6 +1,6 @@
 /** Tokens: the good ones become callers, every kind of bad one is refused, a failing JWKS host locks nobody out. */
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { readToken, type TokenFault } from "../../../src/worker/access/tokens.ts";
+import { Jwks, readToken, type TokenFault } from "../../../src/worker/access/tokens.ts";
 import {
   claims,
   forged,
@@ -220,5 +220,53 @@ describe("the issuer's keys", () => {
     expect(rotating.visits).toBe(2);
     // Taken back by the issuer: refused from the next look on.
     expect((await read(await token(rsa), jwks)).ok).toBe(false);
+  });
+
+  it("are read though others among them are malformed, or of a kind that nobody knows", async () => {
+    const odd = new JwksHost([rsa]);
+    odd.keys = [
+      null,
+      7,
+      { kid: 7, kty: "RSA" },
+      { kid: "new", kty: "AKP", alg: "ML-DSA-44", pub: "x" },
+      { kid: rsa.kid, kty: "RSA", n: "!", e: "AQAB" },
+      { ...rsa.publicJwk, "x-vendor": { deep: [1] } },
+    ];
+    expect((await read(await token(rsa), odd.client())).ok).toBe(true);
+    const unusable = await forged({ alg: "RS256", kid: "new", typ: "JWT" }, claims());
+    const fault = { kind: "not_verified", rule: "form" };
+    expect(await read(unusable, odd.client())).toEqual({ ok: false, fault });
+  });
+
+  it("may be two of one id: a token is good if either signed it", async () => {
+    const first = await issuerKey("RS256", "same");
+    const second = await issuerKey("RS256", "same");
+    const twins = new JwksHost([first, second]);
+    for (const key of [first, second]) {
+      expect((await read(await token(key), twins.client())).ok).toBe(true);
+    }
+    const third = await issuerKey("RS256", "same");
+    const fault = { kind: "not_verified", rule: "signature" };
+    expect(await read(await token(third), twins.client())).toEqual({ ok: false, fault });
+  });
+
+  it("of RSA under 2,048 bits are refused", async () => {
+    const weak = await issuerKey("RS256", "weak", 1024);
+    const result = await read(await token(weak), new JwksHost([weak]).client());
+    expect(result).toEqual({ ok: false, fault: { kind: "not_verified", rule: "form" } });
+  });
+
+  it("are fetched by each request for itself: one that hangs holds up no other", async () => {
+    let visits = 0;
+    const slow = new Jwks("https://issuer.example/jwks.json", () => {
+      visits += 1;
+      return visits === 1
+        ? new Promise<Response>(() => {})
+        : Promise.resolve(Response.json({ keys: [rsa.publicJwk] }));
+    });
+    const hanging = read(await token(rsa), slow);
+    expect((await read(await token(rsa), slow)).ok).toBe(true);
+    expect(visits).toBe(2);
+    void hanging;
   });
 });

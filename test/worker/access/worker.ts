@@ -5,7 +5,7 @@ import { vi } from "vitest";
 import { kvKeyStore } from "../../../src/worker/access/keyStore.ts";
 import type { KeyWish } from "../../../src/worker/access/keys.ts";
 import { makeKey } from "../../../src/worker/access/keys.ts";
-import type { Bindings } from "../../../src/worker/config/env.ts";
+import type { Bindings } from "../../../src/worker/config/parts.ts";
 import type main from "../main.ts";
 import { bindings } from "./bindings.ts";
 

@@ -7,7 +7,7 @@ import { type PublicKeys, parsePublicKeys, signedMessage } from "../../../src/ad
 import { AdapterHost } from "../../../src/worker/adapters/host.ts";
 import { RankerShelf } from "../../../src/worker/adapters/shelf.ts";
 import { r2BundleStore } from "../../../src/worker/adapters/versions.ts";
-import type { Bindings } from "../../../src/worker/config/env.ts";
+import type { Bindings } from "../../../src/worker/config/parts.ts";
 import golden from "../../fixtures/signature.golden.json" with { type: "json" };
 import { fakeLlm, isolate, newKey } from "../access/worker.ts";
 

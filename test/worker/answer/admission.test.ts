@@ -143,7 +143,7 @@ function pipeline(adapters: RankerSource) {
     waitUntil,
   });
   const events = meter.events(
-    estimateOf({ candidates: 8, promptChars: 6 }, adapters),
+    estimateOf({ candidates: 8, promptChars: 6, adapter: null }),
     (admitted) =>
       answer(ask, {
         generator,

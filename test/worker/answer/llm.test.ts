@@ -2,8 +2,9 @@
 import { describe, expect, test } from "vitest";
 import type { AiBinding } from "../../../src/net/aiBinding.ts";
 import { remoteScorer } from "../../../src/worker/adapters/engines.ts";
-import { llmGenerator, readRemote } from "../../../src/worker/answer/llm.ts";
-import { type Bindings, readConfig } from "../../../src/worker/config/env.ts";
+import { llmGenerator } from "../../../src/worker/answer/llm.ts";
+import type { Bindings } from "../../../src/worker/config/parts.ts";
+import { readConfig } from "../../../src/worker/configuration.ts";
 
 const asked: unknown[][] = [];
 const AI: AiBinding = {
@@ -13,23 +14,29 @@ const AI: AiBinding = {
   },
 };
 
-function faultsOf(env: Parameters<typeof readRemote>[0]): string[] {
-  const faults: string[] = [];
-  readRemote(env, faults);
-  return faults;
+const usual = { LLM_MODEL: "m", LLM_BASE_URL: "http://127.0.0.1:1/v1" };
+
+/** The configuration of these variables beside the usual ones. */
+function configOf(variables: Partial<Bindings>) {
+  const read = readConfig({ ...usual, ...variables } as Bindings);
+  if (!read.ok) throw new Error(read.faults.join());
+  return read.config;
+}
+
+function faultsOf(variables: Partial<Bindings>): readonly string[] {
+  const read = readConfig({ ...usual, ...variables } as Bindings);
+  return read.ok ? [] : read.faults;
 }
 
 describe("the configuration", () => {
   test("is an OpenAI-compatible endpoint and no /rerank server by default", () => {
-    const faults: string[] = [];
-    expect(readRemote({}, faults)).toEqual({
+    expect(configOf({})).toMatchObject({
       llmProvider: "openai",
       ai: null,
       aiGatewayId: null,
       rerankServer: null,
       rerankTimeoutMs: 10_000,
     });
-    expect(faults).toEqual([]);
   });
 
   test.each([
@@ -89,10 +96,10 @@ describe("a bundle's engine", () => {
   } as const;
 
   test("is there only where the deployment has it", () => {
-    const none = readRemote({}, []);
+    const none = configOf({});
     expect(remoteScorer({ kind: "http" }, none)).toBeNull();
     expect(remoteScorer(bge, none)).toBeNull();
-    const all = readRemote({ AI, RERANK_URL: "https://rerank.example/rerank" }, []);
+    const all = configOf({ AI, RERANK_URL: "https://rerank.example/rerank" });
     expect(remoteScorer({ kind: "http", model: "big" }, all)).not.toBeNull();
     expect(remoteScorer(bge, all)).not.toBeNull();
   });

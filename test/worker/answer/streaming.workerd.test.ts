@@ -2,7 +2,7 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Bindings } from "../../../src/worker/config/env.ts";
+import type { Bindings } from "../../../src/worker/config/parts.ts";
 import main from "../main.ts";
 
 const canary = "kanarienvogel-2207";

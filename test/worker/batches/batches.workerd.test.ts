@@ -3,8 +3,8 @@ import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { kvKeyStore, revokeKey } from "../../../src/worker/access/keyStore.ts";
-import { LineRows } from "../../../src/worker/batches/lineTables.ts";
-import type { BatchNamespace } from "../../../src/worker/batches/object.ts";
+import type { BatchNamespace } from "../../../src/worker/batches/batch.ts";
+import { LineTables } from "../../../src/worker/batches/lineTables.ts";
 import { fakeLlm, newKey } from "../access/worker.ts";
 import { content, type Deployed, keepingWorker, kept, parsed } from "./worker.ts";
 
@@ -180,7 +180,7 @@ describe("a batch", () => {
       );
     await expect.poll(sent).toBe(3);
     const messages = await runInDurableObject(object, (_, { storage }) => {
-      const lines = new LineRows(storage.sql);
+      const lines = new LineTables(storage.sql);
       lines.resend(Date.now());
       const early = lines.toSend(10);
       lines.resend(Date.now() + 1_200_001);

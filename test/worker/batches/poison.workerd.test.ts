@@ -1,8 +1,8 @@
 /** Messages that are none, lines that kill whoever takes them, dead letters that come first: every batch ends all the same. */
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { type BatchNamespace, durableBatches } from "../../../src/worker/batches/batch.ts";
 import { MAX_ATTEMPTS } from "../../../src/worker/batches/lineTables.ts";
-import { type BatchNamespace, durableBatches } from "../../../src/worker/batches/object.ts";
 import { fakeLlm, newKey } from "../access/worker.ts";
 import { type Deployed, keepingWorker, parsed } from "./worker.ts";
 

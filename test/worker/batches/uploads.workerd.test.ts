@@ -2,9 +2,8 @@
 import { runInDurableObject, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { NewBatch } from "../../../src/worker/batches/batch.ts";
-import { BatchRows, UPLOAD_LEASE_MS } from "../../../src/worker/batches/batchTables.ts";
-import type { BatchNamespace } from "../../../src/worker/batches/object.ts";
+import type { BatchNamespace, NewBatch } from "../../../src/worker/batches/batch.ts";
+import { BatchTables, UPLOAD_LEASE_MS } from "../../../src/worker/batches/batchTables.ts";
 import { newKey } from "../access/worker.ts";
 import { type Deployed, keepingWorker, kept } from "./worker.ts";
 
@@ -94,7 +93,7 @@ describe("an upload", () => {
       replay: null,
     });
     const seen = await runInDurableObject(objectOf(tenant), (_, { storage }) => {
-      const rows = new BatchRows(storage.sql);
+      const rows = new BatchTables(storage.sql);
       const now = Date.now();
       const made = Array.from({ length: 51 }, (_each, n) => rows.create(batch(n), now));
       rows.uploading("batch_7", now + UPLOAD_LEASE_MS - 1);

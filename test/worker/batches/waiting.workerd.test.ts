@@ -2,7 +2,7 @@
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { isBackpressure } from "../../../src/worker/batches/line.ts";
-import type { Bindings } from "../../../src/worker/config/env.ts";
+import type { Bindings } from "../../../src/worker/config/parts.ts";
 import { Problem } from "../../../src/worker/http/problems.ts";
 import { fakeLlm, newKey } from "../access/worker.ts";
 import { type Deployed, keepingWorker, parsed } from "./worker.ts";

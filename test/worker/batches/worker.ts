@@ -8,9 +8,8 @@ import {
 } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { expect, vi } from "vitest";
-import type { LineMessage } from "../../../src/worker/batches/batch.ts";
-import type { BatchNamespace } from "../../../src/worker/batches/object.ts";
-import type { Bindings } from "../../../src/worker/config/env.ts";
+import type { BatchNamespace, LineMessage } from "../../../src/worker/batches/batch.ts";
+import type { Bindings } from "../../../src/worker/config/parts.ts";
 import type main from "../main.ts";
 
 export const content = (env as unknown as { readonly CONTENT: R2Bucket }).CONTENT;

@@ -5,8 +5,10 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, expectTypeOf, test } from "vitest";
-import { newRequestId, writeLog } from "../../../src/worker/http/log.ts";
-import type { Observe, OpenSpan, pointOf, StartSpan } from "../../../src/worker/http/metrics.ts";
+import type { Observe } from "../../../src/worker/http/log.ts";
+import { writeLog } from "../../../src/worker/http/log.ts";
+import type { EventPoints, OpenSpan, StartSpan } from "../../../src/worker/http/metrics.ts";
+import { newRequestId } from "../../../src/worker/http/request.ts";
 
 type LogRecord = Parameters<typeof writeLog>[0];
 
@@ -54,7 +56,12 @@ test("a log record has no member, and no key, that any text would fit", () => {
 
 test("a data point is made of a log record, and a span holds figures alone", () => {
   expectTypeOf<Parameters<Observe>[0]>().toEqualTypeOf<LogRecord>();
-  expectTypeOf<Parameters<typeof pointOf>[0]>().toEqualTypeOf<LogRecord>();
+  type Event = LogRecord["event"];
+  expectTypeOf<keyof EventPoints>().toEqualTypeOf<Event>();
+  type Counted = {
+    [Name in Event]: { readonly event: Name } & Parameters<EventPoints[Name]>[0];
+  }[Event];
+  expectTypeOf<Counted>().toEqualTypeOf<LogRecord>();
   expectTypeOf<Plain<Leaves<Parameters<OpenSpan["end"]>[0]>>>().toEqualTypeOf<never>();
   expectTypeOf<Plain<Parameters<StartSpan>[0]>>().toEqualTypeOf<never>();
 });

@@ -1,8 +1,8 @@
 /** What a request leaves behind for those who run the service: a line, a data point, spans, times for the caller. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import {
+  figuresPoint,
   type OpenSpan,
-  pointOf,
   type SpanName,
   spanned,
 } from "../../../src/worker/http/metrics.ts";
@@ -63,13 +63,10 @@ describe("a data point", () => {
   });
 
   it("fits what Analytics Engine takes: one index, 20 blobs, 20 doubles", () => {
-    const id = "req_0" as Parameters<typeof pointOf>[0] extends infer Any
-      ? Extract<Any, { id: unknown }>["id"]
-      : never;
-    const point = pointOf({ event: "line", id, status: 200, ms: 5 });
-    expect(point?.indexes).toEqual(["line"]);
-    expect(point?.blobs?.length).toBeLessThanOrEqual(20);
-    expect(point?.doubles?.length).toBe(13);
+    const point = figuresPoint("request", "/v1/answer", { status: 200, ms: 5 });
+    expect(point.indexes).toEqual(["/v1/answer"]);
+    expect(point.blobs?.length).toBeLessThanOrEqual(20);
+    expect(point.doubles?.length).toBe(13);
   });
 });
 

@@ -2,7 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { llmProblem } from "../../../src/worker/answer/outcome.ts";
 import { arrivals } from "../../../src/worker/answer/pipeline.ts";
-import { type Bindings, readConfig } from "../../../src/worker/config/env.ts";
+import type { Bindings } from "../../../src/worker/config/parts.ts";
+import { readConfig } from "../../../src/worker/configuration.ts";
 import { framesOf } from "../../../src/worker/http/log.ts";
 import {
   fieldProblem,

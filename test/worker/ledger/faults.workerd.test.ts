@@ -1,7 +1,7 @@
 /** A ledger that is unreachable, slow or started anew while a request is under way: real objects, blocked and ended. */
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { LedgerNamespace } from "../../../src/worker/ledger/object.ts";
+import type { LedgerNamespace } from "../../../src/worker/ledger/ledger.ts";
 import { bindings } from "../access/bindings.ts";
 import { deployed, fakeLlm, isolate, newKey } from "../access/worker.ts";
 

@@ -1,7 +1,7 @@
 /** Ledgers and reservations for tests. */
 
 import type { Reservation, Usage } from "../../../src/worker/ledger/ledger.ts";
-import { durableLedger } from "../../../src/worker/ledger/object.ts";
+import { durableLedger } from "../../../src/worker/ledger/ledger.ts";
 import { bindings } from "../access/bindings.ts";
 
 /** What eight candidates are thought to cost. */

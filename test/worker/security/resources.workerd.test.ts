@@ -2,9 +2,9 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import type { BatchNamespace } from "../../../src/worker/batches/batch.ts";
 import { newBatchId } from "../../../src/worker/batches/batch.ts";
-import { BatchRows } from "../../../src/worker/batches/batchTables.ts";
-import type { BatchNamespace } from "../../../src/worker/batches/object.ts";
+import { BatchTables } from "../../../src/worker/batches/batchTables.ts";
 import { fakeLlm, newKey } from "../access/worker.ts";
 import { allSent, type Deployed, keepingWorker, parsed } from "../batches/worker.ts";
 import { type DescribedRoute, described } from "./routes.ts";
@@ -44,7 +44,7 @@ async function posted(body: string): Promise<Record<string, number>> {
 /** Batches whose lines are still being read in; their ids. */
 function begin(tenant: string, count: number): Promise<string[]> {
   return runInDurableObject(BATCHES.get(BATCHES.idFromName(tenant)), (_, { storage }) => {
-    const rows = new BatchRows(storage.sql);
+    const rows = new BatchTables(storage.sql);
     return Array.from({ length: count }, () => {
       const who = { tenant, caller: "{}", keyId: "k", principal: "k" };
       const id = newBatchId();

@@ -5,7 +5,8 @@
  * Which requests are of a channel's share: always the same for the same key, evenly spread over all of them.
  */
 import { pause } from "../../../net/sharedWork.ts";
-import { staleAfterMs, type WaitUntil } from "../watch.ts";
+import type { WaitUntil } from "../../http/waiting.ts";
+import { staleAfterMs } from "../watch.ts";
 import type { Guard, Stop, Trial, Verdict } from "./guard.ts";
 import { TrialChannel, type TrialChannelOptions } from "./trialChannel.ts";
 

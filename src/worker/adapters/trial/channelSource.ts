@@ -1,8 +1,8 @@
 /** The ranker of a request that pinned no version: the canary's where the request is of its share, else stable's. */
 import type { Ranker } from "../../../adapter/ranker.ts";
+import type { WaitUntil } from "../../http/waiting.ts";
 import type { AdapterHost } from "../host.ts";
 import type { RankerSource, ServedBy } from "../source.ts";
-import type { WaitUntil } from "../watch.ts";
 import type { Canary, RequestKey } from "./canary.ts";
 
 export class ChannelSource implements RankerSource {

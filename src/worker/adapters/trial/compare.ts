@@ -8,7 +8,7 @@ import type { Ranker } from "../../../adapter/ranker.ts";
 import type { ScoredCandidate } from "../../../adapter/select/candidates.ts";
 import { select } from "../../../adapter/select/select.ts";
 import { isEvidenceUnseen, readByAdapter } from "../../../tasks/question.ts";
-import type { Outcome } from "../../answer/outcome.ts";
+import type { FinishedAnswer } from "../source.ts";
 
 /** `dropped`: there was no time or no place; `failed`: the adapter could not score. */
 export type Comparison = "same" | "other" | "failed" | "dropped";
@@ -16,7 +16,7 @@ export type Comparison = "same" | "other" | "failed" | "dropped";
 /** Scores the answer's candidates with `ranker`, and compares what it puts first with what was put first. */
 export async function compare(
   ranker: Ranker,
-  outcome: Outcome,
+  outcome: FinishedAnswer,
   signal: AbortSignal,
 ): Promise<Comparison> {
   const { ask, selection, strategy } = outcome;
@@ -72,7 +72,7 @@ export class Comparing {
   async run(
     serving: Ranker,
     second: () => Promise<Ranker | null>,
-    outcome: Outcome,
+    outcome: FinishedAnswer,
   ): Promise<Comparison> {
     const now = Date.now();
     const { held, waiting } = serving.load();

@@ -4,7 +4,9 @@
  *
  * Whether a canary is still within its bounds.
  */
+
 import type { Bounds } from "../../../adapter/pointer.ts";
+import { stubOf } from "../../ledger/durable.ts";
 
 /** Whole numbers, 0 or more. */
 export interface Counts {
@@ -117,4 +119,25 @@ export function judge(bounds: Bounds, canary: Counts, stable: Counts): StopReaso
 
 function rate(part: number, whole: number, least: number): number | null {
   return whole < least ? null : part / whole;
+}
+
+/** The object's methods as its namespace has them. */
+export type GuardNamespace = DurableObjectNamespace<Guard & Rpc.DurableObjectBranded>;
+
+declare module "../../config/parts.ts" {
+  interface Bindings {
+    /** Counts of canary and stable, and what became of each canary: one object an adapter. */
+    readonly GUARD: GuardNamespace;
+  }
+}
+
+/** The guard of an adapter behind its Durable Object. */
+export function durableGuard(namespace: GuardNamespace, adapter: string): Guard {
+  const stub = () => stubOf(namespace, adapter, null);
+  return {
+    // Not tried twice: what the first try did is unknown, and counts must not be added twice.
+    report: async (report) => stub().report(report),
+    verdict: async (serial) => stub().verdict(serial),
+    overview: async (serial) => stub().overview(serial),
+  };
 }

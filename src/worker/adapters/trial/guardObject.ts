@@ -15,7 +15,6 @@ import {
   COUNTS,
   type CountedChannel,
   type Counts,
-  type Guard,
   type GuardOverview,
   type GuardReport,
   judge,
@@ -176,17 +175,4 @@ export function makeGuardTables(sql: SqlStorage): void {
       ${[...countsOf("canary"), ...countsOf("stable")].join(", ")}
     ) STRICT;
   `);
-}
-
-export type GuardNamespace = DurableObjectNamespace<GuardObject>;
-
-export function durableGuard(namespace: GuardNamespace, adapter: string): Guard {
-  // A stub whose object failed stays broken: a new one for each call.
-  const stub = () => namespace.get(namespace.idFromName(adapter));
-  return {
-    // Not tried twice: what the first try did is unknown, and counts must not be added twice.
-    report: async (report) => stub().report(report),
-    verdict: async (serial) => stub().verdict(serial),
-    overview: async (serial) => stub().overview(serial),
-  };
 }

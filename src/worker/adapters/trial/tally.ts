@@ -3,7 +3,7 @@
  * and what cannot be told is lost: an answer never fails for it.
  */
 import { pause } from "../../../net/sharedWork.ts";
-import type { WaitUntil } from "../watch.ts";
+import type { WaitUntil } from "../../http/waiting.ts";
 import {
   type ChannelCounts,
   COUNTS,

@@ -4,9 +4,10 @@ import type { Pointer } from "../../../adapter/pointer.ts";
 import type { Ranker } from "../../../adapter/ranker.ts";
 import type { PublicKeys } from "../../../adapter/signature.ts";
 import { pause } from "../../../net/sharedWork.ts";
+import type { WaitUntil } from "../../http/waiting.ts";
 import type { RankerShelf } from "../shelf.ts";
 import type { AdapterFault } from "../source.ts";
-import { PointerWatch, type WaitUntil } from "../watch.ts";
+import { PointerWatch } from "../watch.ts";
 
 export interface TrialChannelOptions {
   readonly store: BundleStore;

@@ -5,11 +5,14 @@ import { type parsePublicKeys, signedMessage } from "../../../../src/adapter/sig
 import { AdapterHost } from "../../../../src/worker/adapters/host.ts";
 import { Canary } from "../../../../src/worker/adapters/trial/canary.ts";
 import { ChannelSource } from "../../../../src/worker/adapters/trial/channelSource.ts";
-import { type Guard, NO_COUNTS } from "../../../../src/worker/adapters/trial/guard.ts";
-import { durableGuard } from "../../../../src/worker/adapters/trial/guardObject.ts";
+import {
+  durableGuard,
+  type Guard,
+  NO_COUNTS,
+} from "../../../../src/worker/adapters/trial/guard.ts";
 import { TrialChannel } from "../../../../src/worker/adapters/trial/trialChannel.ts";
 import { r2BundleStore } from "../../../../src/worker/adapters/versions.ts";
-import type { Bindings } from "../../../../src/worker/config/env.ts";
+import type { Bindings } from "../../../../src/worker/config/parts.ts";
 import golden from "../../../fixtures/signature.golden.json" with { type: "json" };
 import { fakeShelf } from "../fakeRankers.ts";
 

@@ -4,11 +4,11 @@ import { describe, expect, it } from "vitest";
 import {
   type ChannelCounts,
   type Counts,
+  durableGuard,
   NO_COUNTS,
   type Trial,
 } from "../../../../src/worker/adapters/trial/guard.ts";
-import { durableGuard } from "../../../../src/worker/adapters/trial/guardObject.ts";
-import type { Bindings } from "../../../../src/worker/config/env.ts";
+import type { Bindings } from "../../../../src/worker/config/parts.ts";
 
 const { GUARD } = env as unknown as Bindings;
 let made = 0;
