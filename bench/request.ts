@@ -8,6 +8,7 @@ import { endStack, startReplay, temporaryFolder } from "../scripts/lib/localStac
 import { contentOf, verifyBundle } from "../src/adapter/bundle.ts";
 import { bundleFolder } from "../src/adapter/bundleStore.node.ts";
 import { startEngine } from "../src/adapter/engines/simd/engine.node.ts";
+import type { Manifest } from "../src/adapter/manifest.ts";
 import { type Logit, probabilityOf } from "../src/adapter/ranker.ts";
 import type { ScoredCandidate } from "../src/adapter/select/candidates.ts";
 import { select } from "../src/adapter/select/select.ts";
@@ -80,7 +81,7 @@ export async function measureRequest(
 
 interface Parts {
   readonly llm: Generator;
-  readonly manifest: Parameters<typeof select>[0]["manifest"] & object;
+  readonly manifest: Manifest;
   readonly tokenizer: TextTokenizer;
   readonly stages: Stages;
 }

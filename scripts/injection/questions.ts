@@ -7,7 +7,7 @@ import type { Option, Question } from "../../src/tasks/question.ts";
 import { labelOptions } from "../../src/tasks/question.ts";
 import { inferTask, taskById } from "../../src/tasks/registry.ts";
 import type { TaskSpec } from "../../src/tasks/task.ts";
-import { ownQuestion } from "../eval/candidateFile.ts";
+import { ownQuestion } from "../core/candidateFile.ts";
 import { fileText, filledLines } from "../lib/textFile.ts";
 
 export interface Case {

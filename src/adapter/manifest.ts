@@ -94,7 +94,8 @@ const selfTestVector = z.strictObject({
   logit: finite,
 });
 
-const manifestSchema = z.strictObject({
+/** Each field by itself. What the whole does not allow is in `parseManifest`. */
+export const manifestSchema = z.strictObject({
   schema: z.literal(1),
   name,
   version,

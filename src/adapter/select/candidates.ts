@@ -27,6 +27,9 @@ export type Abstain =
   | { readonly kind: "target_error"; readonly targetError: number }
   | { readonly kind: "below"; readonly threshold: number };
 
+/** What selection reads of a manifest. */
+export type Fitted = Pick<Manifest, "selector" | "validatedOn" | "abstention">;
+
 export interface SelectInput {
   readonly strategy: Strategy;
   readonly candidates: readonly ScoredCandidate[];
@@ -37,7 +40,7 @@ export interface SelectInput {
   /** It was evidence that the LLM was not shown. */
   readonly evidenceUnseen: boolean;
   /** Null where no adapter is loaded (degraded). */
-  readonly manifest: Manifest | null;
+  readonly manifest: Fitted | null;
   /** The model's and the task's names, looked up in the manifest's `validatedOn`. */
   readonly llm: string;
   readonly task: string;

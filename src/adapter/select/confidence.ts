@@ -2,9 +2,8 @@
  * How likely the chosen answer is right, told only where that was measured; and when not to answer: below a confidence,
  * or by a wanted error rate among answered questions.
  */
-import type { Manifest } from "../manifest.ts";
 import { sigmoid } from "../ranker.ts";
-import type { Abstain, AbstainReason, ConfidenceReason, Strategy } from "./candidates.ts";
+import type { Abstain, AbstainReason, ConfidenceReason, Fitted, Strategy } from "./candidates.ts";
 import type { SelectorGroup } from "./selector.ts";
 
 export type Confidence =
@@ -16,7 +15,7 @@ export const LEAST_CANDIDATES = 3;
 
 export interface ConfidenceInput {
   readonly strategy: Strategy;
-  readonly manifest: Manifest | null;
+  readonly manifest: Fitted | null;
   readonly group: SelectorGroup | null;
   /** Answer score of the winner: the selector's logit. Null where nothing parsed. */
   readonly winnerScore: number | null;
@@ -42,12 +41,17 @@ export function confidenceOf(input: ConfidenceInput): Confidence {
   if (!isValidated(manifest, input)) return none("not_validated_for_llm_task");
   if (parsed < LEAST_CANDIDATES) return none("too_few_candidates");
   const { a, b, few } = group.confidence;
-  const fewer = few === undefined ? 0 : Math.max(0, 1 / parsed - 1 / few.candidates);
-  return { value: sigmoid(a * winnerScore + b + (few?.c ?? 0) * fewer), reason: null };
+  const lowered = (few?.c ?? 0) * fewStep(few, parsed);
+  return { value: sigmoid(a * winnerScore + b + lowered), reason: null };
+}
+
+/** 1/n - 1/N: by how much n candidates are fewer than the N that a group was fitted with; 0 for as many or more. */
+export function fewStep(few: SelectorGroup["confidence"]["few"], parsed: number): number {
+  return few === undefined ? 0 : Math.max(0, 1 / parsed - 1 / few.candidates);
 }
 
 function isValidated(
-  { validatedOn }: Manifest,
+  { validatedOn }: Fitted,
   { llm, task, evidenceUnseen }: ConfidenceInput,
 ): boolean {
   const evidence = evidenceUnseen ? "unseen" : undefined;
@@ -67,7 +71,7 @@ function none(reason: ConfidenceReason): Confidence {
 export function abstainReason(
   abstain: Abstain | null,
   confidence: number | null,
-  manifest: Manifest | null,
+  manifest: Fitted | null,
 ): AbstainReason | null {
   if (abstain === null) return null;
   if (confidence === null || manifest === null) return "no_confidence";
@@ -83,7 +87,7 @@ export function abstainReason(
  */
 function thresholdFor(
   targetError: number,
-  abstention: Manifest["abstention"],
+  abstention: Fitted["abstention"],
 ): number | "target_not_fitted" | "target_unattainable" {
   // Rates come from decimal text on both sides; equal ones may differ in the last bit.
   const strictEnough = abstention.filter((entry) => entry.targetError <= targetError + 1e-9);

@@ -2,7 +2,7 @@
  * The fitted selector: one small logistic model for each kind of question (with context or without, which the LLM saw
  * or did not; closed label set or lettered options) and for a task where enough was held out of it, over features of an
  * answer among the other answers.
- * Its Python twin fits it and writes test/fixtures/selector.golden.json, which both sides reproduce.
+ * Python fits it on the features that this module computes (scripts/core.ts).
  */
 import type { Option } from "../../tasks/question.ts";
 import type { featureNames, Manifest } from "../manifest.ts";
@@ -27,7 +27,7 @@ export type QuestionKind = Pick<SelectInput, "hasContext" | "evidenceUnseen" | "
  * what the adapter read, those fitted on such questions go before the others.
  */
 export function selectorGroup(
-  manifest: Manifest | null,
+  manifest: Pick<Manifest, "selector"> | null,
   { hasContext, evidenceUnseen, options, task }: QuestionKind,
 ): SelectorGroup | null {
   const labels = labelKind(options);
@@ -51,10 +51,15 @@ export function selectorLogit(
   // Labels are the caller's: "constructor" must not find what every object has.
   const known = unit.answer !== null && Object.hasOwn(group.priors, unit.answer);
   const prior = known ? (group.priors[unit.answer ?? ""] ?? 0) : 0;
-  return features.reduce(
-    (sum, name, i) => sum + (group.weights[i] ?? 0) * featureOf(name, unit, all),
+  return featureRow(features, unit, all).reduce(
+    (sum, value, i) => sum + (group.weights[i] ?? 0) * value,
     group.bias + prior,
   );
+}
+
+/** The features of these names, of one answer among `all`: what a selector decides by, and is fitted on. */
+export function featureRow(names: readonly string[], unit: Unit, all: readonly Unit[]): number[] {
+  return names.map((name) => featureOf(name, unit, all));
 }
 
 type Feature = (unit: Unit, all: readonly Unit[]) => number;

@@ -8,7 +8,6 @@ part; together they are out-of-fold scores of all those questions (Chernozhukov 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -24,11 +23,9 @@ from medadapter_train.model.rankers import load_encoder, make_ranker
 from medadapter_train.model.torch_scorer import TorchScorer
 from medadapter_train.model.weights import average_weights, load_weights, save_weights
 from medadapter_train.system.files import write_atomic, write_jsonl
-from medadapter_train.system.processes import one_at_a_time
+from medadapter_train.system.processes import run_process
 from medadapter_train.system.settings import to_toml
 from medadapter_train.system.stamps import make_stamp
-
-log = logging.getLogger("medadapter")
 
 
 def crossfit(config: TrainConfig, out: Path, launch: Sequence[str] = ()) -> int:
@@ -47,13 +44,12 @@ def crossfit(config: TrainConfig, out: Path, launch: Sequence[str] = ()) -> int:
     for fold in range(config.folds):
         own = replace(config, fold=fold)
         run = out / fold_folder(own)
-        with one_at_a_time(out, launch, log.info) as launcher:
-            toml = run.with_suffix(".toml")
-            write_atomic(toml, [to_toml("train", asdict(own)).encode()])
-            if not launch:
-                train(own, run)
-            elif code := launcher.train(toml, run):
-                raise StageError(f"fold {fold}: see its own message above", code)
+        toml = run.with_suffix(".toml")
+        write_atomic(toml, [to_toml("train", asdict(own)).encode()])
+        if not launch:
+            train(own, run)
+        elif code := run_process(launch, "train", toml, "--out", run):
+            raise StageError(f"fold {fold}: see its own message above", code)
         files.append(last_weights(run, config))
         weights = load_weights(files[-1])
         ranker = make_ranker(config.base, config.attention, config.seed, weights)

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from medadapter_train.data.candidates import parse_record, set_name_of
+from medadapter_train.data.candidates import parse_records, set_name_of
 from medadapter_train.model.scoring import Scorer
-from medadapter_train.model.select import sigmoid
+from medadapter_train.stats.regression import sigmoid
 from medadapter_train.system.files import read_jsonl, write_jsonl
 
 
@@ -26,7 +26,8 @@ def soften(scorer: Scorer, source: Path, out: Path) -> int:
     def rows() -> Iterator[dict[str, Any]]:
         nonlocal softened
         for where, raw in read_jsonl(source):
-            scored = scorer.score(parse_record(raw, set_name_of(source), where))
+            (record,) = parse_records([(where, raw)], set_name_of(source))
+            scored = scorer.score(record)
             if scored.logits is not None:
                 chances = sigmoid(scored.logits)
                 for candidate, chance in zip(raw["candidates"], chances, strict=True):

@@ -11,12 +11,12 @@ from typing import Any
 
 from datasets import Dataset, Features, Value, disable_progress_bars
 from datasets import Sequence as Seq
+from filelock import FileLock
 
 from medadapter_train.data.candidates import Record, read_records
 from medadapter_train.data.split import Share, fold_key, question_key, share_of
 from medadapter_train.errors import DataError, TrainError
 from medadapter_train.model.template import Encoder
-from medadapter_train.system.processes import file_lock
 from medadapter_train.system.stamps import hash_once
 
 disable_progress_bars()
@@ -97,7 +97,8 @@ class TokenStore:
     ) -> TokenStore:
         key = _key(paths, share, encoder)
         final = folder / f"{share}-{key}"
-        with file_lock(folder / f".{final.name}.lock"):
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / f".{final.name}.lock"):
             if not final.is_dir():
                 _build(paths, share, encoder, key, final)
         return cls.open(final)

@@ -43,6 +43,7 @@ from medadapter_train.model.rankers import (
 )
 from medadapter_train.model.weights import load_weights, save_weights
 from medadapter_train.system.files import write_atomic, write_json
+from medadapter_train.system.processes import one_at_a_time
 from medadapter_train.system.progress import step_progress
 
 
@@ -76,14 +77,18 @@ log = logging.getLogger("medadapter")
 def train(config: TrainConfig, out: Path) -> None:
     """A run in folder `out`, from its start or from where it was stopped.
 
-    Does not return in a process that is one of several: see `Trainer.leave`. Raises `ModelError`
-    other_run, other_data where the folder was begun otherwise; `DataError`, `TrainError` diverged.
+    Waits while another process trains there. Does not return in a process that is one of several:
+    see `Trainer.leave`. Raises `ModelError` other_run, other_data where the folder was begun
+    otherwise; `DataError`, `TrainError` diverged.
     """
-    check_same_run(config, out)
-    check_same_data(config, out)
-    trainer = Trainer(config, out)
-    trainer.run()
-    trainer.leave()
+    # Of several processes of one run the first holds the folder for all.
+    first = os.environ.get("RANK", "0") == "0"
+    with one_at_a_time(out, log.info) if first else nullcontext():
+        check_same_run(config, out)
+        check_same_data(config, out)
+        trainer = Trainer(config, out)
+        trainer.run()
+        trainer.leave()
 
 
 class Trainer:

@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from medadapter_train.measure.report_plots import Plot, confusion_grid, plots_of
+from medadapter_train.measure.plots import Plot, plots_of, svg_of
 from medadapter_train.measure.tables import Grid, grids_of, markdown
 from medadapter_train.system.files import write_atomic
 
@@ -38,9 +38,7 @@ th:first-child { text-align: left; position: sticky; left: 0; background: #f3f3f
 .plots { display: grid; gap: 1.5rem;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); }
 figure { margin: 0; min-width: 0; }
-svg { display: block; width: 100%; max-width: 30rem; font: 12px system-ui, sans-serif;
-  fill: var(--ink); }
-svg .grid { stroke: #e6e6e6; } svg .axis { stroke: #555; fill: none; }
+svg { display: block; width: 100%; max-width: 30rem; font: 12px system-ui, sans-serif; }
 summary { cursor: pointer; padding: .35rem 0; font-size: .875rem; color: #00578a; }
 @media (max-width: 30rem) {
   th, td { padding: .3rem .45rem; }
@@ -92,18 +90,21 @@ def _section(grid: Grid) -> str:
 
 
 def _panel(key: str, panel: dict[str, Any]) -> str:
-    figures = [_figure(plot) for plot in plots_of(panel, key)]
+    figures = [
+        _figure(plot, svg_of(plot, panel["name"], f"{key}-{at}"))
+        for at, plot in enumerate(plots_of(panel))
+    ]
     if panel.get("confusion"):
         figures.append(_confusion(panel["confusion"]))
     head = f'<section id="{key}"><h2>{escape(panel["name"])} (n = {panel["n"]:,})</h2>'
     return f'{head}<div class="plots">{"".join(figures)}</div></section>'
 
 
-def _figure(plot: Plot) -> str:
+def _figure(plot: Plot, picture: str) -> str:
     note = f"<p>{escape(plot.data.note)}</p>" if plot.data.note else ""
     caption = f"<figcaption><h3>{escape(plot.data.title)}</h3>{note}</figcaption>"
     data = f"<details><summary>Data</summary>{_table(plot.data)}</details>"
-    return f"<figure>{caption}{plot.picture}{data}</figure>"
+    return f"<figure>{caption}{picture}{data}</figure>"
 
 
 def _table(grid: Grid, shades: Sequence[Sequence[float]] | None = None) -> str:
@@ -129,7 +130,11 @@ def _breakable(name: str) -> str:
 
 def _confusion(counts: dict[str, dict[str, int]]) -> str:
     """Its cells hold their numbers: it is its own data table."""
-    grid, values = confusion_grid(counts)
+    heads = tuple(next(iter(counts.values())))
+    rows = tuple((gold, *map(str, row.values())) for gold, row in counts.items())
+    note = "Rows: right label. Columns: chosen."
+    grid = Grid("Confusion", note, ("", *heads), rows)
+    values = [list(row.values()) for row in counts.values()]
     most = max(max(row) for row in values)
     shades = [[v / max(1, most) for v in row] for row in values]
     caption = f"<h3>{escape(grid.title)}</h3><p>Questions. {escape(grid.note)}</p>"

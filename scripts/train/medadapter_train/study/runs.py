@@ -22,7 +22,7 @@ from medadapter_train.study.config import StudyConfig
 from medadapter_train.study.config_tables import RunTable
 from medadapter_train.study.questions import Questions, write_scores
 from medadapter_train.system.files import whole_folder, write_atomic
-from medadapter_train.system.processes import Launcher
+from medadapter_train.system.processes import one_at_a_time, run_process
 from medadapter_train.system.settings import to_toml
 from medadapter_train.system.stamps import Stamp, make_stamp
 
@@ -90,7 +90,7 @@ def do_run(
     run: Run,
     sets: Sequence[Questions],
     original: str,
-    launcher: Launcher,
+    launch: Sequence[str],
     report: Callable[[str], None],
     *,
     bars: bool = True,
@@ -104,7 +104,7 @@ def do_run(
         report(f"{run.table.name}: training")
         if run.table.layers:
             _cut(original, run.table.layers, Path(run.config.base))
-        _train(run, launcher)
+        _train(run, launch, report)
     # The optimizer's state is no longer of use.
     (run.folder / "checkpoint.pt").unlink(missing_ok=True)
     report(f"{run.table.name}: scoring")
@@ -139,7 +139,7 @@ def side_by_side(do: Callable[[T], None], items: Sequence[T], jobs: int) -> None
         future.result()
 
 
-def _train(run: Run, launcher: Launcher) -> None:
+def _train(run: Run, launch: Sequence[str], report: Callable[[str], None]) -> None:
     shared = run.folder.parents[1] / "tokens"
     shared.mkdir(parents=True, exist_ok=True)
     run.folder.mkdir(parents=True, exist_ok=True)
@@ -149,7 +149,10 @@ def _train(run: Run, launcher: Launcher) -> None:
         tokens.symlink_to(Path("..", "..", "tokens"))
     toml = run.folder / "train.toml"
     write_atomic(toml, [to_toml("train", asdict(run.config)).encode()])
-    code = launcher.train(toml, run.folder)
+    with one_at_a_time(run.folder, report):
+        # Whatever a killed study left behind in there has ended.
+        pass
+    code = run_process(launch, "train", toml, "--out", run.folder)
     if code or not run.weights.is_file():
         raise StageError(f"run {run.table.name}: see its own message above", code)
 

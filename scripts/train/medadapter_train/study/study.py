@@ -51,14 +51,14 @@ def study(
         raise TrainError("bad_option", f"--only: no run is called {', '.join(sorted(unknown))}")
     questions = load_questions(config.sets, data, config.study.most, config.study.shares)
     runs = plan(config, questions, data, out)
-    with one_at_a_time(out, launch, report) as launcher:
+    with one_at_a_time(out, report):
         wanted = [run for run in runs if not only or run.table.name in only]
 
         def do(run: Run) -> None:
             # Counts for this thread alone.
             torch.set_num_threads(config.study.threads)
             sets = [questions[s.name] for s in config.measured(run.table)]
-            do_run(run, sets, config.train.base, launcher, report, bars=jobs == 1)
+            do_run(run, sets, config.train.base, launch, report, bars=jobs == 1)
 
         side_by_side(do, wanted, jobs)
     done = [run for run in runs if run.scores.is_file() and run.weights.is_file()]

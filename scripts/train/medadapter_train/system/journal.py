@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from filelock import FileLock, Timeout
+
 from medadapter_train.errors import DataError
 from medadapter_train.system.files import disk_full_named
 
@@ -36,9 +38,15 @@ class Journal:
     def __init__(self, path: Path, settings: str) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
+        # Two runs on one journal would pay twice.
+        self._lock = FileLock(path.with_name(f".{path.name}.lock"))
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            message = f"{path.name}: another run is writing it"
+            raise DataError("journal_locked", message) from None
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            _lock(self._fd, path.name)
             self.entries = self._recover()
             if self.entries:
                 head = self.entries.pop(0)
@@ -48,8 +56,12 @@ class Journal:
             else:
                 self.append([{"journal": SCHEMA, "settings": settings}])
         except BaseException:
-            os.close(self._fd)
+            self._close()
             raise
+
+    def _close(self) -> None:
+        os.close(self._fd)
+        self._lock.release()
 
     def _recover(self) -> list[dict[str, Any]]:
         data = self.path.read_bytes()
@@ -89,16 +101,4 @@ class Journal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        os.close(self._fd)
-
-
-def _lock(fd: int, name: str) -> None:
-    """Two runs on one journal would pay twice. Windows has no flock; there no lock is taken."""
-    try:
-        import fcntl
-    except ImportError:
-        return
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        raise DataError("journal_locked", f"{name}: another run is writing it") from None
+        self._close()

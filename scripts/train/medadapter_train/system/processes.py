@@ -1,7 +1,4 @@
-"""Training runs as processes of their own: one at a time in a folder, and how they ended.
-
-The lock on a folder goes with its process, after `kill -9` too.
-"""
+"""Commands as processes of their own, and how they ended; one process at a time in a folder."""
 
 from __future__ import annotations
 
@@ -11,47 +8,27 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from medadapter_train.errors import StageError
-
-
-@contextlib.contextmanager
-def file_lock(file: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[int | None]:
-    """Holds `file` alone; calls `waiting` where somebody else does, and waits.
-
-    Yields the descriptor, which a child process may inherit to hold the lock on.
-    """
-    try:
-        import fcntl
-    except ImportError:
-        yield None
-        return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    lock = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            waiting()
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield lock
-    finally:
-        os.close(lock)
-
 
 #: The environment's name of the file in which a process of ours leaves its exit code.
 _EXIT_FILE = "MEDADAPTER_EXIT_FILE"
 
 
-def run_process(command: Sequence[str], pass_fds: Sequence[int] = ()) -> int:
-    """Its exit code; the program's own where `accelerate launch` or `torchrun` stands before it and
-    ends with 1 whatever happened."""
+def run_process(words: Sequence[str], *command: object) -> int:
+    """Run one of the program's commands to its end; its exit code.
+
+    `words` start Python in place of this one (`torchrun ...`, `accelerate launch`). Those end with
+    1 whatever happened, so the command leaves its own exit code in a file.
+    """
+    arguments = [*(words or [sys.executable]), "-m", "medadapter_train", *map(str, command)]
     with tempfile.TemporaryDirectory() as folder:
         left = Path(folder) / "code"
         env = {**os.environ, _EXIT_FILE: str(left)}
-        code = subprocess.run(command, check=False, pass_fds=pass_fds, env=env).returncode
+        code = subprocess.run(arguments, check=False, env=env).returncode
         if code:
             with contextlib.suppress(OSError, ValueError):
                 return int(left.read_text())
@@ -59,13 +36,9 @@ def run_process(command: Sequence[str], pass_fds: Sequence[int] = ()) -> int:
 
 
 def launch(words: Sequence[str], *command: object) -> None:
-    """One of the program's commands by the launcher that `words` start (`accelerate launch ...`).
-
-    Raises `StageError` with the command's exit code.
-    """
-    arguments = [str(word) for word in command]
-    if code := run_process([*words, "-m", "medadapter_train", *arguments]):
-        raise StageError(f"{arguments[0]}: see its own message above", code)
+    """The same. Raises `StageError` with the exit code of a command that failed."""
+    if code := run_process(words, *command):
+        raise StageError(f"{command[0]}: see its own message above", code)
 
 
 def leave_code(code: int) -> None:
@@ -75,28 +48,20 @@ def leave_code(code: int) -> None:
             Path(path).write_text(str(code))
 
 
-@dataclass(frozen=True)
-class Launcher:
-    """`words` start Python in place of this one, `torchrun ...`. A run's process inherits `lock`,
-    so that after kill -9 of the study alone nobody trains in its folder beside it."""
-
-    words: Sequence[str] = ()
-    lock: int | None = None
-
-    def train(self, config: Path, out: Path) -> int:
-        """Train to the end; the exit code, 0 where it went well."""
-        words = ["-m", "medadapter_train", "train", str(config), "--out", str(out)]
-        command = [*(self.words or [sys.executable]), *words]
-        held = () if self.lock is None else (self.lock,)
-        return run_process(command, held)
-
-
 @contextlib.contextmanager
-def one_at_a_time(
-    folder: Path, words: Sequence[str], report: Callable[[str], None]
-) -> Iterator[Launcher]:
-    """Waits while another study, or a run that one left behind, works in the folder."""
-    with file_lock(
-        folder / ".lock", lambda: report("waiting for another run in this folder to end")
-    ) as lock:
-        yield Launcher(words, lock)
+def one_at_a_time(folder: Path, report: Callable[[str], None]) -> Iterator[None]:
+    """Hold the folder alone; wait, and say so, while another process holds it.
+
+    The lock goes with its process, after `kill -9` too.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        report(f"{folder.name}: waiting for another run in this folder to end")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()

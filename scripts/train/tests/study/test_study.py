@@ -19,6 +19,7 @@ from study_files import RUNS, study_text, write_sets
 from medadapter_train.errors import DataError, ModelError, TrainError
 from medadapter_train.study.config import load_study
 from medadapter_train.study.questions import load_questions
+from medadapter_train.study.runs import plan
 from medadapter_train.study.study import study
 from medadapter_train.system import processes as launcher
 
@@ -148,25 +149,56 @@ def check_result(result: dict[str, Any], out: Path) -> None:
     assert all(f"\n| {name} | " in text for name in RUNS)
 
 
-def test_a_study_waits_for_the_run_that_another_left_behind(tmp_path: Path) -> None:
-    # As a training process whose study was killed: it has nothing of it but the lock.
-    with launcher.one_at_a_time(tmp_path, [], print) as first:
-        assert first.lock is not None
-        left = subprocess.Popen(
-            [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=(first.lock,)
-        )
+HOLDER = """
+import sys
+from filelock import FileLock
+with FileLock(sys.argv[1]):
+    print("held", flush=True)
+    input()
+"""
+
+
+def test_a_study_waits_for_the_run_that_another_left_behind(
+    tiny_base: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A training process whose study was killed goes on, and holds its folder."""
+    config, out = load_study(write_study(tmp_path, tiny_base, {"all": ""})), tmp_path / "out"
+    [run] = plan(config, load_questions(config.sets, data), data, out)
+    run.folder.mkdir(parents=True)
+    command = [sys.executable, "-c", HOLDER, str(run.folder / ".lock")]
+    left = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert left.stdout is not None
+    assert left.stdout.readline() == b"held\n"
+    monkeypatch.setattr(launcher.subprocess, "run", train_here)
     lines: list[str] = []
 
     def told(line: str) -> None:
-        assert left.poll() is None
         lines.append(line)
-        left.communicate(b"\n")
+        if "waiting" in line:
+            assert left.poll() is None
+            left.communicate(b"\n")
 
-    with launcher.one_at_a_time(tmp_path, [], told) as second:
-        assert second.lock is not None
-    assert lines == ["waiting for another run in this folder to end"]
+    study(config, data, out, told)
+    waiting = f"{run.folder.name}: waiting for another run in this folder to end"
+    assert lines[:3] == ["all: training", waiting, "all: scoring"]
     assert left.returncode == 0
-    with launcher.one_at_a_time(tmp_path, [], told):
+
+
+def test_a_training_waits_for_another_in_its_folder(tmp_path: Path) -> None:
+    lines: list[str] = []
+    command = [sys.executable, "-c", HOLDER, str(tmp_path / ".lock")]
+    left = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert left.stdout is not None
+    left.stdout.readline()
+
+    def told(line: str) -> None:
+        lines.append(line)
+        left.kill()
+
+    with launcher.one_at_a_time(tmp_path, told):
+        assert left.wait() == -signal.SIGKILL
+    assert len(lines) == 1
+    with launcher.one_at_a_time(tmp_path, told):
         assert len(lines) == 1
 
 
