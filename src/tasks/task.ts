@@ -1,6 +1,5 @@
 /**
  * What a task is: the shape of `registry/<id>.json`, and the reader that refuses anything else.
- * The JSON is data for TypeScript and Python alike (`scripts/train/medadapter_train/data/tasks.py`).
  */
 
 /** `closed`: a fixed label set; `lettered`: the caller's own options; `free`: text without options. */
