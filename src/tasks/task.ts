@@ -1,6 +1,5 @@
 /**
  * The shape of a task in `registry/<id>.json`, and the reader that refuses any other shape.
- * TypeScript and Python both read the JSON (`scripts/train/medadapter_train/data/tasks.py`).
  */
 
 /** `closed`: a fixed label set; `lettered`: the caller's own options; `free`: text without options. */

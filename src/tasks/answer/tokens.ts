@@ -1,6 +1,6 @@
 /**
  * Cuts an LLM's text into folded words, marks and line ends. Written by hand, one pass, no regular
- * expressions: linear in any input, and equal to the Python twin (`medadapter_train/generate/answer/tokens.py`) to the token.
+ * expressions: linear in any input.
  * Markdown (`*`, `_`, backticks, `~`), dollar signs and LaTeX formatting leave no token.
  */
 
