@@ -1,4 +1,4 @@
-"""Encodes what `test/fuzz/bothLanguages.test.ts` sends, a JSON object a line, with Python's template
+"""Encodes what test/fuzz/bothLanguages.test.ts sends, a JSON object a line, with Python's template
 and tokenizer. The first line that it writes are the characters that both can be asked about.
 """
 
