@@ -1,4 +1,4 @@
-/** `npm run fuzz`: the properties of test/fuzz with a million inputs or more, and what each of them took. */
+/** `npm run fuzz`: the properties of test/fuzz and of features (fuzz.test.ts) with a million inputs or more, and what each of them took. */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -50,7 +50,7 @@ try {
     // One property asks Python as well.
     PYTHON_VENV: process.env.PYTHON_VENV ?? ensurePython(),
   });
-  const args = ["run", "--project", "node", "test/fuzz"];
+  const args = ["run", "test/fuzz/", "/fuzz.test.ts"];
   const { status } = spawnSync("vitest", args, { cwd: root, env, stdio: "inherit" });
   summary(report);
   rmSync(folder, { recursive: true });

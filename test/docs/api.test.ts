@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { AnswerRequest } from "../../src/worker/answer/schema.ts";
-import { problemTable } from "../../src/worker/http/problemTable.ts";
+import { allProblems } from "../../src/worker/features.ts";
 import { root } from "./documents.ts";
 
 const text = readFileSync(join(root, "docs", "api.md"), "utf8");
@@ -18,11 +18,11 @@ function rowsOf(head: string): string[][] {
 const named = (cell = "") => [...cell.matchAll(/`(\w+)`/gu)].map(([, name = ""]) => name);
 
 test("the table of errors has every problem, under its status", () => {
-  const known = new Set(Object.keys(problemTable));
+  const known = new Set(allProblems.map(({ kind }) => kind));
   const told = rowsOf("| status | `code` |").flatMap(([status, codes]) =>
     named(codes).flatMap((code) => (known.has(code) ? [`${status} ${code}`] : [])),
   );
-  const there = Object.entries(problemTable).map(([code, { status }]) => `${status} ${code}`);
+  const there = allProblems.map(({ kind, status }) => `${status} ${kind}`);
   expect(told.toSorted()).toEqual(there.toSorted());
 });
 

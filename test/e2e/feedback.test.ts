@@ -16,8 +16,7 @@ import {
 } from "../../scripts/lib/localStack.ts";
 import { seedAdapter } from "../../scripts/lib/seed.mjs";
 import { kvKeyStore } from "../../src/worker/access/keyStore.ts";
-import type { KeyWish } from "../../src/worker/access/keys.ts";
-import { makeKey } from "../../src/worker/access/keys.ts";
+import { KeyWish, makeKey } from "../../src/worker/access/keys.ts";
 import { ask, recordings } from "./recordings.ts";
 import { startTrain, train } from "./trainer.ts";
 
@@ -33,8 +32,8 @@ beforeAll(async () => {
   const replay = await startReplay(folder);
   await seedAdapter({ bundleDir, persistTo, configPath, channel: "stable" });
   const { values, close } = await localKeyValues(root, persistTo);
-  const create = async (scopes: KeyWish["scopes"]) => {
-    const wish: KeyWish = { tenant: "clinic-a", scopes, adapters: null, quota: null };
+  const create = async (scopes: readonly string[]) => {
+    const wish = KeyWish.parse({ tenant: "clinic-a", scopes, adapters: null, quota: null });
     const { key, record } = await makeKey(wish, new Date());
     await kvKeyStore(values).put(record);
     return key;

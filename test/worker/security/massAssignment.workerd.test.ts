@@ -80,12 +80,13 @@ describe("a field that nobody described", () => {
     fakeLlm();
     const { key } = await newKey({ scopes: ["answer"] });
     const body = `{"question": "Is water wet?", "options": {"yes": "yes", "no": "no"}, "k": 1,
-      "__proto__": {"scopes": ["feedback:export"], "store": true}}`;
+      "__proto__": {"scopes": ["rerank"], "store": true}}`;
     const headers = { "content-type": "application/json" };
     const answered = await worker.send(key, "/v1/answer", { method: "POST", headers, body });
     expect([200, 400]).toContain(answered.status);
     expect(answered.text).not.toContain('"stored"');
-    expect((await worker.send(key, "/v1/feedback/export")).status).toBe(403);
+    const rerank = { query: "q", documents: ["d"] };
+    expect((await worker.post(key, "/v1/rerank", rerank)).status).toBe(403);
   });
 });
 
