@@ -24,17 +24,13 @@ ONE_QUESTION_TASKS = frozenset({"cord19"})
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One LLM completion. `source` tells LLM and prompt apart; it is never shown to the adapter.
-
-    `soft`: a teacher's probability that it is right, where there is one (`soften`).
-    """
+    """One LLM completion. `source` tells LLM and prompt apart; it is never shown to the adapter."""
 
     text: str
     answer: str | None
     correct: bool
     source: str = ""
     model: str = ""
-    soft: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,13 +167,4 @@ def _candidate(raw: Any, rename: dict[str, str], labels: frozenset[str], where: 
         answer = None
     model = str(raw.get("model", ""))
     source = f"{model}|{raw.get('method', '')}"
-    return Candidate(text, answer, raw["correct"], source, model, _soft(raw, where))
-
-
-def _soft(raw: dict[str, Any], where: str) -> float | None:
-    value = raw.get("soft")
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise DataError("bad_record", f"{where}: field soft is not a number from 0 to 1")
-    return float(value)
+    return Candidate(text, answer, raw["correct"], source, model)
