@@ -8,9 +8,10 @@ import { endStack, startReplay, temporaryFolder } from "../scripts/lib/localStac
 import { contentOf, verifyBundle } from "../src/adapter/bundle.ts";
 import { bundleFolder } from "../src/adapter/bundleStore.node.ts";
 import { startEngine } from "../src/adapter/engines/simd/engine.node.ts";
-import { type Logit, probabilityOf } from "../src/adapter/score.ts";
+import type { Manifest } from "../src/adapter/manifest.ts";
+import { type Logit, probabilityOf } from "../src/adapter/ranker.ts";
+import type { ScoredCandidate } from "../src/adapter/select/candidates.ts";
 import { select } from "../src/adapter/select/select.ts";
-import type { ScoredCandidate } from "../src/adapter/select/types.ts";
 import { encodeCandidate, encodeQuestion } from "../src/adapter/template.ts";
 import { readTokenizer, type TextTokenizer } from "../src/adapter/tokenizer.ts";
 import type { Candidate, Generator } from "../src/llm/generator.ts";
@@ -19,8 +20,8 @@ import { ProviderMemory } from "../src/llm/openai/providerMemory.ts";
 import { parseAnswer } from "../src/tasks/parse.ts";
 import { renderPrompt } from "../src/tasks/prompt.ts";
 import { taskById } from "../src/tasks/registry.ts";
-import { AnswerRequest } from "../src/worker/schemas/answer.ts";
-import { toQuestion } from "../src/worker/schemas/shared.ts";
+import { toQuestion } from "../src/worker/answer/fields.ts";
+import { AnswerRequest } from "../src/worker/answer/schema.ts";
 import { say } from "./machine.ts";
 import { recordedQuestions } from "./recorded.ts";
 import type { Setting } from "./setting.ts";
@@ -80,7 +81,7 @@ export async function measureRequest(
 
 interface Parts {
   readonly llm: Generator;
-  readonly manifest: Parameters<typeof select>[0]["manifest"] & object;
+  readonly manifest: Manifest;
   readonly tokenizer: TextTokenizer;
   readonly stages: Stages;
 }

@@ -1,19 +1,31 @@
-/** `npm run eval`: sets up what is missing, then hands over to scripts/eval/main.ts under Node 22. */
-import { runUnderNode22 } from "./lib/node22.mjs";
-import { ensurePackages, ensurePages, ensurePython, SetupError, say } from "./lib/setup.mjs";
+/** `npm run eval`: sets up what is missing, then hands over to Python, which splits, measures and asks scripts/core.ts. */
+import { join } from "node:path";
+import { runAndWait } from "./lib/node22.mjs";
+import { ensurePackages, ensurePages, ensurePython, root, SetupError, say } from "./lib/setup.mjs";
+
+/** Takes `--python PATH` out of the arguments; the Python named, or null. */
+function takePython(args) {
+  const at = args.findIndex((arg) => arg === "--python" || arg.startsWith("--python="));
+  if (at < 0) return null;
+  const [option, value] = args.splice(at, args[at] === "--python" ? 2 : 1);
+  return option === "--python" ? (value ?? "") : option.slice("--python=".length);
+}
 
 try {
   const args = process.argv.slice(2);
   ensurePackages();
   // The Worker of `--engine worker` serves pages too.
   if (args.some((arg) => arg.includes("worker"))) ensurePages();
-  // A Python named by the user needs no set-up of ours, nor does who only asks how it is called.
-  const named = process.env.PYTHON_VENV !== undefined || args.length === 0;
-  const own = named || args.some((arg) => arg.startsWith("--python") || arg === "--help");
-  const extra = own ? {} : { PYTHON_VENV: ensurePython() };
-  process.exitCode = await runUnderNode22("scripts/eval/main.ts", args, extra);
+  // A Python that the user names needs no set-up of ours.
+  const python = takePython(args) ?? process.env.PYTHON_VENV ?? ensurePython();
+  process.exitCode = await runAndWait(python, ["-m", "medadapter_train.cli.eval", ...args], {
+    // Paths are meant from where the command was given.
+    cwd: process.env.INIT_CWD ?? process.cwd(),
+    extra: { PYTHONPATH: join(root, "scripts", "train") },
+  });
 } catch (error) {
-  if (!(error instanceof SetupError)) throw error;
-  say(error.message);
+  if (error.code === "ENOENT") say("eval: there is no such Python; name one by --python");
+  else if (error instanceof SetupError) say(error.message);
+  else throw error;
   process.exitCode = 1;
 }

@@ -6,7 +6,7 @@ import { verifyBundle } from "../../src/adapter/bundle.ts";
 import type { EncoderInput, Engine, Prefix } from "../../src/adapter/engine.ts";
 import { startSimdEngine } from "../../src/adapter/engines/simd/engine.ts";
 import { encoderModule } from "../../src/adapter/engines/simd/workerd.ts";
-import { r2BundleStore } from "../../src/worker/rollout/adapterStore.ts";
+import { r2BundleStore } from "../../src/worker/adapters/versions.ts";
 import { type Job, type Size, tokenIds } from "../rows.ts";
 import type { Measured } from "../subject.ts";
 import { engines } from "./engines.ts";

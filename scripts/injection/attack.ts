@@ -1,11 +1,10 @@
 /** One question under attack: its candidates as they are, then with one wrong candidate's text changed. */
 
 import type { RankedQuestion, Ranker } from "../../src/adapter/ranker.ts";
+import type { SelectInput, Strategy } from "../../src/adapter/select/candidates.ts";
 import { select } from "../../src/adapter/select/select.ts";
-import type { SelectInput, Strategy } from "../../src/adapter/select/types.ts";
-import { renderOption } from "../../src/tasks/options.ts";
 import { parseAnswer } from "../../src/tasks/parse.ts";
-import { isEvidenceUnseen, readByAdapter } from "../../src/tasks/question.ts";
+import { isEvidenceUnseen, readByAdapter, renderOption } from "../../src/tasks/question.ts";
 import { attacks } from "./kinds.ts";
 import type { Case } from "./questions.ts";
 

@@ -3,7 +3,7 @@
  * core and a shipped bundle. Prints figures only, never a text.
  */
 import { writeFileSync } from "node:fs";
-import { openRanker } from "../eval/openRanker.ts";
+import { openRanker } from "../core/scoring/scorer.ts";
 import { commandLine } from "../lib/commandLine.mjs";
 import { type Attacked, attacked } from "./attack.ts";
 import { readQuestions } from "./questions.ts";

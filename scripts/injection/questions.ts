@@ -3,11 +3,11 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { z } from "zod";
-import { labelOptions } from "../../src/tasks/options.ts";
 import type { Option, Question } from "../../src/tasks/question.ts";
+import { labelOptions } from "../../src/tasks/question.ts";
 import { inferTask, taskById } from "../../src/tasks/registry.ts";
 import type { TaskSpec } from "../../src/tasks/task.ts";
-import { ownQuestion } from "../eval/candidateFile.ts";
+import { ownQuestion } from "../core/candidateFile.ts";
 import { fileText, filledLines } from "../lib/textFile.ts";
 
 export interface Case {

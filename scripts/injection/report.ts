@@ -1,5 +1,5 @@
 /** What the attacks did, over all questions: means with 95 % intervals (normal approximation, by question). */
-import type { Strategy } from "../../src/adapter/select/types.ts";
+import type { Strategy } from "../../src/adapter/select/candidates.ts";
 import type { Attacked, Outcome } from "./attack.ts";
 import { attacks } from "./kinds.ts";
 

@@ -1,7 +1,7 @@
 /** The KV namespace KEYS of `wrangler dev`, on this machine. */
 import { join, resolve } from "node:path";
 import { getPlatformProxy } from "wrangler";
-import type { KeyValues } from "../../src/worker/auth/keyStore.ts";
+import type { KeyValues } from "../../src/worker/access/keyStore.ts";
 import { storageConfig } from "../lib/storageConfig.mjs";
 
 /** @param persistTo what `wrangler dev --persist-to` was given */

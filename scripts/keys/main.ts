@@ -1,9 +1,8 @@
 /** `npm run keys`, under Node 22: makes, lists and revokes API keys. Results on stdout, all else on stderr. */
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { makeKey } from "../../src/worker/auth/apiKey.ts";
-import { type KeyRecord, shownKey } from "../../src/worker/auth/keyRecord.ts";
-import { type KeyStore, kvKeyStore, revokeKey } from "../../src/worker/auth/keyStore.ts";
+import { type KeyStore, kvKeyStore, revokeKey } from "../../src/worker/access/keyStore.ts";
+import { type KeyRecord, makeKey, shownKey } from "../../src/worker/access/keys.ts";
 import { wranglerIn } from "../lib/wranglerCli.ts";
 import { localKeyValues } from "./local.ts";
 import { type Command, type KeysOptions, readOptions, usage } from "./options.ts";

@@ -1,7 +1,10 @@
 /** What `npm run keys -- ...` understands. */
 import { parseArgs } from "node:util";
-import { KEY_ID, KeyWish } from "../../src/worker/auth/keyRecord.ts";
-import { SCOPES } from "../../src/worker/auth/scopes.ts";
+import { allScopes } from "../../src/worker/features.ts";
+
+const SCOPES = allScopes.known;
+
+import { KEY_ID, KeyWish } from "../../src/worker/access/keys.ts";
 
 export const usage = `npm run keys -- create --tenant T --scopes ${SCOPES.slice(0, 2).join(",")} [--adapters mini] [--quota N]
 npm run keys -- list
@@ -82,6 +85,8 @@ const faults: Readonly<Record<string, string>> = {
 };
 
 function readWish({ tenant, scopes, adapters, quota }: WishFlags): KeyWish {
+  const unknown = scopes?.split(",").some((name) => !SCOPES.some((scope) => scope === name));
+  if (unknown) throw new Error(faults.scopes);
   const wish = KeyWish.safeParse({
     tenant,
     scopes: scopes?.split(","),

@@ -1,6 +1,6 @@
 /** The deployed Worker's KV namespace KEYS, through wrangler's own commands and login. */
 import { z } from "zod";
-import type { KeyValues } from "../../src/worker/auth/keyStore.ts";
+import type { KeyValues } from "../../src/worker/access/keyStore.ts";
 import type { Ran, Wrangler } from "../lib/wranglerCli.ts";
 
 const Listed = z.array(z.object({ name: z.string() }));

@@ -2,7 +2,8 @@
 import { join } from "node:path";
 import { unstable_readConfig } from "wrangler";
 import { z } from "zod";
-import { type Bindings, readConfig } from "../../src/worker/wiring/env.ts";
+import type { Bindings } from "../../src/worker/config/parts.ts";
+import { readConfig } from "../../src/worker/configuration.ts";
 
 export interface Deployment {
   /** Environment of wrangler.toml; "": the top level. */

@@ -3,7 +3,7 @@ import { timingSafeEqual } from "node:crypto";
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { createMiddleware } from "hono/factory";
-import { sigmoid } from "../../src/adapter/score.ts";
+import { sigmoid } from "../../src/adapter/ranker.ts";
 import type { PairScorer, PairScores } from "./pairScorer.ts";
 import { type PairRequest, readDocuments, readTexts } from "./requests.ts";
 

@@ -1,16 +1,16 @@
 /**
- * Scores pairs of texts with a bundle's own engine. The texts come as `src/adapter/remote/pairText.ts` renders them by
+ * Scores pairs of texts with a bundle's own engine. The texts come as `src/adapter/template.ts` renders them by
  * template `medadapter-1`: the parts, with U+001E between them, become the very ids that the Worker's engines get.
  * Without that character a query is a question alone, a text a candidate without a parsed answer.
  */
 import type { EncoderInput, Engine } from "../../src/adapter/engine.ts";
 import type { Manifest } from "../../src/adapter/manifest.ts";
 import { PrefixCache } from "../../src/adapter/prefixCache.ts";
-import { SEAM } from "../../src/adapter/remote/pairText.ts";
 import { fail, ok, type Result } from "../../src/adapter/result.ts";
 import {
   encodeCandidate,
   encodeQuestion,
+  PART_SEPARATOR,
   type QuestionTooLong,
 } from "../../src/adapter/template.ts";
 import type { TextTokenizer } from "../../src/adapter/tokenizer.ts";
@@ -29,7 +29,7 @@ export interface PairScorerParts {
 }
 
 /** Candidates come one after another, so a query's keys and values are kept for the next of them. */
-const kept = { entries: 8, bytes: 512 * 2 ** 20, maxAgeMs: 60_000, now: () => Date.now() };
+const kept = { entries: 8, bytes: 512 * 2 ** 20, maxAgeMs: 60_000 };
 /** There is one owner: whoever has the server's key. */
 const OWNER = "server";
 
@@ -80,7 +80,7 @@ export class PairScorer {
 
 /** The parts before and after the first seam. */
 function split(text: string): [string, string?] {
-  const at = text.indexOf(SEAM);
+  const at = text.indexOf(PART_SEPARATOR);
   return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)];
 }
 

@@ -1,17 +1,29 @@
 /**
- * Question and candidate as the encoder reads them: template `medadapter-1`. Its Python twin is
- * scripts/train/medadapter_train/model/template.py; both reproduce test/fixtures/template.golden.jsonl.
+ * Question and candidate as an engine reads them: token ids for the built-in engines, texts for a remote one.
+ *
+ * Template `medadapter-1`. Its Python twin is scripts/train/medadapter_train/model/template.py; both reproduce
+ * test/fixtures/template.golden.jsonl.
  *
  *   prefix     [CLS] question options [SEP] context [SEP]
  *   candidate  [CLS] answer [SEP] text [SEP]
  *
  * Question and options are never cut, since a score given without them means nothing: a question
  * whose head is over budget is refused. Context and candidate text are cut in their middle.
+ *
+ * As texts, for a remote engine:
+ *
+ * - `medadapter-1`, for `npm run rerank-server`: the same parts, with U+001E in place of [SEP], so that the server
+ *   encodes the same ids. BERT's tokenizers drop that character anyway.
+ * - `medadapter-pair-1`, for a cross-encoder that a general server loads: one part a line, as in the twin,
+ *   scripts/train/medadapter_train/model/cross.py.
+ *
+ * The server counts and cuts tokens. Here only characters are bounded, so generously that nothing is lost that a server
+ * with the manifest's token budget would read.
  */
-import { renderOption } from "../tasks/options.ts";
-import { type Option, type Question, readByAdapter } from "../tasks/question.ts";
+import { type Option, type Question, readByAdapter, renderOption } from "../tasks/question.ts";
 import type { EncoderInput } from "./engine.ts";
 import type { Manifest } from "./manifest.ts";
+import type { CandidateText } from "./ranker.ts";
 import { fail, ok, type Result } from "./result.ts";
 import type { TextTokenizer } from "./tokenizer.ts";
 
@@ -31,7 +43,7 @@ export function encodeQuestion(
   budget: Budget,
   question: Question,
 ): Result<EncoderInput, QuestionTooLong> {
-  // Tokenized apart: a word piece never spans the seam, whatever the question ends with.
+  // Tokenized apart: no word piece spans both, whatever the question ends with.
   const head = tokenizer.encode(question.question);
   for (const id of tokenizer.encode(question.options.map(renderOption).join("\n"))) head.push(id);
   const ids = [tokenizer.cls, ...head, tokenizer.sep];
@@ -48,7 +60,7 @@ export function encodeQuestion(
 
 /**
  * Ids of a candidate, at most `budget.candidateTokens`. `answer` is the option that it parsed to;
- * `noAnswer` stands for none. Free-text questions have no options, and nothing stands in its place.
+ * `noAnswer` is written where it parsed to none. Free-text questions have no options, and get no answer part.
  */
 export function encodeCandidate(
   tokenizer: TextTokenizer,
@@ -74,4 +86,64 @@ function cutMiddle(ids: readonly number[], keep: number): readonly number[] {
   if (ids.length <= keep) return ids;
   const tail = Math.floor(keep / 2);
   return [...ids.slice(0, keep - tail), ...ids.slice(ids.length - tail)];
+}
+
+/** Separates the parts of template `medadapter-1` in a text. */
+export const PART_SEPARATOR = "\u001e";
+
+/** Tokens of English text are 4 to 5 characters on average. */
+export const CHARS_PER_TOKEN = 16;
+
+export interface RenderedText {
+  readonly text: string;
+  /** Characters were cut. */
+  readonly truncated: boolean;
+}
+
+type Described = Pick<Manifest, "budget" | "template">;
+
+/** The first text of a pair: question, options, context. */
+export function questionText(
+  { budget, template }: Described,
+  question: Question,
+): Result<RenderedText, QuestionTooLong> {
+  const head = [question.question, ...question.options.map(renderOption)].map(clean).join("\n");
+  const limit = budget.prefixTokens;
+  const room = limit * CHARS_PER_TOKEN - head.length;
+  if (room < 0) {
+    const tokens = Math.ceil(head.length / CHARS_PER_TOKEN);
+    return fail({ kind: "question_too_long", tokens, limit });
+  }
+  const given = readByAdapter(question);
+  if (given === null) return ok({ text: head, truncated: false });
+  const context = cutText(clean(given), room);
+  const separator = template.id === "medadapter-1" ? PART_SEPARATOR : "\n";
+  return ok({ text: `${head}${separator}${context.text}`, truncated: context.truncated });
+}
+
+/** The second text of a pair: the answer that the candidate parsed to, then its reasoning. */
+export function candidateText(
+  { budget, template }: Described,
+  hasOptions: boolean,
+  { answer, text }: CandidateText,
+): RenderedText {
+  const answerText = answer === null ? template.noAnswer : renderOption(answer);
+  const lead = hasOptions ? clean(answerText) : "";
+  const body = cutText(clean(text), budget.candidateTokens * CHARS_PER_TOKEN);
+  if (template.id === "medadapter-1")
+    return { ...body, text: `${lead}${PART_SEPARATOR}${body.text}` };
+  return { ...body, text: `${hasOptions ? `${lead}\n` : ""}${body.text.trim()}` };
+}
+
+function clean(text: string): string {
+  return text.toWellFormed().replaceAll(PART_SEPARATOR, "");
+}
+
+/** The beginning and the end of a text, together `keep` characters, and a blank between. */
+function cutText(text: string, keep: number): RenderedText {
+  if (text.length <= keep) return { text, truncated: false };
+  const tail = Math.floor(keep / 2);
+  // A surrogate pair may have been cut in two.
+  const kept = `${text.slice(0, keep - tail)} ${text.slice(text.length - tail)}`.toWellFormed();
+  return { text: kept, truncated: true };
 }

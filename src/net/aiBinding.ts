@@ -1,20 +1,19 @@
 /**
- * Cloudflare's Workers AI binding, as little of it as is used here, and its answers as plain HTTP responses. What core
- * code sees of it is this interface, so that it needs no Cloudflare types; `env.AI` fits it.
+ * The part of Cloudflare's Workers AI binding that we use, and its answers as plain HTTP responses. Core code sees this
+ * interface and needs no Cloudflare types; `env.AI` fits it.
  */
-import { aiErrorCode, aiErrorStatus, isQuota } from "./aiErrors.ts";
-import { readUpTo } from "./readUpTo.ts";
+import { readUpTo } from "./response.ts";
 
-/** An AI Gateway in front of the models. It would keep every prompt in its log, and may answer from its cache. */
+/** An AI Gateway in front of the models. By default it would log every prompt, and might answer from its cache. */
 export interface AiGatewayOptions {
   readonly id: string;
   readonly collectLog: false;
-  /** K equal prompts are to give K candidates, not one of them K times. */
+  /** K equal prompts must give K candidates, not one candidate K times. */
   readonly skipCache: true;
 }
 
 export interface AiRunOptions {
-  /** The model's HTTP response as it is, whatever its status. */
+  /** Gives the model's HTTP response as it is, whatever its status. */
   readonly returnRawResponse: true;
   readonly signal: AbortSignal;
   readonly gateway?: AiGatewayOptions;
@@ -28,7 +27,7 @@ export interface AiBinding {
   ): Promise<unknown>;
 }
 
-/** The options of calls through the gateway of that name; none: straight to the models. */
+/** The options of calls through the gateway of this name; null: calls go straight to the models. */
 export function aiGateway(id: string | null): AiGatewayOptions | null {
   return id === null ? null : { id, collectLog: false, skipCache: true };
 }
@@ -36,9 +35,9 @@ export function aiGateway(id: string | null): AiGatewayOptions | null {
 const MAX_ERROR_BYTES = 16 * 1024;
 
 /**
- * Runs a model. A refusal becomes a response without a body: its status by Cloudflare's table of error codes, and
- * `x-should-retry: false` where the day's allocation is used up, which no retry mends.
- * Rejects when the signal fires, also where the binding goes on, and when the binding cannot be reached.
+ * Runs a model. A refusal becomes a response without a body, with the status from Cloudflare's table of error codes, and
+ * with `x-should-retry: false` where the day's allocation is used up: no retry helps then.
+ * Rejects when the signal fires, even if the binding goes on, and when the binding cannot be reached.
  */
 export async function runModel(
   ai: AiBinding,
@@ -79,7 +78,7 @@ function refusal(code: number | null, status: number | null): Response {
   return new Response(null, { status: fitting, headers });
 }
 
-/** The body ends with the signal, whether the binding heeds it or not. */
+/** The same response with a body that ends with the signal, even if the binding ignores it. */
 function endingWith(signal: AbortSignal, response: Response): Response {
   const body = response.body?.pipeThrough(new TransformStream<Uint8Array, Uint8Array>(), {
     signal,
@@ -87,11 +86,48 @@ function endingWith(signal: AbortSignal, response: Response): Response {
   return body === undefined ? response : new Response(body, response);
 }
 
-/** Some models answer with the value itself, whatever was asked for. */
+/** Some models answer with a plain value, although a response was asked for. */
 function asResponse(answer: unknown): Response {
   if (answer instanceof Response) return answer;
   if (answer instanceof ReadableStream) {
     return new Response(answer, { headers: { "content-type": "text/event-stream" } });
   }
   return Response.json(answer);
+}
+
+/** By error code (https://developers.cloudflare.com/workers-ai/platform/errors/, looked up 2026-11). */
+const STATUS: ReadonlyMap<number, number> = new Map([
+  [3003, 400], // incomplete request
+  [3006, 413], // too large
+  [3007, 408], // timeout
+  [3008, 408], // aborted
+  [3023, 403], // account blocked
+  [3036, 429], // the day's allocation is used up
+  [3040, 429], // out of capacity
+  [3041, 403], // private model
+  [3042, 404], // no such model
+  [4006, 429], // the same as 3036; not in the table, but what accounts are really told
+  [5004, 400], // invalid data
+  [5005, 405],
+  [5007, 400], // no such model or task
+  [5016, 403], // terms not agreed to
+  [5018, 403], // private model
+  [5019, 405],
+]);
+
+/** The code in an error's text: `internalCode` or `code` of its JSON, or its first word, as in "3040: ...". */
+function aiErrorCode(text: string): number | null {
+  const found =
+    /"(?:internalCode|code)"\s*:\s*(\d{4})\b/u.exec(text) ?? /^\s*(?:\w+: )?(\d{4}):/u.exec(text);
+  return found?.[1] === undefined ? null : Number(found[1]);
+}
+
+/** The HTTP status that belongs to a code; null for one that is not known. */
+function aiErrorStatus(code: number): number | null {
+  return STATUS.get(code) ?? null;
+}
+
+/** The quota is used up: only the next day, or another plan, helps. */
+function isQuota(code: number): boolean {
+  return code === 3036 || code === 4006;
 }

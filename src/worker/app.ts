@@ -1,77 +1,43 @@
-/** The Worker's routes, top to bottom, and what stands in front of each. */
+/**
+ * The Worker's routes, top to bottom, and what stands in front of each. Optional features (batches, feedback) add theirs
+ * in one line each.
+ */
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { bodyLimit } from "hono/body-limit";
 import { except } from "hono/combine";
 import { methodNotAllowed } from "hono/method-not-allowed";
-import { authenticate, brake, needs } from "./auth/authenticate.ts";
-import { crossOrigin } from "./auth/crossOrigin.ts";
-import { onError, onNotFound } from "./errors/onError.ts";
-import { Problem, problemResponse } from "./errors/problems.ts";
-import { idempotent } from "./ledger/idempotent.ts";
+import { adminOnly, adminRoutes } from "./access/adminRoute.ts";
+import { authenticate, crossOrigin, needs, rateLimit } from "./access/authenticate.ts";
+import { getHealth, getReady, healthRoute, readyRoute } from "./adapters/health.ts";
+import { adaptersRoute, getAdapters } from "./adapters/route.ts";
+import { chatRoute, postChat } from "./answer/chat.ts";
+import { getModels, modelsRoute } from "./answer/models.ts";
+import { answerForm, answerRoute, postAnswer } from "./answer/route.ts";
+import { batchRoutes } from "./batches/route.ts";
+import type { AppEnv, Bindings, PartsResult } from "./config/parts.ts";
+import { allScopes, features } from "./features.ts";
+import { feedbackRoutes } from "./feedback/route.ts";
+import { onError, onNotFound, schemaProblem } from "./http/faults.ts";
+import { requestLog } from "./http/log.ts";
+import { serverTiming } from "./http/metrics.ts";
+import { Problem, problemResponse } from "./http/problems.ts";
+import { configured, requestId, setup } from "./http/request.ts";
+import { bearerScheme, openApiDocument } from "./http/schema.ts";
 import { metering } from "./ledger/metering.ts";
-import { requestLog } from "./observe/log.ts";
-import { requestId } from "./observe/requestId.ts";
-import { serverTiming } from "./observe/serverTiming.ts";
-import { bearerScheme, openApiDocument } from "./openApiDocument.ts";
-import { adaptersRoute, getAdapters } from "./routes/adapters.ts";
-import {
-  adminOnly,
-  createKeyRoute,
-  deleteKey,
-  getKeys,
-  listKeysRoute,
-  postKey,
-  revokeKeyRoute,
-} from "./routes/adminKeys.ts";
-import { answerForm, answerRoute, postAnswer } from "./routes/answer.ts";
-import {
-  cancelBatch,
-  cancelBatchRoute,
-  createBatchRoute,
-  deleteBatch,
-  deleteBatchRoute,
-  getBatch,
-  getBatches,
-  getBatchRoute,
-  listBatchesRoute,
-  postBatch,
-} from "./routes/batches.ts";
-import {
-  errorsRoute,
-  fileRoute,
-  getErrors,
-  getFile,
-  getResults,
-  resultsRoute,
-} from "./routes/batchFiles.ts";
-import { chatRoute, postChat } from "./routes/chat.ts";
-import {
-  deleteFeedback,
-  deleteFeedbackRoute,
-  exportFeedback,
-  exportFeedbackRoute,
-  feedbackRoute,
-  postFeedback,
-} from "./routes/feedback.ts";
-import { getHealth, getReady, healthRoute, readyRoute } from "./routes/health.ts";
-import { getModels, modelsRoute } from "./routes/models.ts";
-import { postRerank, rerankRoute } from "./routes/rerank.ts";
-import { getUsage, usageRoute } from "./routes/usage.ts";
-import { schemaProblem } from "./schemas/faults.ts";
-import type { AppEnv } from "./wiring/parts.ts";
-import { configured, type PartsOf, setup } from "./wiring/setup.ts";
+import { getUsage, usageRoute } from "./ledger/usageRoute.ts";
+import { postRerank, rerankRoute } from "./rerank/route.ts";
 
 const MAX_BODY_BYTES = 1024 * 1024;
 
 /** The app over an isolate's parts. */
-export function createApp(partsOf: PartsOf) {
+export function createApp(partsOf: (env: Bindings) => PartsResult) {
   const app = new OpenAPIHono<AppEnv>({
     defaultHook: (result) => {
       if (!result.success) throw schemaProblem(result.error);
     },
   });
 
-  app.use(requestId(), requestLog(), setup(partsOf), crossOrigin(), serverTiming());
+  app.use(requestId(), requestLog(app), setup(partsOf), crossOrigin(), serverTiming());
   app.use(
     methodNotAllowed({
       app,
@@ -89,15 +55,12 @@ export function createApp(partsOf: PartsOf) {
       throw new Problem("body_too_large");
     },
   });
-  // A batch is read line by line, and counted as it comes.
-  app.use("/v1/*", except("/v1/batches", limit));
+  app.use("/v1/*", except([...features.flatMap((one) => one.streamedBodies ?? [])], limit));
 
   app.use("/v1/admin/*", adminOnly());
-  app.openapi(createKeyRoute, postKey);
-  app.openapi(listKeysRoute, getKeys);
-  app.openapi(revokeKeyRoute, deleteKey);
+  adminRoutes(app, allScopes.known); // POST, GET /v1/admin/keys; DELETE /v1/admin/keys/{id}
 
-  app.use("/v1/*", authenticate(), brake());
+  app.use("/v1/*", authenticate(), rateLimit());
   app.use("/v1/answer", needs("answer"), metering(answerForm));
   app.use("/v1/chat/completions", needs("answer"), metering());
   app.use("/v1/rerank", needs("rerank"), metering());
@@ -105,24 +68,8 @@ export function createApp(partsOf: PartsOf) {
   app.openapi(chatRoute, postChat);
   app.openapi(rerankRoute, postRerank);
 
-  app.use("/v1/batches/*", needs("batch")); // `/v1/batches` too
-  app.use("/v1/files/*", needs("batch"));
-  app.use("/v1/batches/:id/cancel", idempotent());
-  app.openapi(createBatchRoute, postBatch);
-  app.openapi(listBatchesRoute, getBatches);
-  app.openapi(getBatchRoute, getBatch);
-  app.openapi(cancelBatchRoute, cancelBatch);
-  app.openapi(deleteBatchRoute, deleteBatch);
-  app.openapi(resultsRoute, getResults);
-  app.openapi(errorsRoute, getErrors);
-  app.openapi(fileRoute, getFile);
-
-  app.use("/v1/feedback/export", needs("feedback:export"));
-  app.openapi(exportFeedbackRoute, exportFeedback);
-  app.use("/v1/feedback/*", except("/v1/feedback/export", needs("answer"))); // `/v1/feedback` too
-  app.use("/v1/feedback", idempotent());
-  app.openapi(feedbackRoute, postFeedback);
-  app.openapi(deleteFeedbackRoute, deleteFeedback);
+  batchRoutes(app); // scope batch: /v1/batches, /v1/batches/{id} and /cancel, /results, /errors; /v1/files/{id}/content
+  feedbackRoutes(app); // scope answer: /v1/feedback, /v1/feedback/{id}; scope feedback:export: /v1/feedback/export
 
   app.openapi(modelsRoute, getModels);
   app.openapi(adaptersRoute, getAdapters);

@@ -4,12 +4,10 @@
  */
 import { startEngine as startOnnx } from "../adapter/engines/onnx/workerd.ts";
 import { startEngine as startSimd } from "../adapter/engines/simd/workerd.ts";
-import { partsWith } from "./wiring/makeParts.ts";
+import { partsWith } from "./makeParts.ts";
 import { createWorker } from "./worker.ts";
 
-export { BatchObject } from "./batches/batchObject.ts";
-export { LedgerObject } from "./ledger/ledgerObject.ts";
-export { GuardObject } from "./rollout/guardObject.ts";
+export * from "./objects.ts";
 
 export default createWorker(
   partsWith(

@@ -3,12 +3,10 @@
  * is refused, and a runtime without relaxed SIMD answers by vote. Choose it in wrangler.toml (`main`).
  */
 import { startEngine as startSimd } from "../adapter/engines/simd/workerd.ts";
-import { partsWith } from "./wiring/makeParts.ts";
+import { partsWith } from "./makeParts.ts";
 import { createWorker } from "./worker.ts";
 
-export { BatchObject } from "./batches/batchObject.ts";
-export { LedgerObject } from "./ledger/ledgerObject.ts";
-export { GuardObject } from "./rollout/guardObject.ts";
+export * from "./objects.ts";
 
 export default createWorker(
   partsWith({ name: "simd", roles: ["simd"], streams: true, start: startSimd }),

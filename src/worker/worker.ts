@@ -1,10 +1,8 @@
-/** The Worker's ways in: requests, the queue of batches' lines, the clock. All share an isolate's parts. */
+/** The Worker's ways in: requests, queues, the clock. All share an isolate's parts. */
 import { createApp } from "./app.ts";
-import { consume } from "./batches/consume.ts";
-import { sweepFeedback } from "./feedback/sweep.ts";
-import type { Bindings } from "./wiring/env.ts";
-import type { MakeParts } from "./wiring/parts.ts";
-import { partsOnce } from "./wiring/setup.ts";
+import type { Bindings } from "./config/parts.ts";
+import { type MakeParts, partsOnce } from "./configuration.ts";
+import { features } from "./features.ts";
 
 export interface Worker {
   fetch(request: Request, env: Bindings, context: ExecutionContext): Response | Promise<Response>;
@@ -12,14 +10,18 @@ export interface Worker {
   scheduled(event: ScheduledController, env: Bindings, context: ExecutionContext): Promise<void>;
 }
 
+/** The handlers that a Worker's entry exports. */
 export function createWorker(makeParts: MakeParts): Worker {
   const partsOf = partsOnce(makeParts);
   const app = createApp(partsOf);
   return {
     fetch: (request, env, context) => app.fetch(request, env, context),
-    queue: (batch, env, context) => consume(batch, partsOf(env), (work) => context.waitUntil(work)),
+    queue: async (batch, env, context) => {
+      const waitUntil = (work: Promise<unknown>) => context.waitUntil(work);
+      await Promise.all(features.map(({ queue }) => queue?.(batch, partsOf(env), waitUntil)));
+    },
     scheduled: async (event, env) => {
-      if (env.CONTENT !== undefined) await sweepFeedback(env.CONTENT, event.scheduledTime);
+      await Promise.all(features.map(({ scheduled }) => scheduled?.(env, event.scheduledTime)));
     },
   };
 }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { BundleStore } from "../../src/adapter/bundle.ts";
 import { folderBundleStore } from "../../src/adapter/bundleStore.node.ts";
-import { memoryBundleStore } from "../../src/adapter/memoryBundleStore.ts";
+import { memoryBundleStore } from "./memoryBundleStore.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 let folder = "";

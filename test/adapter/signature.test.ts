@@ -1,7 +1,6 @@
 /** Signatures that publishing (Python) made are verified; whatever was changed is not. */
 import { describe, expect, test } from "vitest";
 import { verifyBundle } from "../../src/adapter/bundle.ts";
-import { memoryBundle } from "../../src/adapter/memoryBundleStore.ts";
 import {
   type Channel,
   type Pointer,
@@ -15,6 +14,7 @@ import {
   signedMessage,
 } from "../../src/adapter/signature.ts";
 import golden from "../fixtures/signature.golden.json" with { type: "json" };
+import { memoryBundle } from "./memoryBundleStore.ts";
 
 const other = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
 const encode = (text: string) => new TextEncoder().encode(text);

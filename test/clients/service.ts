@@ -21,7 +21,7 @@ export interface Service {
 
 /**
  * @param vars of the Worker
- * @param requestsIn10s when the brake comes in; a tool that asks all that can be asked is not slowed down
+ * @param requestsIn10s when the rate limit refuses; a tool that asks all that can be asked is not slowed down
  */
 export async function startService(
   vars: Readonly<Record<string, string>> = {},

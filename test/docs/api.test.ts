@@ -2,8 +2,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { problemTable } from "../../src/worker/errors/problemTable.ts";
-import { AnswerRequest } from "../../src/worker/schemas/answer.ts";
+import { AnswerRequest } from "../../src/worker/answer/schema.ts";
+import { problemTable } from "../../src/worker/http/problemTable.ts";
 import { root } from "./documents.ts";
 
 const text = readFileSync(join(root, "docs", "api.md"), "utf8");

@@ -18,7 +18,7 @@ import {
   type Worker,
 } from "../../scripts/lib/localStack.ts";
 import { openBucket, putFile, putPointer } from "../../scripts/lib/seed.mjs";
-import type { AnswerBody } from "../../src/worker/schemas/answer.ts";
+import type { AnswerBody } from "../../src/worker/answer/schema.ts";
 import { ask, recording } from "./recordings.ts";
 
 type Files = Map<string, Buffer>;

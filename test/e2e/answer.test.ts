@@ -14,7 +14,7 @@ import {
   type Worker,
 } from "../../scripts/lib/localStack.ts";
 import { seedAdapter } from "../../scripts/lib/seed.mjs";
-import { type AnswerBody, AnswerResponse } from "../../src/worker/schemas/answer.ts";
+import { type AnswerBody, AnswerResponse } from "../../src/worker/answer/schema.ts";
 import { ask, type Recorded, recording, recordings } from "./recordings.ts";
 
 let folder: string;

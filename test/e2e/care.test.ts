@@ -14,7 +14,7 @@ import {
   type Worker,
 } from "../../scripts/lib/localStack.ts";
 import { seedAdapter } from "../../scripts/lib/seed.mjs";
-import type { AnswerBody } from "../../src/worker/schemas/answer.ts";
+import type { AnswerBody } from "../../src/worker/answer/schema.ts";
 import { ask, recording } from "./recordings.ts";
 import { openEvents } from "./sse.ts";
 

@@ -69,7 +69,7 @@ describe("wrangler deploy --dry-run", () => {
   it.each(environments)("binds in the environment %s all that the default has", (name) => {
     const usual = bindings(dryRun(join(out, "default"), "--env", ""));
     const there = bindings(dryRun(join(out, name), "--env", name));
-    expect(usual).toEqual(expect.arrayContaining(["ADAPTERS", "BRAKE", "KEYS", "LEDGER"]));
+    expect(usual).toEqual(expect.arrayContaining(["ADAPTERS", "RATE_LIMIT", "KEYS", "LEDGER"]));
     // Offline: nothing of the default is remote.
     expect(usual).not.toContain("AI");
     expect(there).toEqual([...usual, "AI", "LLM_PROVIDER"].sort());

@@ -19,7 +19,7 @@ import {
   type Worker,
 } from "../../scripts/lib/localStack.ts";
 import { openBucket, putFile, putPointer, seedAdapter } from "../../scripts/lib/seed.mjs";
-import type { AnswerBody } from "../../src/worker/schemas/answer.ts";
+import type { AnswerBody } from "../../src/worker/answer/schema.ts";
 import { FAULT, faultyEncoder } from "../adapter/faultyEncoder.node.ts";
 import { ask, recording } from "./recordings.ts";
 

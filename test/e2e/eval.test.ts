@@ -12,7 +12,7 @@ import { promisify } from "node:util";
 import { gunzipSync } from "node:zlib";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startLocalService } from "../../scripts/eval/localService.ts";
+import { startLocalService } from "../../scripts/core/scoring/localService.ts";
 import { bundleDir, root } from "../../scripts/lib/localStack.ts";
 import { openPage, startChromium } from "./chromium.ts";
 

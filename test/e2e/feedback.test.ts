@@ -15,9 +15,9 @@ import {
   type Worker,
 } from "../../scripts/lib/localStack.ts";
 import { seedAdapter } from "../../scripts/lib/seed.mjs";
-import { makeKey } from "../../src/worker/auth/apiKey.ts";
-import type { KeyWish } from "../../src/worker/auth/keyRecord.ts";
-import { kvKeyStore } from "../../src/worker/auth/keyStore.ts";
+import { kvKeyStore } from "../../src/worker/access/keyStore.ts";
+import type { KeyWish } from "../../src/worker/access/keys.ts";
+import { makeKey } from "../../src/worker/access/keys.ts";
 import { ask, recordings } from "./recordings.ts";
 import { startTrain, train } from "./trainer.ts";
 

@@ -15,7 +15,7 @@ import {
   type Worker,
 } from "../../scripts/lib/localStack.ts";
 import { seedAdapter } from "../../scripts/lib/seed.mjs";
-import type { AnswerBody } from "../../src/worker/schemas/answer.ts";
+import type { AnswerBody } from "../../src/worker/answer/schema.ts";
 import { fitted, writeBundle } from "./fittedBundle.ts";
 import { ask, type Recorded, recordings } from "./recordings.ts";
 import { allEvents, openEvents } from "./sse.ts";

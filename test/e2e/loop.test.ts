@@ -18,7 +18,7 @@ import {
   type Worker,
 } from "../../scripts/lib/localStack.ts";
 import { openBucket } from "../../scripts/lib/seed.mjs";
-import type { AnswerBody } from "../../src/worker/schemas/answer.ts";
+import type { AnswerBody } from "../../src/worker/answer/schema.ts";
 import { type S3Front, startS3Front } from "../s3-front/front.ts";
 import { ask, recording } from "./recordings.ts";
 import { copyBundle, type TinyAdapters, tinyAdapters } from "./tinyAdapters.ts";

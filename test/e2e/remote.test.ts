@@ -20,8 +20,8 @@ import {
 import { openBucket, putBundle, putPointer } from "../../scripts/lib/seed.mjs";
 import { type RunningRerankServer, startRerankServer } from "../../scripts/rerank-server/listen.ts";
 import { writeRemoteBundle } from "../../scripts/rerank-server/remoteBundle.ts";
-import type { RerankForm } from "../../src/adapter/remote/forms.ts";
-import type { AnswerBody } from "../../src/worker/schemas/answer.ts";
+import type { RerankForm } from "../../src/adapter/remote/httpScorer.ts";
+import type { AnswerBody } from "../../src/worker/answer/schema.ts";
 import { type Fault, type FaultyServer, faultyServer } from "../adapter/remote/faultyServer.ts";
 import { ask, recording } from "./recordings.ts";
 

@@ -14,7 +14,7 @@ import {
   type Worker,
 } from "../../scripts/lib/localStack.ts";
 import { openBucket, putBundle, putFile, putPointer } from "../../scripts/lib/seed.mjs";
-import type { AnswerBody } from "../../src/worker/schemas/answer.ts";
+import type { AnswerBody } from "../../src/worker/answer/schema.ts";
 import { ask, recording } from "./recordings.ts";
 import { copyBundle } from "./tinyAdapters.ts";
 

@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { bundleDir, root } from "../../scripts/lib/localStack.ts";
 import { type RunningRerankServer, startRerankServer } from "../../scripts/rerank-server/listen.ts";
 import type { Manifest } from "../../src/adapter/manifest.ts";
-import type { AnswerBody } from "../../src/worker/schemas/answer.ts";
+import type { AnswerBody } from "../../src/worker/answer/schema.ts";
 import { type AiCall, type AiReply, type AiService, aiService, refusal } from "../net/workersAi.ts";
 import { ask, recording } from "./recordings.ts";
 

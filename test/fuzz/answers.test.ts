@@ -1,8 +1,8 @@
 /** The answer parser on any text: it never throws, and what it finds is one of the options. */
 import fc from "fast-check";
 import { expect } from "vitest";
-import { labelOptions } from "../../src/tasks/options.ts";
 import { parseAnswer } from "../../src/tasks/parse.ts";
+import { labelOptions } from "../../src/tasks/question.ts";
 import { fuzz } from "./fuzz.ts";
 import { anyOptions, anyTask, anyText } from "./texts.ts";
 

@@ -1,8 +1,8 @@
 /** What batches read: lines out of a body of any bytes in any pieces, and frames that someone damaged. */
 import fc from "fast-check";
 import { expect } from "vitest";
-import { framed, linesIn } from "../../src/worker/batches/frames.ts";
-import { jsonLines } from "../../src/worker/batches/jsonLines.ts";
+import { framed, linesIn } from "../../src/worker/batches/content.ts";
+import { jsonLines } from "../../src/worker/batches/upload.ts";
 import { fuzz } from "./fuzz.ts";
 
 const MAX_BYTES = 12;

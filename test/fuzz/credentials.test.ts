@@ -1,11 +1,11 @@
 /** Tokens and API keys that someone made up or changed: refused by name, and nobody is let in who was not. */
 import fc from "fast-check";
 import { expect } from "vitest";
-import { parseKey } from "../../src/worker/auth/apiKey.ts";
-import { NAME } from "../../src/worker/auth/caller.ts";
-import { readToken } from "../../src/worker/auth/jwt.ts";
-import { SCOPES } from "../../src/worker/auth/scopes.ts";
-import { claims, forged, issuerKey, JwksHost, token, tokenRules } from "../worker/auth/tokens.ts";
+import { NAME } from "../../src/worker/access/caller.ts";
+import { parseKey } from "../../src/worker/access/keys.ts";
+import { readToken } from "../../src/worker/access/tokens.ts";
+import { allScopes } from "../../src/worker/features.ts";
+import { claims, forged, issuerKey, JwksHost, token, tokenRules } from "../worker/access/tokens.ts";
 import { fuzz } from "./fuzz.ts";
 import { anyText } from "./texts.ts";
 
@@ -88,7 +88,7 @@ fuzz(
     const { tenant, scopes, how, adapters } = result.caller;
     expect(tenant).toBe(changes.tenant);
     expect(tenant).toMatch(NAME);
-    for (const scope of scopes) expect(SCOPES).toContain(scope);
+    for (const scope of scopes) expect(allScopes.known).toContain(scope);
     expect({ how, adapters }).toEqual({ how: "token", adapters: null });
   },
 );

@@ -1,9 +1,13 @@
 /** Text template and truncation with the real tokenizer: no budget is exceeded, no question cut, no text is structure. */
 import fc from "fast-check";
 import { expect } from "vitest";
-import { candidateText, questionText } from "../../src/adapter/remote/pairText.ts";
-import { encodeCandidate, encodeQuestion } from "../../src/adapter/template.ts";
-import { renderOption } from "../../src/tasks/options.ts";
+import {
+  candidateText,
+  encodeCandidate,
+  encodeQuestion,
+  questionText,
+} from "../../src/adapter/template.ts";
+import { renderOption } from "../../src/tasks/question.ts";
 import { realTokenizer } from "../adapter/realTokenizer.ts";
 import { sampleManifest } from "../adapter/sampleManifest.ts";
 import { fuzz } from "./fuzz.ts";

@@ -4,7 +4,7 @@ import {
   workersAiScorer,
 } from "../../src/adapter/remote/workersAiScorer.ts";
 import type { GenerateEvent, GenerateRequest } from "../../src/llm/generator.ts";
-import { workersAiGenerator } from "../../src/llm/workersAi/generator.ts";
+import { workersAiGenerator } from "../../src/llm/workersAi.ts";
 import { type AiBinding, aiGateway } from "../../src/net/aiBinding.ts";
 
 /** What a test wants done. */

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { root } from "../../scripts/lib/localStack.ts";
 import { type RunningRerankServer, startRerankServer } from "../../scripts/rerank-server/listen.ts";
 import { parseManifest } from "../../src/adapter/manifest.ts";
-import { sigmoid } from "../../src/adapter/score.ts";
+import { sigmoid } from "../../src/adapter/ranker.ts";
 import { bundlePath } from "../adapter/paths.node.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "medadapter-rerank-"));

@@ -1,7 +1,7 @@
 /** `npm run keys -- ... --remote` against a played account: each environment's Worker has keys of its own. */
 import { afterAll, describe, expect, it } from "vitest";
 import { root } from "../../scripts/lib/localStack.ts";
-import { parseKey } from "../../src/worker/auth/apiKey.ts";
+import { parseKey } from "../../src/worker/access/keys.ts";
 import { playedAccount, remove, runScript } from "./playedAccount.ts";
 
 const account = playedAccount();

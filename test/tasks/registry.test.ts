@@ -1,7 +1,7 @@
 /** The registry's entries, the guess of a task, the rules on options and context, the judges. */
 import { describe, expect, test } from "vitest";
-import { isCorrect, judgePrompt, readVerdict } from "../../src/tasks/judge.ts";
-import { fitQuestion, labelOptions } from "../../src/tasks/options.ts";
+import { isCorrect, judgePrompt, readVerdict } from "../../src/tasks/prompt.ts";
+import { fitQuestion, labelOptions } from "../../src/tasks/question.ts";
 import { inferTask, taskById, taskIds } from "../../src/tasks/registry.ts";
 import { readTask } from "../../src/tasks/task.ts";
 import { optionList, taskNamed } from "./golden.node.ts";

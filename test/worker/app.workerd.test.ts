@@ -2,7 +2,7 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Bindings } from "../../src/worker/wiring/env.ts";
+import type { Bindings } from "../../src/worker/config/parts.ts";
 import { post, send } from "./client.ts";
 import main from "./main.ts";
 

@@ -1,11 +1,9 @@
 /** The real app without ONNX Runtime (10-20 s to start under Vitest): its engine can run no model. */
-import { EngineError } from "../../src/adapter/engine.ts";
-import { partsWith } from "../../src/worker/wiring/makeParts.ts";
-import { createWorker } from "../../src/worker/worker.ts";
+export * from "../../src/worker/objects.ts";
 
-export { BatchObject } from "../../src/worker/batches/batchObject.ts";
-export { LedgerObject } from "../../src/worker/ledger/ledgerObject.ts";
-export { GuardObject } from "../../src/worker/rollout/guardObject.ts";
+import { EngineError } from "../../src/adapter/engine.ts";
+import { partsWith } from "../../src/worker/makeParts.ts";
+import { createWorker } from "../../src/worker/worker.ts";
 
 const start = () => Promise.reject(new EngineError("trap"));
 

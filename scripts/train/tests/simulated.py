@@ -8,6 +8,7 @@ import numpy as np
 
 from medadapter_train.fit.held_out import HeldOut
 from medadapter_train.model.scoring import Scored
+from medadapter_train.model.select import Decisions, select_all
 
 CLOSED = ("yes", "no", "maybe")
 LETTERED = ("A", "B", "C", "D")
@@ -32,6 +33,11 @@ def question(
         task=more.pop("task", ""),
         unseen=more.pop("unseen", False),
     )
+
+
+def decided(question: Scored, manifest: dict[str, Any] | None = None) -> Decisions:
+    """What is decided on one question; without a manifest by rules that are fitted on nothing."""
+    return select_all([question], manifest or {})[0]
 
 
 def simulated(

@@ -1,16 +1,15 @@
 /**
  * A `TextScorer` over a reranker of Workers AI: `run(model, {query, contexts: [{text}], top_k})` answers
  * `{response: [{id, score}]}` (https://developers.cloudflare.com/workers-ai/models/bge-reranker-base/). It counts no
- * tokens. What its scores are is not documented, so the manifest says it and the self-test proves it.
+ * tokens. Whether its scores are logits or probabilities is not documented, so the manifest says which, and the self-test
+ * proves it.
  */
 import { type AiBinding, type AiGatewayOptions, runModel } from "../../net/aiBinding.ts";
-import { readUpTo } from "../../net/readUpTo.ts";
+import { fields, parseJson, readUpTo } from "../../net/response.ts";
 import { fail, ok, type Result } from "../result.ts";
-import { failureOfStatus, mayPass, type RemoteFailure } from "./failure.ts";
-import { fields, parseJson } from "./json.ts";
-import { readScores, type ScoreScale } from "./scores.ts";
+import { type Attempt, readScores, type ScoreScale, withRetries } from "./scoreCall.ts";
 import type { PairTexts, RemoteScores, TextScorer } from "./textScorer.ts";
-import { type Attempt, withRetries } from "./withRetries.ts";
+import { failureOfStatus, mayPass, type RemoteFailure } from "./textScorer.ts";
 
 export interface WorkersAiScorerOptions {
   readonly ai: AiBinding;

@@ -1,20 +1,27 @@
 /**
  * The decision: which answer, shown by which candidate, how sure, or none at all.
  *
+ * The strategies differ in how they score an answer. `vote` counts its candidates (self-consistency, arXiv 2203.11171);
+ * `best_of` takes the probability of its best candidate (arXiv 2405.03000, section 3.3); `weighted_vote` takes the fitted
+ * selector's logit, or the sum of its candidates' probabilities where no selector is fitted.
+ *
  * Ties are settled the same way everywhere: more votes, then the higher probability, then the lower
  * index. Candidates without an answer never win over one with an answer. Free text has a unit for each
  * candidate, so there a vote is a tie and the probability decides.
  */
-import { abstainReason } from "./abstain.ts";
-import { bestOfScore } from "./bestOf.ts";
-import { confidenceOf } from "./confidence.ts";
-import { type SelectorGroup, selectorGroup } from "./selector.ts";
-import type { AnswerUnit, SelectInput, Selection, Strategy } from "./types.ts";
-import { maxProbability, type Unit, unitsOf } from "./units.ts";
-import { voteScore } from "./vote.ts";
-import { weightedVoteScore } from "./weightedVote.ts";
+import {
+  type AnswerUnit,
+  maxProbability,
+  type SelectInput,
+  type Selection,
+  type Strategy,
+  type Unit,
+  unitsOf,
+} from "./candidates.ts";
+import { abstainReason, confidenceOf } from "./confidence.ts";
+import { type SelectorGroup, selectorGroup, selectorLogit } from "./selector.ts";
 
-interface Placed {
+interface ScoredUnit {
   readonly unit: Unit;
   readonly score: number | null;
 }
@@ -24,9 +31,10 @@ export function select(input: SelectInput): Selection {
   const { strategy, candidates, options, manifest } = input;
   const { parsed, unparsed, incomplete } = unitsOf(candidates, options.length > 0);
   const group = incomplete ? null : selectorGroup(manifest, input);
-  const placed = place(parsed, scorer(strategy, parsed, group, manifest?.selector?.features ?? []));
-  const winner = placed[0] ?? null;
-  const all: Placed[] = unparsed === null ? placed : [...placed, { unit: unparsed, score: null }];
+  const ranked = rank(parsed, scorer(strategy, parsed, group, manifest?.selector?.features ?? []));
+  const winner = ranked[0] ?? null;
+  const all: ScoredUnit[] =
+    unparsed === null ? ranked : [...ranked, { unit: unparsed, score: null }];
   const ranking = all.flatMap(({ unit }) => bestFirst(unit));
   const confidence = confidenceOf({
     ...input,
@@ -43,7 +51,7 @@ export function select(input: SelectInput): Selection {
     confidence: confidence.value,
     confidenceReason: confidence.reason,
     abstained,
-    votes: placed.flatMap(({ unit }) =>
+    votes: ranked.flatMap(({ unit }) =>
       unit.answer === null ? [] : [{ answer: unit.answer, count: unit.members.length }],
     ),
     units: all.map(answerUnit),
@@ -51,6 +59,7 @@ export function select(input: SelectInput): Selection {
   };
 }
 
+/** How a strategy scores one answer among `all`; a higher score is better. */
 function scorer(
   strategy: Strategy,
   all: readonly Unit[],
@@ -59,16 +68,20 @@ function scorer(
 ): (unit: Unit) => number {
   switch (strategy) {
     case "vote":
-      return voteScore;
+      return (unit) => unit.members.length;
     case "best_of":
-      return bestOfScore;
+      return maxProbability;
     case "weighted_vote":
-      return (unit) => weightedVoteScore(unit, all, group === null ? null : { features, group });
+      return group === null ? probabilitySum : (unit) => selectorLogit(features, group, unit, all);
   }
 }
 
+function probabilitySum(unit: Unit): number {
+  return unit.members.reduce((sum, member) => sum + member.probability, 0);
+}
+
 /** Units with their scores, best first. */
-function place(units: readonly Unit[], score: (unit: Unit) => number): Placed[] {
+function rank(units: readonly Unit[], score: (unit: Unit) => number): ScoredUnit[] {
   return units
     .map((unit) => ({ unit, score: score(unit) }))
     .sort(
@@ -94,6 +107,6 @@ function firstIndex(unit: Unit): number {
   return Math.min(...unit.members.map((member) => member.index));
 }
 
-function answerUnit({ unit, score }: Placed): AnswerUnit {
+function answerUnit({ unit, score }: ScoredUnit): AnswerUnit {
   return { answer: unit.answer, candidates: unit.members.map((member) => member.index), score };
 }

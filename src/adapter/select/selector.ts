@@ -1,13 +1,13 @@
 /**
- * The fitted selector: one small logistic model for each kind of question (with context or without, which the LLM saw
- * or did not; closed label set or lettered options) and for a task where enough was held out of it, over features of an
- * answer among the other answers.
- * Its Python twin fits it and writes test/fixtures/selector.golden.json, which both sides reproduce.
+ * The fitted selector: small logistic models over features of one answer among the others. There is one for each kind of
+ * question (with or without context, seen by the LLM or not; closed label set or lettered options), and one for each task
+ * with enough held-out questions.
+ * Python fits it on the features that this module computes (scripts/core.ts).
  */
 import type { Option } from "../../tasks/question.ts";
-import type { Manifest } from "../manifest.ts";
-import type { SelectInput } from "./types.ts";
-import { maxProbability, type Unit } from "./units.ts";
+import type { featureNames, Manifest } from "../manifest.ts";
+import type { SelectInput } from "./candidates.ts";
+import { maxProbability, type Unit } from "./candidates.ts";
 
 export type Selector = NonNullable<Manifest["selector"]>;
 export type SelectorGroup = Selector["groups"][number];
@@ -19,15 +19,15 @@ export function labelKind(options: readonly Option[]): SelectorGroup["labels"] {
   return options.every(same) ? "closed" : "lettered";
 }
 
-/** What decides which model is for a question. */
+/** What decides which model a question gets. */
 export type QuestionKind = Pick<SelectInput, "hasContext" | "evidenceUnseen" | "options" | "task">;
 
 /**
- * The model for this kind of question: its task's own, else the one for all tasks, else null. Where the LLM did not see
- * what the adapter read, those fitted on such questions go before the others.
+ * The model for this kind of question: its task's own, else the one for all tasks, else null. If the LLM did not see
+ * what the adapter read, models fitted on such questions come first.
  */
 export function selectorGroup(
-  manifest: Manifest | null,
+  manifest: Pick<Manifest, "selector"> | null,
   { hasContext, evidenceUnseen, options, task }: QuestionKind,
 ): SelectorGroup | null {
   const labels = labelKind(options);
@@ -48,13 +48,18 @@ export function selectorLogit(
   unit: Unit,
   all: readonly Unit[],
 ): number {
-  // Labels are the caller's: "constructor" must not find what every object has.
+  // Labels come from the caller: "constructor" must not find what every object has.
   const known = unit.answer !== null && Object.hasOwn(group.priors, unit.answer);
   const prior = known ? (group.priors[unit.answer ?? ""] ?? 0) : 0;
-  return features.reduce(
-    (sum, name, i) => sum + (group.weights[i] ?? 0) * featureOf(name, unit, all),
+  return featureRow(features, unit, all).reduce(
+    (sum, value, i) => sum + (group.weights[i] ?? 0) * value,
     group.bias + prior,
   );
+}
+
+/** The features of these names, of one answer among `all`: what a selector decides by, and is fitted on. */
+export function featureRow(names: readonly string[], unit: Unit, all: readonly Unit[]): number[] {
+  return names.map((name) => featureOf(name, unit, all));
 }
 
 type Feature = (unit: Unit, all: readonly Unit[]) => number;
@@ -64,7 +69,7 @@ const parsedCount = (all: readonly Unit[]): number =>
 const sumOf = (values: readonly number[]): number => values.reduce((sum, v) => sum + v, 0);
 
 /** All in 0..1 save the logits, `distinct` and `entropy` (nats). Only parsed candidates count. */
-const featureTable: Readonly<Record<string, Feature>> = {
+const featureTable: Readonly<Record<(typeof featureNames)[number], Feature>> = {
   /** Its votes among all. */
   vote_share: (unit, all) => unit.members.length / parsedCount(all),
   /** Its candidates' probabilities among everyone's. */
@@ -80,11 +85,8 @@ const featureTable: Readonly<Record<string, Feature>> = {
     -sumOf(all.map((u) => u.members.length / parsedCount(all)).map((p) => p * Math.log(p))),
 };
 
-/** Features that this program can compute: a manifest that names another is refused. */
-export const featureNames: ReadonlySet<string> = new Set(Object.keys(featureTable));
-
 function featureOf(name: string, unit: Unit, all: readonly Unit[]): number {
-  const feature = featureTable[name];
+  const feature = (featureTable as Readonly<Record<string, Feature>>)[name];
   if (feature === undefined) throw new Error("a manifest names an unknown selector feature");
   return feature(unit, all);
 }

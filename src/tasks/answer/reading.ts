@@ -1,6 +1,9 @@
-/** Reads the answer that follows a marker or phrase, past words like "is most likely option". */
-import type { Choices } from "./choices.ts";
+/**
+ * Reads the answer that follows a marker or phrase, past words like "is most likely option"; lines that are nothing but
+ * an answer ("B", "(B) text", "YES."); and a text's opening words.
+ */
 import {
+  type Choices,
   closers,
   type Found,
   isJoiner,
@@ -8,15 +11,14 @@ import {
   readOption,
   skip,
   skipMarks,
-} from "./expression.ts";
-import { lexicon } from "./lexicon.ts";
-import { isSentenceEnd } from "./sentence.ts";
+} from "./options.ts";
+import { isSentenceEnd, lexicon } from "./sentence.ts";
 import type { Token } from "./tokens.ts";
 
 /**
- * `label`: one option; `several`: more than one ("A and C"); `nothing`: says that no option is the
+ * `label`: one option; `several`: more than one ("A and C"); `nothing`: it says that no option is the
  * answer ("none of the above"); `denied`: negated ("the answer is not B"); `unread`: words that
- * name no option; `empty`: nothing stands there.
+ * name no option; `empty`: no words follow.
  */
 export type Reading =
   | ({ readonly kind: "label" } & Found)
@@ -38,7 +40,7 @@ const leads = new Set([
   "\\boxed",
 ]);
 const maxSkipped = 16;
-/** Answers that are followed in a list: bounds the work on "A or A or A ...". */
+/** Most answers read from one list: limits the work on "A or A or A ...". */
 const maxLinks = 8;
 
 /** The answer that begins at token `start`; looks at most 16 tokens ahead for it. */
@@ -103,4 +105,120 @@ function listGoesOn(tokens: readonly Token[], found: Found, choices: Choices): b
 
 function isDots(tokens: readonly Token[], at: number): boolean {
   return tokens[at + 1]?.text === "." || tokens[at - 1]?.text === ".";
+}
+
+/** A line by its tokens `[start, end)`, and its answer, if the whole line is one. */
+export interface Line {
+  readonly start: number;
+  readonly end: number;
+  readonly answer: Found | null;
+}
+
+const trailing = new Set([...closers, ".", "!", ",", ";", "|", "(", "["]);
+
+/** All lines that are not blank. */
+export function readLines(tokens: readonly Token[], choices: Choices): Line[] {
+  const lines: Line[] = [];
+  let start = 0;
+  for (let at = 0; at <= tokens.length; at += 1) {
+    const token = tokens[at];
+    if (token !== undefined && token.kind !== "line") continue;
+    if (at > start) lines.push({ start, end: at, answer: wholeLine(tokens, start, at, choices) });
+    start = at + 1;
+  }
+  return lines;
+}
+
+function wholeLine(
+  tokens: readonly Token[],
+  start: number,
+  end: number,
+  choices: Choices,
+): Found | null {
+  let first = start;
+  while (first < end && tokens[first]?.kind === "mark") first += 1;
+  const found = readOption(tokens, first, choices);
+  if (found === null || found.rival || found.next > end) return null;
+  let rest = found.next;
+  while (rest < end && trailing.has(tokens[rest]?.text ?? "")) rest += 1;
+  return rest >= end ? found : null;
+}
+
+/**
+ * The answer that lines before the last (headings excluded) consist of, if all such lines name the same option.
+ */
+export function onlyAnswer(tokens: readonly Token[], lines: readonly Line[]): Found | null {
+  const plain = lines.slice(0, -1).filter((line) => tokens[line.start]?.text[0] !== "#");
+  const found = plain.flatMap((line) => (line.answer === null ? [] : [line.answer]));
+  const [first] = found;
+  return first !== undefined && found.every(({ label }) => label === first.label) ? first : null;
+}
+
+/**
+ * The answer that is the whole last line, or else its last sentence. None if that line continues a list of options.
+ */
+export function lastAnswer(
+  tokens: readonly Token[],
+  lines: readonly Line[],
+  choices: Choices,
+): Found | null {
+  const last = lines.at(-1);
+  if (last === undefined) return null;
+  if (last.answer === null) return lastSentence(tokens, last, choices);
+  const before = lines.at(-2);
+  if (before === undefined) return last.answer;
+  if (before.answer !== null && before.answer.label !== last.answer.label) return null;
+  const listed = !last.answer.byText && goesOnList(tokens, before, last.answer, choices);
+  return listed ? null : last.answer;
+}
+
+/** Whether the last line continues a list: "B. Text: too weak." and then a line "C. Text". */
+function goesOnList(
+  tokens: readonly Token[],
+  before: Line,
+  answer: Found,
+  choices: Choices,
+): boolean {
+  const other = startOfLine(tokens, before, choices);
+  if (other === null || other.byText) return false;
+  const marked = other.verified || tokens[other.next]?.kind === "mark";
+  const labels = [...choices.letters.values()];
+  return marked && labels.indexOf(other.label) + 1 === labels.indexOf(answer.label);
+}
+
+/** "The difference was significant. **Yes**": the last sentence, after a longer word than "Fig.". */
+function lastSentence(tokens: readonly Token[], line: Line, choices: Choices): Found | null {
+  let end = line.end;
+  while (end > line.start && tokens[end - 1]?.kind === "mark") end -= 1;
+  let start = end;
+  while (start > line.start && !isSentenceEnd(tokens[start - 1])) start -= 1;
+  const before = tokens[start - 2];
+  if (before === undefined || before.kind !== "word" || before.text.length < 4) return null;
+  const found = wholeLine(tokens, start, line.end, choices);
+  const article = found !== null && end === line.end && tokens[end - 1]?.text === "a";
+  return article ? null : found;
+}
+
+/** "Yes, the study shows ...", "B. Text. Because ...": an answer in the first words of a text. */
+export function opening(
+  tokens: readonly Token[],
+  lines: readonly Line[],
+  choices: Choices,
+): Found | null {
+  let start = 0;
+  while (start < tokens.length && tokens[start]?.kind !== "word") start += 1;
+  const found = readOption(tokens, start, choices);
+  const after = found === null ? undefined : tokens[found.next];
+  if (found === null || after?.kind !== "mark" || ["(", "/"].includes(after.text)) return null;
+  const stated = found.byText || found.verified || after.text === "," || after.text === "-";
+  if (!stated || readAnswer(tokens, start, choices).kind !== "label") return null;
+  const others = lines.some((line) => {
+    const other = startOfLine(tokens, line, choices);
+    return other !== null && other.label !== found.label && other.byText === found.byText;
+  });
+  return others ? null : found;
+}
+
+function startOfLine(tokens: readonly Token[], line: Line, choices: Choices): Found | null {
+  return readOption(tokens, Math.min(skipMarks(tokens, line.start), line.end), choices);
 }

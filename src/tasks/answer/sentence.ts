@@ -1,6 +1,14 @@
-/** What a sentence has said so far: decides how much a statement in it is worth. */
-import { lexicon } from "./lexicon.ts";
+/** What a sentence has said so far, by the word lists of `lexicon.json`: it decides how much a statement in it is worth. */
+import words from "./lexicon.json" with { type: "json" };
 import type { Token } from "./tokens.ts";
+
+type ListName = Exclude<keyof typeof words, "about">;
+
+const { about: _about, ...lists } = words;
+
+export const lexicon = Object.fromEntries(
+  Object.entries(lists).map(([name, list]) => [name, new Set(list)]),
+) as unknown as Readonly<Record<ListName, ReadonlySet<string>>>;
 
 export interface Sentence {
   readonly superlative: boolean;
@@ -19,8 +27,8 @@ export const freshSentence: Sentence = {
 
 const hedgeReach = 5;
 
-/** The sentence after token `at`: ends at ".", "!", "?" and line ends, a hedge also at a comma. */
-export function listen(sentence: Sentence, tokens: readonly Token[], at: number): Sentence {
+/** The state of the sentence after token `at`. A sentence ends at ".", "!", "?" and line ends; a hedge also at a comma. */
+export function sentenceAfter(sentence: Sentence, tokens: readonly Token[], at: number): Sentence {
   const token = tokens[at];
   if (token === undefined || isSentenceEnd(token)) return freshSentence;
   if (token.kind === "line") {

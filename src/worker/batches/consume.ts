@@ -1,27 +1,36 @@
 /**
- * The queue's consumer: answers lines of batches, several at once. A message is acknowledged when its line's outcome is
- * written down, or was before. What may go better later is tried again, with growing pauses; what cannot is an error of
- * its line alone. Where there is no room, or a store is down, the line waits as long as the queue delivers it. What the
- * queue gives up lands in the dead-letter queue, whose lines get an error too, so that every batch ends.
+ * The queue's consumer: answers lines of batches, several at once.
+ *
+ * A message is acknowledged when the line's outcome is stored. A failure that may pass is tried again after growing
+ * pauses; any other failure becomes the error of that line. If there is no room, or a store is down, the line waits for
+ * as long as the queue delivers it. Messages that the queue gives up land in the dead-letter queue. Their lines get an
+ * error too, so every batch ends.
  */
 import { z } from "zod";
-import type { Caller } from "../auth/caller.ts";
-import { Problem, type ProblemKind, problemBody } from "../errors/problems.ts";
+import type { Caller } from "../access/caller.ts";
+import type { Parts, PartsResult } from "../config/parts.ts";
+import { framesOf, type LogFigures } from "../http/log.ts";
+import { Problem, type ProblemKind, problemBody } from "../http/problems.ts";
+import { newRequestId, type RequestId } from "../http/request.ts";
+import { type WaitUntil, waitAtMost } from "../http/waiting.ts";
 import { holdMs } from "../ledger/metering.ts";
-import { framesOf, type LogFigures } from "../observe/log.ts";
-import { newRequestId, type RequestId } from "../observe/requestId.ts";
-import type { WaitUntil } from "../rollout/adapterHost.ts";
-import type { Parts, PartsResult } from "../wiring/parts.ts";
-import { within } from "../within.ts";
-import type { BatchBook, Claim, LineMessage } from "./batch.ts";
-import { contentOf, isBookLost, lineInput, StoreFault } from "./lineInput.ts";
-import { MAX_ATTEMPTS } from "./lineRows.ts";
-import { isBackpressure, type LineResult, runLine } from "./runLine.ts";
+import type { Claim, LineMessage, TenantBatches } from "./batch.ts";
+import {
+  contentOf,
+  isBackpressure,
+  isObjectLost,
+  type LineResult,
+  lineInput,
+  runLine,
+  StoreFault,
+} from "./line.ts";
+import { MAX_ATTEMPTS } from "./lineTables.ts";
+import { batchProblems } from "./schema.ts";
 
-/** Lines that an isolate answers at once: half of its places at the adapter, so that callers who wait find one. */
+/** Lines that an isolate answers at once: half of its places at the adapter, so waiting callers find one. */
 const AT_ONCE = 2;
 const FIRST_PAUSE_S = 5;
-/** What pauses grow to; a longer one that the LLM asks for is kept, up to the second. */
+/** Seconds. Our own pauses grow to the first. A longer pause that the LLM asks for is kept, up to the second. */
 const GROWN_PAUSE_S = 300;
 const LONGEST_PAUSE_S = 600;
 const LOAD_WAIT_MS = 20_000;
@@ -34,7 +43,7 @@ const Place = z.object({
   first: z.int().min(0),
 });
 
-/** What is not the line's fault, but may last: an attempt each. */
+/** Failures that are not the line's fault and may last. Each counts as an attempt. */
 const TRY_AGAIN: readonly ProblemKind[] = [
   "adapter_unavailable",
   "upstream_unreachable",
@@ -79,13 +88,14 @@ async function handled(
 ): Promise<Handled> {
   const { data: place } = Place.safeParse(body);
   if (place === undefined || parts.batchesOf === null) return "done";
-  const book = parts.batchesOf(place.tenant);
+  const batches = parts.batchesOf(place.tenant);
   try {
-    return await handleLine(place, { book, parts, dead, waitUntil, deliveries: attempts });
+    return await handleLine(place, { batches, parts, dead, waitUntil, deliveries: attempts });
   } catch (error) {
     const id = newRequestId();
-    const store = error instanceof StoreFault ? error.store : isBookLost(error) ? "batches" : null;
-    // Else a bug, which nobody would see otherwise.
+    const store =
+      error instanceof StoreFault ? error.store : isObjectLost(error) ? "batches" : null;
+    // Anything else is a bug, and nobody would see it otherwise.
     const frames = error instanceof Error ? framesOf(error) : [];
     parts.observe(store === null ? { event: "bug", id, frames } : { event: "store", id, store });
     return pauseAfter(attempts);
@@ -93,7 +103,7 @@ async function handled(
 }
 
 interface Context {
-  readonly book: BatchBook;
+  readonly batches: TenantBatches;
   readonly parts: Parts;
   readonly dead: boolean;
   readonly waitUntil: WaitUntil;
@@ -102,18 +112,18 @@ interface Context {
 }
 
 async function handleLine(message: LineMessage, context: Context): Promise<Handled> {
-  const { book, parts, dead } = context;
+  const { batches, parts, dead } = context;
   const { batch, line } = message;
-  const claim = await book.claim(batch, line, holdMs(parts.config));
+  const claim = await batches.claim(batch, line, holdMs(parts.config));
   if (claim.kind === "done" || claim.kind === "gone") return "done";
   if (claim.kind === "running") return Math.ceil(claim.forMs / 1000);
   if (claim.kind === "exhausted" || dead)
-    return write(message, context, newRequestId(), failed(new Problem("batch_lost")));
+    return write(message, context, newRequestId(), failed(new Problem(batchProblems.batch_lost)));
   try {
     return await claimed(message, context, claim);
   } catch (error) {
-    // Free at once, not when its lease ends; a store that is down costs no attempt.
-    await book.letGo(batch, line, !(error instanceof StoreFault)).catch(() => {});
+    // Free the line now, not when its lease ends. A store that is down costs no attempt.
+    await batches.letGo(batch, line, !(error instanceof StoreFault)).catch(() => {});
     throw error;
   }
 }
@@ -123,15 +133,15 @@ async function claimed(
   context: Context,
   claim: Extract<Claim, { kind: "yours" }>,
 ): Promise<Handled> {
-  const { book, parts, waitUntil } = context;
+  const { batches, parts, waitUntil } = context;
   const { batch, line } = message;
   const requestId = newRequestId();
   const began = Date.now();
   const figures: LogFigures = {};
   const caller = JSON.parse(claim.caller) as Caller;
-  // Better late than by vote: nobody waits for this line. A look may be another request's that was killed.
-  const looks = [...parts.rollouts.values()].map((rollout) => rollout.look(waitUntil));
-  await within(Promise.all(looks), LOAD_WAIT_MS);
+  // Nobody waits for this line, so a late answer with scores is better than a vote.
+  const looks = [...parts.rollouts.values()].map((rollout) => rollout.refresh(waitUntil));
+  await waitAtMost(Promise.all(looks), LOAD_WAIT_MS);
   const input = await lineInput(message, caller, parts);
   const result: LineResult =
     typeof input === "string"
@@ -147,11 +157,11 @@ async function claimed(
     ...figures,
   });
   if (problem !== null && isBackpressure(problem)) {
-    await book.letGo(batch, line, false);
+    await batches.letGo(batch, line, false);
     return pauseFor(problem, context.deliveries);
   }
   if (problem !== null && TRY_AGAIN.includes(problem.kind) && claim.attempt < MAX_ATTEMPTS) {
-    await book.letGo(batch, line, true);
+    await batches.letGo(batch, line, true);
     return pauseFor(problem, claim.attempt);
   }
   return write(message, context, requestId, result);
@@ -178,7 +188,7 @@ function pauseFor({ details }: Problem, tries: number): number {
 /** Writes the outcome down in the form of OpenAI's output and error files. */
 async function write(
   message: LineMessage,
-  { book, parts }: Context,
+  { batches, parts }: Context,
   requestId: RequestId,
   result: LineResult,
 ): Promise<Handled> {
@@ -194,6 +204,6 @@ async function write(
     error: "error" in body ? { code: body.error.code, message: body.error.message } : null,
   };
   const sealed = await content.seal(result.ok ? "results" : "errors", written);
-  await book.finish(batch, line, { failed: !result.ok, sealed });
+  await batches.finish(batch, line, { failed: !result.ok, sealed });
   return "done";
 }

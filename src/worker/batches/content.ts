@@ -1,7 +1,9 @@
-/** What is kept of a batch in the bucket: its lines until it ends, its outcomes until it expires. All of it encrypted. */
-import { type Sealer, sealerFor } from "../ledger/seal.ts";
+/**
+ * What we keep of a batch in the bucket: its lines until it ends, its outcomes until it expires. All of it is encrypted.
+ * An object holds several encrypted lines. Before each stands its length: 4 bytes, the most significant first.
+ */
+import { type Sealer, sealerFor } from "../http/seal.ts";
 import { batchPrefix } from "./batch.ts";
-import { linesIn } from "./frames.ts";
 
 export const FILES = ["results", "errors"] as const;
 export type BatchFile = (typeof FILES)[number];
@@ -83,11 +85,53 @@ export class BatchContent {
   }
 }
 
-/** Keyed hash of lines that come one after the other: of what came before, and the next. */
+/** A keyed hash over all lines, computed chunk by chunk: each step hashes the value before and the next lines. */
 export async function chainOf(
   secret: string,
   tenant: string,
 ): Promise<(before: string, lines: readonly string[]) => Promise<string>> {
   const sealer = await sealerFor(secret, tenant, "batches");
   return (before, lines) => sealer.mac("chain", before, lines.join("\n"));
+}
+
+const LENGTH_BYTES = 4;
+
+/** All lines, framed. */
+export function framed(lines: readonly Uint8Array[]): Uint8Array {
+  const size = lines.reduce((sum, { length }) => sum + LENGTH_BYTES + length, 0);
+  const whole = new Uint8Array(size);
+  const view = new DataView(whole.buffer);
+  let at = 0;
+  for (const line of lines) {
+    view.setUint32(at, line.length);
+    whole.set(line, at + LENGTH_BYTES);
+    at += LENGTH_BYTES + line.length;
+  }
+  return whole;
+}
+
+/** The lines in an object; null where it is not framed to its end. */
+export function linesIn(whole: Uint8Array): Uint8Array[] | null {
+  const view = new DataView(whole.buffer, whole.byteOffset, whole.byteLength);
+  const lines: Uint8Array[] = [];
+  let at = 0;
+  while (at < whole.length) {
+    if (at + LENGTH_BYTES > whole.length) return null;
+    const end = at + LENGTH_BYTES + view.getUint32(at);
+    if (end > whole.length) return null;
+    lines.push(whole.subarray(at + LENGTH_BYTES, end));
+    at = end;
+  }
+  return lines;
+}
+
+/** The most objects that one call of R2 deletes. */
+const KEYS = 1_000;
+
+export async function purge(bucket: R2Bucket, prefix: string): Promise<void> {
+  for (;;) {
+    const { objects, truncated } = await bucket.list({ prefix, limit: KEYS });
+    if (objects.length > 0) await bucket.delete(objects.map(({ key }) => key));
+    if (!truncated) return;
+  }
 }

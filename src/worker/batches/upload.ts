@@ -1,7 +1,11 @@
-/** Reads the lines of a new batch in, a chunk at a time. */
-import { Problem } from "../errors/problems.ts";
+/**
+ * Reads the lines of a new batch as they come in, and keeps them chunk by chunk. Never holds more of the body in memory
+ * than one chunk and one line.
+ */
+
+import { Problem } from "../http/problems.ts";
 import type { Uploaded } from "./batch.ts";
-import { jsonLines } from "./jsonLines.ts";
+import { batchProblems } from "./schema.ts";
 
 /** As OpenAI's. */
 export const MAX_LINES = 50_000;
@@ -13,7 +17,7 @@ const MAX_CHARS = 100_000_000;
 const CHUNK_LINES = 100;
 const CHUNK_CHARS = 500_000;
 
-/** Stands for a line that is too long. No other line is empty. */
+/** Stored in place of a line that is too long. No other line is empty. */
 export const TOO_LONG = "";
 
 export interface UploadParts {
@@ -51,7 +55,7 @@ export async function upload(
     total += text.length;
     size += text.length;
     chunk.push(text);
-    if (lines > MAX_LINES || total > MAX_CHARS) throw new Problem("batch_too_large");
+    if (lines > MAX_LINES || total > MAX_CHARS) throw new Problem(batchProblems.batch_too_large);
     if (chunk.length >= CHUNK_LINES || size >= CHUNK_CHARS) await end();
   }
   await end();
@@ -61,4 +65,51 @@ export async function upload(
     throw new Problem("invalid_request", { fields });
   }
   return { chunks, lines, fingerprint };
+}
+
+const NEWLINE = 0x0a;
+
+/** A line, or why there is none. */
+export type Line = { readonly text: string } | "too_long";
+
+/**
+ * Lines that are not blank, without their line ends. Bytes that are no UTF-8 become U+FFFD.
+ * @param maxBytes the longest line; a longer one is skipped and yields `too_long`
+ */
+export async function* jsonLines(
+  body: ReadableStream<Uint8Array>,
+  maxBytes: number,
+): AsyncGenerator<Line, void> {
+  let parts: Uint8Array[] = [];
+  let size = 0;
+  const take = (bytes: Uint8Array) => {
+    size += bytes.length;
+    if (size <= maxBytes) parts.push(bytes);
+    else parts = [];
+  };
+  const end = (): Line | null => {
+    const line = size > maxBytes ? "too_long" : lineOf(parts);
+    parts = [];
+    size = 0;
+    return line;
+  };
+  for await (const bytes of body) {
+    let from = 0;
+    for (let to = bytes.indexOf(NEWLINE); to >= 0; to = bytes.indexOf(NEWLINE, from)) {
+      take(bytes.subarray(from, to));
+      from = to + 1;
+      const line = end();
+      if (line !== null) yield line;
+    }
+    take(bytes.slice(from));
+  }
+  const last = end();
+  if (last !== null) yield last;
+}
+
+function lineOf(parts: readonly Uint8Array[]): Line | null {
+  const decoder = new TextDecoder(); // passes over a byte order mark
+  const text = parts.map((part) => decoder.decode(part, { stream: true })).join("");
+  const whole = (text + decoder.decode()).trim();
+  return whole === "" ? null : { text: whole };
 }

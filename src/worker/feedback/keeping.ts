@@ -1,58 +1,90 @@
-/** Keeps the outcome of a question that was asked with `store: true`, before its answer goes out. */
-import type { Caller } from "../auth/caller.ts";
-import type { RequestId } from "../observe/requestId.ts";
-import type { AnswerEvent } from "../pipeline/answer.ts";
-import type { Outcome } from "../pipeline/outcome.ts";
-import type { WaitUntil } from "../rollout/pointerWatch.ts";
-import type { Parts } from "../wiring/parts.ts";
-import { within } from "../within.ts";
-import { feedbackId } from "./feedbackId.ts";
-import { FeedbackStore } from "./feedbackStore.ts";
-import { recordOf } from "./record.ts";
+/**
+ * Keeps the outcome of a question that was asked with `store: true`, before its answer goes out: what was asked, what
+ * came of it, and later how it turned out. Its record is named by the answer's id.
+ */
 
-/** A slow store holds no answer up for longer; the answer then says that it is not kept. */
+import type { Caller } from "../access/caller.ts";
+import type { Outcome } from "../answer/outcome.ts";
+import type { KeepOutcome } from "../answer/run.ts";
+import type { Parts } from "../config/parts.ts";
+import { waitAtMost } from "../http/waiting.ts";
+import { type FeedbackRecord, FeedbackStore } from "./store.ts";
+
+/** Milliseconds that an answer waits for the store. After that it goes out and says that it is not stored. */
 const PATIENCE_MS = 5_000;
 
-export interface KeepFor {
-  readonly parts: Parts;
-  readonly requestId: RequestId;
-  readonly caller: Caller;
-  readonly waitUntil: WaitUntil;
-}
-
-/** The same events; the last one says whether its outcome is kept. */
-export async function* keeping(
-  events: AsyncGenerator<AnswerEvent, void>,
-  how: KeepFor,
-): AsyncGenerator<AnswerEvent, void> {
-  for await (const event of events) {
-    if (event.kind !== "final") {
-      yield event;
-      continue;
-    }
+/** Keeps outcomes in the bucket, each until its time is over. */
+export function keepOutcomeIn(content: NonNullable<Parts["content"]>, keepMs: number): KeepOutcome {
+  const storeOf = (tenant: string) => FeedbackStore.of(content, tenant);
+  return async (outcome, { requestId, caller, waitUntil }) => {
+    const id = feedbackId(requestId);
+    if (id === null) return false;
     let stored = false;
-    const kept = () => {
+    const keeping = (async () => {
+      const now = new Date();
+      const store = await storeOf(caller.tenant);
+      await store.put(recordOf(id, outcome, caller, now), now.getTime() + keepMs);
       stored = true;
+    })().catch(() => {});
+    await waitAtMost(keeping, PATIENCE_MS);
+    if (stored) return true;
+    // We answer `stored: false`. If the write succeeds later, delete it.
+    const forget = async () => {
+      await keeping;
+      await (await storeOf(caller.tenant)).remove(id);
     };
-    const keeps = keep(event.outcome, how).then(kept, () => {});
-    await within(keeps, PATIENCE_MS);
-    // What is said not to be kept is not, though it be written later, or was and the store failed to say so.
-    if (!stored) how.waitUntil(keeps.then(() => forget(how)).catch(() => {}));
-    yield { kind: "final", outcome: { ...event.outcome, stored } };
-  }
+    waitUntil(forget().catch(() => {}));
+    return false;
+  };
 }
 
-async function keep(outcome: Outcome, { parts, requestId, caller }: KeepFor): Promise<void> {
-  const { content, config } = parts;
-  const id = feedbackId(requestId);
-  if (content === null || id === null) throw new Error("nothing can be kept");
-  const now = new Date();
-  const store = await FeedbackStore.of(content, caller.tenant);
-  await store.put(recordOf(id, outcome, caller, now), now.getTime() + config.feedbackKeepMs);
+/** What is kept of an outcome. */
+export function recordOf(id: string, outcome: Outcome, caller: Caller, now: Date): FeedbackRecord {
+  const { ask, adapter, chosen } = outcome;
+  const candidates = outcome.candidates.filter(({ state }) => state !== "empty");
+  const place = chosen === null ? -1 : candidates.indexOf(chosen);
+  return {
+    schema: 1,
+    id,
+    principal: caller.principal,
+    createdAt: now.toISOString(),
+    task: ask.task.id,
+    llm: ask.model,
+    adapter: adapter === null ? null : `${adapter.name}@${adapter.version}`,
+    question: ask.question.question,
+    context: ask.question.context,
+    ...(ask.question.evidence === undefined ? {} : { evidence: ask.question.evidence }),
+    options: ask.question.options.map(({ label, text }) => [label, text]),
+    candidates: candidates.map(({ text, answer, logit }) => ({ text, answer, score: logit })),
+    chosen: place < 0 ? null : place,
+    outcome: null,
+    trusted: false,
+  };
 }
 
-async function forget({ parts, requestId, caller }: KeepFor): Promise<void> {
-  const id = feedbackId(requestId);
-  if (parts.content === null || id === null) return;
-  await (await FeedbackStore.of(parts.content, caller.tenant)).remove(id);
+/** The record as a line of the file that training reads (docs/data.md). */
+export function trainingLine(record: FeedbackRecord, tenant: string): object {
+  return {
+    id: record.id,
+    tenant,
+    trusted: record.trusted,
+    question: record.question,
+    options: Object.fromEntries(record.options),
+    context: record.context,
+    evidence: record.evidence ?? null,
+    llm: record.llm,
+    task: record.task,
+    adapter: record.adapter,
+    candidates: record.candidates.map(({ text, answer }) => ({ text, answer })),
+    scores: record.candidates.map(({ score }) => score),
+    chosen: record.chosen,
+    outcome: record.outcome,
+  };
+}
+
+const FORM = /^(?:req_|chatcmpl-)([0-9a-f]{32})$/;
+
+/** Null where the text is no answer's id. */
+export function feedbackId(answerId: string): string | null {
+  return FORM.exec(answerId)?.[1] ?? null;
 }

@@ -1,9 +1,16 @@
 /**
- * `Idempotency-Key` on a POST (IETF draft-ietf-httpapi-idempotency-key-header): the names under which the ledger knows
+ * * `Idempotency-Key` on a POST (IETF draft-ietf-httpapi-idempotency-key-header): the names under which the ledger knows
  * key and body, and the answer's encryption. Neither key nor body can be read from what is stored.
+ *
+ * What is thrown where the ledger does not let a request through: a problem, or the answer that it has already.
+ *
+ * What a retry is told whose first request still runs, or has died.
  */
-import type { ReplayWish, SealedAnswer } from "./ledger.ts";
-import { type Sealer, sealerFor } from "./seal.ts";
+
+import { Replayed } from "../http/faults.ts";
+import { Problem } from "../http/problems.ts";
+import { type Sealer, sealerFor } from "../http/seal.ts";
+import type { ReplayWish, ReserveResult, SealedAnswer } from "./ledger.ts";
 
 /** How long an answer is kept. */
 const KEEP_MS = 86_400_000;
@@ -57,4 +64,44 @@ export class Idempotency {
   get #about(): string {
     return `${this.wish.id}/${this.wish.fingerprint}`;
   }
+}
+
+/** Why the ledger does not let a request through. */
+export function refusal(result: Exclude<ReserveResult, { kind: "granted" | "replay" }>): Problem {
+  switch (result.kind) {
+    case "quota_exceeded":
+      return new Problem("insufficient_quota", {
+        retryAfterSeconds: result.limit.resetMs / 1_000,
+      });
+    case "other_body":
+      return new Problem("idempotency_key_reused");
+    case "running":
+      return stillRunning(result.ranMs, result.leftMs);
+    case "duplicate":
+      return new Problem("internal");
+  }
+}
+
+/** What to throw for a request whose answer is kept: the answer, or a problem where it cannot be opened. */
+export async function replayed(
+  answer: SealedAnswer,
+  idempotency: Idempotency | null,
+): Promise<Error> {
+  const body = (await idempotency?.open(answer)) ?? null;
+  if (body === null) return new Problem("internal");
+  const headers = { "content-type": answer.contentType, "idempotent-replayed": "true" };
+  return new Replayed(new Response(body, { status: answer.status, headers }));
+}
+
+const LEAST_MS = 2_000;
+
+/**
+ * When to come again: in as long again as the first has run, so that neither a short run is waited for long nor a long
+ * one asked for often; never later than its hold ends and its key is free.
+ * @param ranMs since it began
+ * @param leftMs of its hold
+ */
+export function stillRunning(ranMs: number, leftMs: number): Problem {
+  const waitMs = Math.min(Math.max(ranMs, LEAST_MS), leftMs);
+  return new Problem("idempotency_in_progress", { retryAfterSeconds: waitMs / 1_000 });
 }

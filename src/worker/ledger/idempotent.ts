@@ -1,10 +1,10 @@
 /** `Idempotency-Key` for POSTs that cost nothing: the first answer again, without a request being counted. */
 import { createMiddleware } from "hono/factory";
-import { Problem } from "../errors/problems.ts";
-import type { AppEnv } from "../wiring/parts.ts";
+import type { AppEnv } from "../config/parts.ts";
+import { Problem } from "../http/problems.ts";
+import { refusal, replayed } from "./idempotency.ts";
 import type { ReserveResult, Usage } from "./ledger.ts";
 import { readIdempotency } from "./metering.ts";
-import { refusal, replayed } from "./notGranted.ts";
 
 const NOTHING: Usage = {
   adapter: null,

@@ -1,7 +1,8 @@
 /**
  * The port to a tenant's ledger: exact usage and quota, and the answers kept for idempotent retries. A request is
- * reserved before it costs anything and settled once after, whatever happened between.
+ * reserved before it costs anything and settled once after, whatever happened between. Behind it is a Durable Object.
  */
+import { retried, stubOf } from "./durable.ts";
 
 /** What a request used, or is thought to have used. All whole numbers, 0 or more. */
 export interface Counts {
@@ -109,4 +110,34 @@ export interface Ledger {
   /** Keeps the answer of a request with an Idempotency-Key; null: there is none, a retry may run. */
   keep(requestId: string, answer: SealedAnswer | null): Promise<void>;
   usage(query: UsageQuery): Promise<UsageRow[]>;
+}
+
+/** The object's methods as its namespace has them. */
+export type LedgerNamespace = DurableObjectNamespace<Ledger & Rpc.DurableObjectBranded>;
+
+declare module "../config/parts.ts" {
+  interface Bindings {
+    /** One object a tenant. */
+    readonly LEDGER: LedgerNamespace;
+  }
+  interface Parts {
+    readonly ledgerOf: (tenant: string) => Ledger;
+  }
+}
+
+/** The ledger of a tenant behind its Durable Object. */
+export function durableLedger(
+  namespace: LedgerNamespace,
+  tenant: string,
+  jurisdiction: DurableObjectJurisdiction | null,
+): Ledger {
+  const stub = () => stubOf(namespace, tenant, jurisdiction);
+  return {
+    // Not tried twice: what the first try did is unknown, so that the second could find its own reservation.
+    reserve: async (reservation) => stub().reserve(reservation),
+    settle: (requestId, usage) => retried(() => stub().settle(requestId, usage)),
+    release: (requestId) => retried(() => stub().release(requestId)),
+    keep: (requestId, answer) => retried(() => stub().keep(requestId, answer)),
+    usage: (query) => retried(() => stub().usage(query)),
+  };
 }

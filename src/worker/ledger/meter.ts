@@ -1,16 +1,17 @@
 /**
- * One request at its tenant's ledger: let through before it costs anything, counted while it runs, settled once when all
+ * * One request at its tenant's ledger: let through before it costs anything, counted while it runs, settled once when all
  * of its work has ended, also where its client has left.
+ *
+ * What a request is thought to cost, before it runs: counted, and flagged, only if it is never settled.
  */
 import type { Generator, TokenUsage } from "../../llm/generator.ts";
-import type { Caller } from "../auth/caller.ts";
-import { Problem } from "../errors/problems.ts";
-import type { RequestId } from "../observe/requestId.ts";
-import type { WaitUntil } from "../rollout/adapterHost.ts";
-import { adapterId } from "./estimate.ts";
-import type { Idempotency } from "./idempotency.ts";
+import type { Caller } from "../access/caller.ts";
+import { adapterId } from "../http/log.ts";
+import { Problem } from "../http/problems.ts";
+import type { RequestId } from "../http/request.ts";
+import type { WaitUntil } from "../http/waiting.ts";
+import { type Idempotency, refusal, replayed } from "./idempotency.ts";
 import type { Ledger, LimitState, ReserveResult, Usage } from "./ledger.ts";
-import { refusal, replayed } from "./notGranted.ts";
 
 /** What the scoring half of a request has done so far. */
 export interface ScoringSource {
@@ -198,4 +199,31 @@ function fulfilled(promise: Promise<unknown>): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/** Rough figures: characters a token of English text, tokens of a question and of a candidate at the adapter. */
+const CHARS_PER_TOKEN = 4;
+const PREFIX_TOKENS = 200;
+const CANDIDATE_TOKENS = 100;
+
+export interface Forecast {
+  /** Candidates to score. */
+  readonly candidates: number;
+  /** Characters of the prompt; null where no LLM is asked. */
+  readonly promptChars: number | null;
+  /** The adapter that serves now, if any, is thought to serve to the end. */
+  readonly adapter: { readonly name: string; readonly version: string } | null;
+}
+
+/** What such a request is thought to use. */
+export function estimateOf({ candidates, promptChars, adapter }: Forecast): Usage {
+  return {
+    adapter: adapter === null ? null : adapterId(adapter),
+    requests: 1,
+    candidates,
+    adapterTokens: PREFIX_TOKENS + candidates * CANDIDATE_TOKENS,
+    promptTokens: Math.ceil((promptChars ?? 0) / CHARS_PER_TOKEN),
+    completionTokens: promptChars === null ? 0 : candidates * CANDIDATE_TOKENS,
+    llmRequests: promptChars === null ? 0 : 1,
+  };
 }

@@ -1,20 +1,29 @@
-/** Gives a POST its meter, its limits in headers, and its answer to the ledger where an Idempotency-Key asks for it. */
+/**
+ * Gives a POST its meter, its limits in headers, and its answer to the ledger where an Idempotency-Key asks for it.
+ *
+ * `X-RateLimit-*` as OpenAI sends them, from the ledger's exact figures.
+ */
 import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
-import { fieldProblem, Problem } from "../errors/problems.ts";
-import type { Config } from "../wiring/env.ts";
-import type { AppEnv } from "../wiring/parts.ts";
+import type { AppEnv, Config } from "../config/parts.ts";
+import { fieldProblem, Problem } from "../http/problems.ts";
 import { Idempotency, isIdempotencyKey } from "./idempotency.ts";
-import type { Ledger } from "./ledger.ts";
-import { limitHeaders } from "./limitHeaders.ts";
+import type { Ledger, LimitState } from "./ledger.ts";
 import { Meter } from "./meter.ts";
 
 /** Past the LLM's deadline: time for loading, scoring and a slow ledger. */
 const HOLD_MARGIN_MS = 60_000;
 
 /** Milliseconds after which a request that was not settled has died. */
-export function holdMs({ llmDeadlineMs }: Config): number {
+export function holdMs({ llmDeadlineMs }: Pick<Config, "llmDeadlineMs">): number {
   return llmDeadlineMs + HOLD_MARGIN_MS;
+}
+
+declare module "hono" {
+  interface ContextVariableMap {
+    /** There on routes that cost. */
+    meter: Meter;
+  }
 }
 
 /** The form of answer that a request's headers choose; null: the usual one. */
@@ -81,4 +90,23 @@ async function keepAnswer(
       ? await idempotency.seal(copy.status, type, new Uint8Array(body))
       : null;
   await ledger.keep(c.get("requestId"), answer).catch(() => {});
+}
+
+/** Header names and values; none for a key without a quota. */
+export function limitHeaders(state: LimitState | null): [name: string, value: string][] {
+  if (state === null) return [];
+  return [
+    ["x-ratelimit-limit-requests", String(state.limit)],
+    ["x-ratelimit-remaining-requests", String(state.remaining)],
+    ["x-ratelimit-reset-requests", duration(state.resetMs)],
+  ];
+}
+
+/** A duration as Go writes it and OpenAI sends it: `20ms`, `6m0s`, `2h3m4s`. */
+function duration(ms: number): string {
+  if (ms < 1_000) return `${Math.max(0, Math.ceil(ms))}ms`;
+  const seconds = Math.ceil(ms / 1_000);
+  const [h, m, s] = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60, seconds % 60];
+  if (h > 0) return `${h}h${m}m${s}s`;
+  return m > 0 ? `${m}m${s}s` : `${s}s`;
 }

@@ -2,7 +2,7 @@
  * Answers kept for retries with the same Idempotency-Key (IETF draft-ietf-httpapi-idempotency-key-header). All that is
  * readable here are keyed hashes, a status, a content type and times: bodies come encrypted.
  */
-import { joined, partsOf } from "../durable/sqliteParts.ts";
+import { joined, partsOf } from "./durable.ts";
 import type { ReplayWish, Running, SealedAnswer } from "./ledger.ts";
 
 export type Lookup =
@@ -11,10 +11,30 @@ export type Lookup =
   | { readonly kind: "other_body" }
   | Running;
 
+/** Times are milliseconds since 1970. No column can hold content that is not encrypted. */
+const TABLES = `
+    CREATE TABLE IF NOT EXISTS replay (
+      id TEXT PRIMARY KEY,
+      fingerprint TEXT NOT NULL,
+      request_id TEXT NOT NULL UNIQUE,
+      status INTEGER,
+      content_type TEXT,
+      expires_at INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS replay_expiry ON replay (expires_at);
+    CREATE TABLE IF NOT EXISTS replay_part (
+      id TEXT NOT NULL,
+      part INTEGER NOT NULL,
+      bytes BLOB NOT NULL,
+      PRIMARY KEY (id, part)
+    );
+`;
+
 export class Replays {
   readonly #sql: SqlStorage;
 
   constructor(sql: SqlStorage) {
+    sql.exec(TABLES);
     this.#sql = sql;
   }
 

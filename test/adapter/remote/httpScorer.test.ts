@@ -7,10 +7,14 @@ import {
   startRerankServer,
 } from "../../../scripts/rerank-server/listen.ts";
 import type { Manifest } from "../../../src/adapter/manifest.ts";
-import { type RerankForm, rerankForms } from "../../../src/adapter/remote/forms.ts";
-import { type HttpScorerOptions, httpScorer } from "../../../src/adapter/remote/httpScorer.ts";
-import { loadRemoteRanker } from "../../../src/adapter/remote/loadRemote.ts";
-import { SEAM } from "../../../src/adapter/remote/pairText.ts";
+import {
+  type HttpScorerOptions,
+  httpScorer,
+  type RerankForm,
+  rerankForms,
+} from "../../../src/adapter/remote/httpScorer.ts";
+import { loadRemoteRanker } from "../../../src/adapter/remote/remoteRanker.ts";
+import { PART_SEPARATOR } from "../../../src/adapter/template.ts";
 import { bundlePath } from "../paths.node.ts";
 import { type Fault, type FaultyServer, faultyServer } from "./faultyServer.ts";
 
@@ -20,8 +24,8 @@ const manifest: Manifest = {
   engine: { kind: "http" },
 };
 const pairs = {
-  query: `Is it?\nyes\nno${SEAM}It is.`,
-  texts: [`yes${SEAM}It is.`, `no${SEAM}Not.`],
+  query: `Is it?\nyes\nno${PART_SEPARATOR}It is.`,
+  texts: [`yes${PART_SEPARATOR}It is.`, `no${PART_SEPARATOR}Not.`],
 };
 const paths: Record<RerankForm, string> = {
   tei: "/rerank",

@@ -1,7 +1,6 @@
 /** Scores of Workers AI's reranker through the runtime's own binding: documented answers and documented errors. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { RemoteFailure } from "../../../src/adapter/remote/failure.ts";
-import type { RemoteScores } from "../../../src/adapter/remote/textScorer.ts";
+import type { RemoteFailure, RemoteScores } from "../../../src/adapter/remote/textScorer.ts";
 import type { Result } from "../../../src/adapter/result.ts";
 import { type AiReply, refusal, type WorkersAi, workersAi } from "../../net/workersAi.ts";
 

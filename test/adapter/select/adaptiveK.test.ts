@@ -1,7 +1,10 @@
 /** The stopping rule for k: "auto". */
 import { describe, expect, test } from "vitest";
-import { leaderStaysAhead, nextWave } from "../../../src/adapter/select/adaptiveK.ts";
-import { regularizedBeta } from "../../../src/adapter/select/beta.ts";
+import {
+  leaderStaysAhead,
+  nextWave,
+  regularizedBeta,
+} from "../../../src/adapter/select/adaptiveK.ts";
 
 const rule = { threshold: 0.9, first: 3, step: 2 };
 

@@ -1,9 +1,9 @@
 /** When a confidence is told, why not otherwise, and when no answer is given. */
 import { describe, expect, test } from "vitest";
 import type { Manifest } from "../../../src/adapter/manifest.ts";
-import { sigmoid } from "../../../src/adapter/score.ts";
+import { sigmoid } from "../../../src/adapter/ranker.ts";
+import type { Abstain, SelectInput } from "../../../src/adapter/select/candidates.ts";
 import { select } from "../../../src/adapter/select/select.ts";
-import type { Abstain, SelectInput } from "../../../src/adapter/select/types.ts";
 import { sampleManifest } from "../sampleManifest.ts";
 
 const options = ["yes", "no"].map((label) => ({ label, text: label }));

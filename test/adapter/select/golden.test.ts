@@ -1,13 +1,17 @@
 /** What training fitted decides the same here as in Python: winner, scores, confidence, stopping. */
 import { describe, expect, test } from "vitest";
-import { probabilityOf } from "../../../src/adapter/score.ts";
+import { probabilityOf } from "../../../src/adapter/ranker.ts";
 import {
   type AdaptiveK,
   leaderStaysAhead,
   nextWave,
 } from "../../../src/adapter/select/adaptiveK.ts";
+import type {
+  ScoredCandidate,
+  SelectInput,
+  Strategy,
+} from "../../../src/adapter/select/candidates.ts";
 import { select } from "../../../src/adapter/select/select.ts";
-import type { ScoredCandidate, SelectInput, Strategy } from "../../../src/adapter/select/types.ts";
 import { sampleManifest } from "../sampleManifest.ts";
 import type { SelectorGolden } from "../suites/golden.ts";
 import { inNode } from "../suites/node.ts";

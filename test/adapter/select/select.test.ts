@@ -1,7 +1,11 @@
 /** Which answer wins, for every strategy: tables of candidates, ties and gaps among them. */
 import { describe, expect, test } from "vitest";
+import type {
+  ScoredCandidate,
+  SelectInput,
+  Strategy,
+} from "../../../src/adapter/select/candidates.ts";
 import { select } from "../../../src/adapter/select/select.ts";
-import type { ScoredCandidate, SelectInput, Strategy } from "../../../src/adapter/select/types.ts";
 
 const options = [
   { label: "A", text: "aspirin" },

@@ -1,7 +1,7 @@
 /** Copies of a real bundle with one thing changed. */
 import type { BundleFiles } from "../../../src/adapter/bundle.ts";
 import type { Manifest } from "../../../src/adapter/manifest.ts";
-import { memoryBundle } from "../../../src/adapter/memoryBundleStore.ts";
+import { memoryBundle } from "../memoryBundleStore.ts";
 
 export type Files = Map<string, Uint8Array>;
 

@@ -6,10 +6,10 @@
 import { env } from "cloudflare:workers";
 import { startEngine } from "../../../src/adapter/engines/simd/workerd.ts";
 import { type PublicKeys, signedMessage } from "../../../src/adapter/signature.ts";
-import { AdapterHost } from "../../../src/worker/rollout/adapterHost.ts";
-import { r2BundleStore } from "../../../src/worker/rollout/adapterStore.ts";
-import { type LoadRanker, RankerShelf } from "../../../src/worker/rollout/rankerShelf.ts";
-import { EngineChoice } from "../../../src/worker/wiring/engineChoice.ts";
+import { EngineChoice } from "../../../src/worker/adapters/engines.ts";
+import { AdapterHost } from "../../../src/worker/adapters/host.ts";
+import { type LoadRanker, RankerShelf } from "../../../src/worker/adapters/shelf.ts";
+import { r2BundleStore } from "../../../src/worker/adapters/versions.ts";
 import { type Files, manifestOf, readAll, withManifest } from "./bundleEdits.ts";
 import { inWorkerd } from "./workerd.ts";
 
@@ -115,14 +115,14 @@ export function hostOver(read: Partial<R2Bucket> = {}) {
     signedBy,
     onChange: () => {},
   });
-  return { host, look: () => host.look(() => {}) };
+  return { host, refresh: () => host.refresh(() => {}) };
 }
 
 /** A score of what serves now. */
 export async function scores(host: AdapterHost): Promise<boolean> {
   const options = ["yes", "no"].map((label) => ({ label, text: label }));
   const question = { question: "Is zinc blue?", options, context: null };
-  const opened = host.peek()?.open(question, never);
+  const opened = host.current()?.ranker.open(question, never);
   if (!opened?.ok) return false;
   const score = await opened.value.score({ answer: null, text: "It is." });
   opened.value.close();

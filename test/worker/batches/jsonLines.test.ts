@@ -1,8 +1,8 @@
 /** Lines out of bytes that come in any pieces, and objects of several encrypted lines. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { framed, linesIn } from "../../../src/worker/batches/frames.ts";
-import { jsonLines } from "../../../src/worker/batches/jsonLines.ts";
+import { framed, linesIn } from "../../../src/worker/batches/content.ts";
+import { jsonLines } from "../../../src/worker/batches/upload.ts";
 
 const utf8 = new TextEncoder();
 

@@ -2,21 +2,20 @@
 import { runInDurableObject, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { NewBatch } from "../../../src/worker/batches/batch.ts";
-import { BatchRows, UPLOAD_LEASE_MS } from "../../../src/worker/batches/batchRows.ts";
-import type { BatchNamespace } from "../../../src/worker/batches/durableBatches.ts";
-import { newKey } from "../auth/worker.ts";
-import { type Deployed, keepingWorker, kept } from "./worker.ts";
+import type { BatchNamespace, NewBatch } from "../../../src/worker/batches/batch.ts";
+import { BatchTables, UPLOAD_LEASE_MS } from "../../../src/worker/batches/batchTables.ts";
+import { newKey } from "../access/worker.ts";
+import { type Batching, batchingWorker, kept } from "./worker.ts";
 
 const ask = { question: "Is water wet?", options: { yes: "yes", no: "no" }, k: 2 };
 const { BATCHES } = env as unknown as { readonly BATCHES: BatchNamespace };
 const named = { "idempotency-key": "upload-1" };
 
-let worker: Deployed;
+let worker: Batching;
 
 beforeEach(async () => {
   vi.spyOn(console, "log").mockImplementation(() => {});
-  worker = await keepingWorker();
+  worker = await batchingWorker();
 });
 afterEach(() => {
   vi.restoreAllMocks();
@@ -94,7 +93,7 @@ describe("an upload", () => {
       replay: null,
     });
     const seen = await runInDurableObject(objectOf(tenant), (_, { storage }) => {
-      const rows = new BatchRows(storage.sql);
+      const rows = new BatchTables(storage.sql);
       const now = Date.now();
       const made = Array.from({ length: 51 }, (_each, n) => rows.create(batch(n), now));
       rows.uploading("batch_7", now + UPLOAD_LEASE_MS - 1);

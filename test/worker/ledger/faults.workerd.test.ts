@@ -1,9 +1,9 @@
 /** A ledger that is unreachable, slow or started anew while a request is under way: real objects, blocked and ended. */
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { LedgerNamespace } from "../../../src/worker/ledger/durableLedger.ts";
-import { bindings } from "../auth/bindings.ts";
-import { deployed, fakeLlm, isolate, newKey } from "../auth/worker.ts";
+import type { LedgerNamespace } from "../../../src/worker/ledger/ledger.ts";
+import { bindings } from "../access/bindings.ts";
+import { deployed, fakeLlm, isolate, newKey } from "../access/worker.ts";
 
 const ask = { question: "Is water wet?", options: { yes: "yes", no: "no" }, k: 2 };
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,7 +1,8 @@
 /** Ledgers and reservations for tests. */
-import { durableLedger } from "../../../src/worker/ledger/durableLedger.ts";
+
 import type { Reservation, Usage } from "../../../src/worker/ledger/ledger.ts";
-import { bindings } from "../auth/bindings.ts";
+import { durableLedger } from "../../../src/worker/ledger/ledger.ts";
+import { bindings } from "../access/bindings.ts";
 
 /** What eight candidates are thought to cost. */
 export const estimate: Usage = {

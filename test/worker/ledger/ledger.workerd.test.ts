@@ -1,7 +1,7 @@
 /** The ledger counts every request once: settled, released or given up; never over its quota. */
 import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
-import { dayOf } from "../../../src/worker/ledger/books.ts";
+import { dayOf } from "../../../src/worker/ledger/usageTables.ts";
 import { estimate, newLedger, reservation, totals, used } from "./fixtures.ts";
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

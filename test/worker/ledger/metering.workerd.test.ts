@@ -1,6 +1,6 @@
 /** What a request costs, over HTTP: counted once, refused before the LLM is asked, replayed without counting. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { deployed, fakeLlm, newKey } from "../auth/worker.ts";
+import { deployed, fakeLlm, newKey } from "../access/worker.ts";
 
 const ask = { question: "Is water wet?", options: { yes: "yes", no: "no" }, k: 2 };
 const secret = "a content secret of 32 characters";

@@ -1,10 +1,10 @@
 /** Answers kept for retries: replayed to the same request, refused to another, gone after their time. */
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
-import { problemResponse } from "../../../src/worker/errors/problems.ts";
+import { problemResponse } from "../../../src/worker/http/problems.ts";
+import { sealerFor } from "../../../src/worker/http/seal.ts";
+import { stillRunning } from "../../../src/worker/ledger/idempotency.ts";
 import type { ReplayWish } from "../../../src/worker/ledger/ledger.ts";
-import { sealerFor } from "../../../src/worker/ledger/seal.ts";
-import { stillRunning } from "../../../src/worker/ledger/stillRunning.ts";
 import { newLedger, reservation, totals, used } from "./fixtures.ts";
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,7 +1,7 @@
 /** Inventory: every route is described, and every described one is closed, but for those that are meant to be open. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createApp } from "../../../src/worker/app.ts";
-import { deployed, newKey } from "../auth/worker.ts";
+import { deployed, newKey } from "../access/worker.ts";
 import { type DescribedRoute, described } from "./routes.ts";
 
 const adminToken = "an-admin-token-of-32-characters-or-more";

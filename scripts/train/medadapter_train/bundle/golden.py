@@ -3,19 +3,21 @@
 `tokenizer.golden.jsonl`: `{text, ids}`. `template.golden.jsonl`: `{name, question, options,
 context, answer, text, prefix: {ids, truncated} | {error}, candidate: {ids, truncated}}`. All texts
 are the project's own. `logits.golden.jsonl`: recorded questions of `examples/recorded` with the
-logits of torch in float32 and of the bundle's int8 graph. `selector.golden.json`: cases with the
-decision and the probabilities that `src/adapter/select` must reproduce.
+logits of torch in float32 and of the bundle's int8 graph.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from medadapter_train.bundle.golden_texts import sentence, tokenizer_texts
+from medadapter_train.bundle.parity import onnx_logits, torch_logits
 from medadapter_train.errors import TrainError
+from medadapter_train.model.onnx_scorer import OnnxEngine
+from medadapter_train.model.prefix import PrefixRanker
 from medadapter_train.model.template import Encoded, TextEncoder
 
 Options = list[tuple[str, str]]
@@ -146,3 +148,29 @@ def _boundary_cases(encoder: TextEncoder) -> Iterator[dict[str, Any]]:
             "A",
             " ".join(sentence(i) for i in range(20)),
         )
+
+
+#: Candidates of a recorded question.
+MOST_CANDIDATES = 8
+
+
+def recorded_rows(
+    files: Sequence[Path], encoder: TextEncoder, ranker: PrefixRanker, engine: OnnxEngine
+) -> Iterator[dict[str, Any]]:
+    """Logits of the first 8 candidates of every recorded question."""
+    for path in files:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            raw = json.loads(line)
+            options = list((raw["options"] or {}).items())
+            prefix = encoder.prefix(raw["question"], options, raw["context"]).ids
+            texts = [
+                encoder.candidate(options, c["answer"], c["text"]).ids
+                for c in raw["candidates"][:MOST_CANDIDATES]
+            ]
+            pairs = [(prefix, ids) for ids in texts]
+            both = zip(torch_logits(ranker, pairs), onnx_logits(engine, pairs), strict=True)
+            candidates = [
+                {"index": i, "torch": round(float(t), 6), "int8": round(float(q), 6)}
+                for i, (t, q) in enumerate(both)
+            ]
+            yield {"id": raw["id"], "candidates": candidates}

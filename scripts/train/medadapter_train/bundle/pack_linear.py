@@ -12,8 +12,8 @@ from medadapter_train.bundle import four_bits
 
 COLUMNS = 8  # columns of a packed panel
 DEPTH = 4  # inputs that one dot instruction sums
-# Four products meet in one i16 sum of the engine's second kernel (`assembly/dot.ts`), activations
-# go to 127: positive weights among the four may add up to 258, negative ones to -258.
+# Four products meet in one i16 sum of the engine's second kernel (`assembly/vectors.ts`).
+# Activations go to 127: positive weights among the four may add up to 258, negative ones to -258.
 FOUR_AT_MOST = 258
 Floats = npt.NDArray[np.float32]
 Bytes8 = npt.NDArray[np.int8]

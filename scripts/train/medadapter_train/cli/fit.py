@@ -125,18 +125,19 @@ def golden(
     ] = None,
 ) -> None:
     """Write the golden files that the TypeScript tests reproduce."""
-    from medadapter_train.bundle.golden import template_rows, tokenizer_rows, write_lines
-    from medadapter_train.bundle.golden_scores import recorded_rows, selector_golden
+    from medadapter_train.bundle.golden import (
+        recorded_rows,
+        template_rows,
+        tokenizer_rows,
+        write_lines,
+    )
     from medadapter_train.bundle.manifest import read_manifest
     from medadapter_train.model.template import TextEncoder
 
-    manifest = read_manifest(bundle)
+    read_manifest(bundle)
     encoder = TextEncoder.load(bundle / "tokenizer.json")
     write_lines(out / "tokenizer.golden.jsonl", tokenizer_rows(encoder))
     write_lines(out / "template.golden.jsonl", template_rows(encoder))
-    if manifest["selector"] is not None:
-        text = json.dumps(selector_golden(manifest), indent=1)
-        (out / "selector.golden.json").write_text(text + "\n", encoding="utf-8")
     if weights is not None and recorded:
         from medadapter_train.bundle.export import build_ranker
         from medadapter_train.model.base import MINILM

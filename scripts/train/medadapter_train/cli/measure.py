@@ -1,10 +1,9 @@
-"""Commands that measure: evaluate, and share, which tells `npm run eval` what to leave out."""
+"""The command that measures: evaluate."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -12,9 +11,8 @@ from medadapter_train.errors import TrainError
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands to the program."""
+    """Add the command to the program."""
     app.command()(evaluate)
-    app.command()(share)
 
 
 def evaluate(
@@ -80,39 +78,3 @@ def evaluate(
         write_report(result, report)
     if record:
         record_metrics(bundle, manifest, manifest_metrics(result), split)
-
-
-def share(
-    files: Annotated[list[Path], typer.Argument(help="candidate or question files")],
-    split: Annotated[str, typer.Option(help="all, test, validation, train")] = "test",
-    leave_out: Annotated[
-        Path | None, typer.Option(help="keys of questions that are in no share, one a line")
-    ] = None,
-) -> None:
-    """Print the numbers of each file's lines whose question is in a share, as JSON."""
-    from medadapter_train.data.split import check_split, question_key, read_keys, share_of
-    from medadapter_train.system.files import read_jsonl
-
-    check_split(split)
-    left_out = read_keys(leave_out) if leave_out else set()
-
-    def asked(raw: dict[str, Any]) -> bool:
-        identity = _identity(raw)
-        inside = split == "all" or share_of(identity) == split
-        return inside and question_key(identity) not in left_out
-
-    lines = [
-        [int(where.rpartition(":")[2]) for where, raw in read_jsonl(path) if asked(raw)]
-        for path in files
-    ]
-    typer.echo(json.dumps(lines))
-
-
-def _identity(raw: dict[str, Any]) -> str:
-    """As `Record.identity`, of a line that may have no candidates."""
-    from medadapter_train.data.candidates import identity_of, own_question
-
-    context = raw.get("context") or raw.get("evidence")
-    context = context if isinstance(context, str) else None
-    question = own_question(str(raw.get("question")), context)
-    return identity_of(question, context, str(raw.get("task") or ""))

@@ -1,23 +1,25 @@
 """Candidate files: one question a line with an LLM's candidates and their outcome labels.
 
-Format: `../../../docs/data.md`. Files are JSON lines, plain or gzip, read as a stream: memory does
-not grow with the file. Option letters of sets whose options read yes / no / maybe become those
-words (template: label equals text), as the service itself names them.
+Format: `docs/data.md`. Files are JSON lines, plain or gzip, read as a stream: memory does not grow
+with the file. What a line means, and what is wrong with it, says `scripts/core/candidateFile.ts`,
+which the service's own evaluation reads by: option letters of sets whose options read yes, no or
+maybe become those words, and an answer that is no option counts as none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from medadapter_train.core import ask, ask_each, fault, in_chunks
 from medadapter_train.errors import DataError
 from medadapter_train.system.files import read_jsonl
 
-#: Characters of a context that a question is searched for; a shorter one may be a phrase of it.
-LEAST_REPEATED = 40
-CLOSED_WORDS = frozenset({"yes", "no", "maybe"})
+#: Lines of a request, of some dozen kilobytes each; questions of one.
+LINES, QUESTIONS = 32, 500
 #: Tasks that ask every text the same question.
 ONE_QUESTION_TASKS = frozenset({"cord19"})
 
@@ -36,8 +38,8 @@ class Candidate:
 @dataclass(frozen=True, slots=True)
 class Record:
     """A question with its candidates. `options` are (label, text) pairs; `set_name` is the file,
-    `task` the registry's id where the file tells it. `unseen`: `context` is evidence that the LLM
-    was not shown.
+    `task` the registry's id where the file or its name tells it. `unseen`: `context` is evidence
+    that the LLM was not shown. `closed`: labels are words (yes, no), not letters for options.
     """
 
     id: str
@@ -49,6 +51,7 @@ class Record:
     candidates: tuple[Candidate, ...]
     task: str = ""
     unseen: bool = False
+    closed: bool = False
 
     @property
     def identity(self) -> str:
@@ -58,11 +61,6 @@ class Record:
     def without_context(self) -> Record:
         """The same question closed-book."""
         return replace(self, context=None, unseen=False)
-
-    @property
-    def closed(self) -> bool:
-        """Whether labels are words (yes, no, ...) and not letters for the options."""
-        return bool(self.options) and all(k.lower() == v.lower() for k, v in self.options)
 
 
 def set_name_of(path: Path) -> str:
@@ -80,13 +78,29 @@ def check_names(paths: Iterable[Path]) -> None:
         seen.add(name)
 
 
+#: A decoded line and where it stands (file and line), for errors.
+Line = tuple[str, dict[str, Any]]
+
+
 def read_records(path: Path) -> Iterator[Record]:
     """Stream the records of one file.
 
-    Raises `DataError`: file_missing, truncated_gzip, not_utf8, bad_json, bad_record, empty_file.
+    Raises `DataError`: file_missing, truncated_gzip, not_utf8, bad_json, bad_record, empty_file,
+    no_candidates, unknown_label.
     """
-    for where, raw in read_jsonl(path):
-        yield parse_record(raw, set_name_of(path), where)
+    sent: deque[list[Line]] = deque()
+    failed: list[DataError] = []
+
+    def requests() -> Iterator[dict[str, Any]]:
+        for lines in _chunks(path, failed):
+            sent.append(lines)
+            yield _request(set_name_of(path), lines)
+
+    for reply in ask_each("candidates", requests()):
+        yield from _records(set_name_of(path), sent.popleft(), reply)
+    # What stands before a damaged line is read first: it may have a fault of its own.
+    if failed:
+        raise failed[0]
 
 
 def read_all(paths: Iterable[Path]) -> Iterator[Record]:
@@ -95,38 +109,16 @@ def read_all(paths: Iterable[Path]) -> Iterator[Record]:
         yield from read_records(path)
 
 
-def parse_record(raw: Any, set_name: str, where: str) -> Record:
-    """Check one decoded line. `where` (file and line) is all that an error tells."""
-    if not isinstance(raw, dict):
-        raise DataError("bad_record", f"{where}: not an object")
-    options, rename = _options(raw.get("options"), where)
-    context = raw.get("context") or raw.get("evidence") or None
-    if context is not None and not isinstance(context, str):
-        raise DataError("bad_record", f"{where}: field context is not text")
-    question = own_question(_text(raw, "question", where), context)
-    gold = rename.get(str(raw.get("gold")), str(raw.get("gold")))
-    if options and gold not in dict(options):
-        raise DataError("unknown_label", f"{where}: field gold is none of the options")
-    raw_candidates = raw.get("candidates")
-    if not isinstance(raw_candidates, list) or not raw_candidates:
-        raise DataError("no_candidates", f"{where}: field candidates is missing or empty")
-    labels = frozenset(label for label, _ in options)
-    candidates = tuple(
-        _candidate(c, rename, labels, f"{where}: candidates[{i}]")
-        for i, c in enumerate(raw_candidates)
-    )
-    record_id = str(raw.get("id", where))
-    task = str(raw.get("task") or "")
-    unseen = context is not None and not raw.get("context")
-    return Record(record_id, set_name, question, options, context, gold, candidates, task, unseen)
+def parse_records(lines: Sequence[Line], set_name: str) -> list[Record]:
+    """The records of decoded lines. Raises `DataError` as `read_records` does."""
+    return list(_records(set_name, lines, ask("candidates", **_request(set_name, lines))))
 
 
-def own_question(question: str, context: str | None) -> str:
-    """The question without its context, where it repeats that word for word: the adapter reads the
-    context beside it, and the same question elsewhere must fall into the same share."""
-    if context is None or len(context.strip()) < LEAST_REPEATED:
-        return question
-    return " ".join(question.split(context.strip())).strip() or question
+def own_questions(questions: Sequence[tuple[str, str | None]]) -> list[str]:
+    """Questions without their context, where they repeat that word for word: the adapter reads the
+    context beside them, and the same question elsewhere must fall into the same share."""
+    requests = ({"items": part} for part in in_chunks(questions, QUESTIONS))
+    return [own for reply in ask_each("own_question", requests) for own in reply["questions"]]
 
 
 def identity_of(question: str, context: str | None, task: str) -> str:
@@ -134,37 +126,48 @@ def identity_of(question: str, context: str | None, task: str) -> str:
     return f"{context or ''} || {question}" if task in ONE_QUESTION_TASKS else question
 
 
-def _text(raw: dict[str, Any], field: str, where: str) -> str:
-    value = raw.get(field)
-    if not isinstance(value, str) or not value.strip():
-        raise DataError("bad_record", f"{where}: field {field} is missing or blank")
-    return value
+def _chunks(path: Path, failed: list[DataError]) -> Iterator[list[Line]]:
+    """The file's lines in pieces; what ends the reading goes into `failed`."""
+    lines: list[Line] = []
+    try:
+        for line in read_jsonl(path):
+            lines.append(line)
+            if len(lines) == LINES:
+                yield lines
+                lines = []
+    except DataError as error:
+        failed.append(error)
+    if lines:
+        yield lines
 
 
-def _options(raw: Any, where: str) -> tuple[tuple[tuple[str, str], ...], dict[str, str]]:
-    if raw is None or raw == {}:
-        return (), {}
-    if not isinstance(raw, dict) or not all(isinstance(v, str) for v in raw.values()):
-        raise DataError("bad_record", f"{where}: field options is not an object of texts")
-    if all(text.strip().lower() in CLOSED_WORDS for text in raw.values()):
-        rename = {str(k): text.strip().lower() for k, text in raw.items()}
-        return tuple((word, word) for word in rename.values()), rename
-    return tuple((str(k), text) for k, text in raw.items()), {}
+def _request(set_name: str, lines: Sequence[Line]) -> dict[str, Any]:
+    return {"set": set_name, "rows": [{"where": where, "raw": raw} for where, raw in lines]}
 
 
-def _candidate(raw: Any, rename: dict[str, str], labels: frozenset[str], where: str) -> Candidate:
-    if not isinstance(raw, dict):
-        raise DataError("bad_record", f"{where}: not an object")
-    text = _text(raw, "text", where)
-    answer = raw.get("answer")
-    answer = None if answer is None else rename.get(str(answer), str(answer))
-    if not isinstance(raw.get("correct"), bool):
-        raise DataError("bad_record", f"{where}: field correct is missing")
-    if answer is not None and labels and answer not in labels:
-        # LLMs do name options that are not there: that is no parsed answer, and never a right one.
-        if raw["correct"]:
-            raise DataError("unknown_label", f"{where}: field answer is none of the options")
-        answer = None
-    model = str(raw.get("model", ""))
+def _records(set_name: str, lines: Sequence[Line], reply: Any) -> Iterator[Record]:
+    for (where, raw), answer in zip(lines, reply["rows"], strict=True):
+        if "error" in answer:
+            raise fault(answer["error"]["kind"], answer["error"]["message"])
+        row = answer["row"]
+        candidates = tuple(
+            _candidate(*one)
+            for one in zip(raw["candidates"], row["answers"], row["models"], strict=True)
+        )
+        yield Record(
+            id=str(raw.get("id", where)),
+            set_name=set_name,
+            question=row["question"],
+            options=tuple((label, text) for label, text in row["options"]),
+            context=row["context"],
+            gold=row["gold"],
+            candidates=candidates,
+            task=row["task"],
+            unseen=row["unseen"],
+            closed=row["closed"],
+        )
+
+
+def _candidate(raw: dict[str, Any], answer: str | None, model: str) -> Candidate:
     source = f"{model}|{raw.get('method', '')}"
-    return Candidate(text, answer, raw["correct"], source, model)
+    return Candidate(raw["text"], answer, raw["correct"], source, model)

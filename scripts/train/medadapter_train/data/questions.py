@@ -7,12 +7,13 @@ text}, gold (label, reference text, or null where the source keeps it secret). S
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from medadapter_train.data.candidates import own_question
+from medadapter_train.data.candidates import own_questions
 from medadapter_train.data.split import question_key
 from medadapter_train.data.tasks import Task, task_by_id
 from medadapter_train.errors import DataError
@@ -21,6 +22,8 @@ from medadapter_train.system.files import read_jsonl, write_jsonl
 #: Tasks whose question alone does not tell one item from another (the same hypothesis stands under
 #: many premises): there the context is part of the item's identity.
 PAIR_TASKS = frozenset({"mednli", "mediqa_rqe", "cord19"})
+#: Questions that the leak check has in memory.
+AT_ONCE = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +104,14 @@ def write_questions(path: Path, records: Iterable[QuestionRecord]) -> int:
     return write_jsonl(path, (record.to_json() for record in records))
 
 
-def item_key(record: QuestionRecord) -> str:
+def item_keys(records: Sequence[QuestionRecord]) -> list[str]:
     """SHA-256 that is the same for the same item in any file: normalised question without the
     context that it may repeat (as the split reads it), and for pair tasks also the context."""
-    question = own_question(record.question, record.context or record.evidence)
-    if record.task in PAIR_TASKS:
-        return question_key(f"{record.context or ''} || {question}")
-    return question_key(question)
+    questions = own_questions([(r.question, r.context or r.evidence) for r in records])
+    return [
+        question_key(f"{r.context or ''} || {own}" if r.task in PAIR_TASKS else own)
+        for r, own in zip(records, questions, strict=True)
+    ]
 
 
 def check_no_leak(train: Iterable[QuestionRecord], held_out: Iterable[QuestionRecord]) -> int:
@@ -115,15 +119,22 @@ def check_no_leak(train: Iterable[QuestionRecord], held_out: Iterable[QuestionRe
 
     Raises `DataError` question_leak when one stands in training too (normalised text, any file).
     """
-    seen = {item_key(record) for record in train}
+    seen = {key for part in _parts(train) for key in item_keys(part)}
     checked = leaked = 0
-    for record in held_out:
-        checked += 1
-        leaked += item_key(record) in seen
+    for part in _parts(held_out):
+        checked += len(part)
+        leaked += sum(key in seen for key in item_keys(part))
     if leaked:
         message = f"{leaked} of {checked} held-out questions are also in training"
         raise DataError("question_leak", message)
     return checked
+
+
+def _parts(records: Iterable[QuestionRecord]) -> Iterator[list[QuestionRecord]]:
+    """At most so many at a time that a file of any size can be checked."""
+    stream = iter(records)
+    while part := list(islice(stream, AT_ONCE)):
+        yield part
 
 
 def read_fitted(path: Path, task: str | None = None) -> Iterator[QuestionRecord]:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
-from medadapter_train.data.candidates import Record, read_records
+from medadapter_train.data.candidates import Record, identity_of, own_questions, read_records
 from medadapter_train.errors import DataError, TrainError
+from medadapter_train.system.files import read_jsonl
 
 Share = Literal["train", "validation", "test"]
 _BOUNDS: tuple[tuple[Share, float], ...] = (("train", 0.76), ("validation", 0.88), ("test", 1.0))
@@ -101,3 +102,24 @@ def records_of(path: Path, split: str) -> Iterator[Record]:
     for record in read_records(path):
         if split == "all" or share_of(record.identity) == split:
             yield record
+
+
+def lines_of(path: Path, split: str, left_out: Set[str]) -> list[int]:
+    """Numbers, from 1, of a file's lines whose question is in a share and not `left_out` (keys).
+
+    The lines may have no candidates. Raises `DataError` as `read_jsonl` does.
+    """
+    rows = [(int(where.rpartition(":")[2]), *_asked(raw)) for where, raw in read_jsonl(path)]
+    own = own_questions([(question, context) for _, question, context, _ in rows])
+    found = []
+    for (number, _, context, task), question in zip(rows, own, strict=True):
+        key = question_key(identity_of(question, context, task))
+        if (split == "all" or share_of_key(key) == split) and key not in left_out:
+            found.append(number)
+    return found
+
+
+def _asked(raw: dict[str, Any]) -> tuple[str, str | None, str]:
+    context = raw.get("context") or raw.get("evidence")
+    task = str(raw.get("task") or "")
+    return str(raw.get("question")), context if isinstance(context, str) else None, task

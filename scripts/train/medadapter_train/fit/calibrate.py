@@ -16,10 +16,10 @@ from medadapter_train.fit.abstention import abstention_entry
 from medadapter_train.fit.confidence import less_sure, with_few
 from medadapter_train.fit.groups import Groups
 from medadapter_train.fit.held_out import HeldOut
-from medadapter_train.fit.prepared import FEATURE_NAMES
-from medadapter_train.model.adaptive import fit_threshold
+from medadapter_train.fit.prepared import FEATURE_NAMES, with_features
+from medadapter_train.fit.stopping import fit_threshold
 from medadapter_train.model.scoring import Scored
-from medadapter_train.model.select import majority
+from medadapter_train.model.select import select_all
 from medadapter_train.stats.metrics import calibration_error, interval
 from medadapter_train.stats.regression import fit_platt, fit_temperature
 
@@ -69,7 +69,8 @@ def calibrate(
     confidences = np.full(len(usable), np.nan)
     right = np.zeros(len(usable))
     keys = [fold_key(h.key) for h in usable]
-    fitting = Groups([h.scored for h in usable], keys, votes, calibration, crossed)
+    featured = with_features([*(h.scored for h in usable), *votes], calibration)
+    fitting = Groups(featured[: len(usable)], keys, featured[len(usable) :], crossed)
     for kind, members, fitted in fitting.fit(LEAST_QUESTIONS):
         groups.append(fitted.entry)
         pulls[kind.name] = fitted.pull
@@ -122,9 +123,10 @@ def _out_of_fold(
     """By set, on held-out questions: n, SC@K, weighted vote, and their paired difference with its
     95 % interval. The selector did not see the question either."""
     by_set: dict[str, list[tuple[float, float]]] = {}
-    for question, good, counts in zip(questions, right, real, strict=True):
-        if counts:
-            by_set.setdefault(question.set_name, []).append((majority(question), float(good)))
+    told = [(q, good) for q, good, counts in zip(questions, right, real, strict=True) if counts]
+    votes = [decided.majority for decided in select_all([q for q, _ in told], {})]
+    for (question, good), vote in zip(told, votes, strict=True):
+        by_set.setdefault(question.set_name, []).append((vote, float(good)))
     found = {}
     for name, pairs in by_set.items():
         values = np.array(pairs)

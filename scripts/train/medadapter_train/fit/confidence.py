@@ -22,13 +22,7 @@ from scipy.optimize import minimize_scalar
 
 from medadapter_train.fit.prepared import Winner
 from medadapter_train.model.scoring import Scored
-from medadapter_train.model.select import (
-    LEAST_CANDIDATES,
-    few_step,
-    group_of,
-    parsed_of,
-    weighted_vote,
-)
+from medadapter_train.model.select import least_candidates, select_all, select_parts
 from medadapter_train.stats.regression import fit_logistic
 
 Floats = NDArray[np.float64]
@@ -73,7 +67,7 @@ def with_few(
 ) -> dict[str, Any]:
     """The selector of `fields` whose groups say `few: {c, candidates}` in their confidence: N of
     all `questions`, c of the genuine ones."""
-    sizes = [_full_size(group, questions) for group in fields["selector"]["groups"]]
+    sizes = [_full_size(fields, group, questions) for group in fields["selector"]["groups"]]
     plain = _with_entry(fields, [{"c": 0.0, "candidates": n} for n in sizes])
     c = _fit_few({**fields, "selector": plain}, genuine)
     return _with_entry(fields, [{"c": c, "candidates": n} for n in sizes])
@@ -87,11 +81,12 @@ def _with_entry(fields: dict[str, Any], few: Sequence[dict[str, float]]) -> dict
     return {**fields["selector"], "groups": groups}
 
 
-def _full_size(group: dict[str, Any], questions: Sequence[Scored]) -> float:
-    """The harmonic mean of the parsed candidates of a group's questions."""
-    manifest = {"selector": {"groups": [group]}}
-    counts = [parsed_of(q) for q in questions if group_of(manifest, q) is not None]
-    parsed = np.array([n for n in counts if n > 0] or [LEAST_CANDIDATES], dtype=np.float64)
+def _full_size(fields: dict[str, Any], group: dict[str, Any], questions: Sequence[Scored]) -> float:
+    """The harmonic mean of the parsed candidates of the questions that a group could be for."""
+    alone = {**fields, "selector": {**fields["selector"], "groups": [group]}}
+    found = select_all(questions, alone)
+    counts = [d.parsed for d in found if d.group is not None and d.parsed > 0]
+    parsed = np.array(counts or [least_candidates()], dtype=np.float64)
     return round(float(1 / np.mean(1 / parsed)), 3)
 
 
@@ -102,16 +97,16 @@ def _fit_few(fields: dict[str, Any], questions: Sequence[Scored]) -> float:
     sizes: dict[str, int] = {}
     for q in questions:
         sizes[q.set_name] = sizes.get(q.set_name, 0) + 1
-    for q in questions:
-        for k in range(LEAST_CANDIDATES, len(q.answers)):
-            part = q.subset(rng.permutation(len(q.answers))[:k].tolist())
-            decision = weighted_vote(part, fields)
-            group = group_of(fields, part)
-            if decision.confidence is None or group is None:
-                continue
-            logit = _logit(decision.confidence)
-            step = few_step(group["confidence"], parsed_of(part))
-            rows.append((logit, step, decision.correct, 1 / (sizes[q.set_name] * len(q.answers))))
+    parts = [
+        [rng.permutation(len(q.answers))[:k] for k in range(least_candidates(), len(q.answers))]
+        for q in questions
+    ]
+    for q, found in zip(questions, select_parts(questions, parts, fields), strict=True):
+        share = 1 / (sizes[q.set_name] * len(q.answers))
+        for part in found:
+            sure = part.weighted.confidence
+            if sure is not None:
+                rows.append((_logit(sure), part.few, part.weighted.correct, share))
     if not any(step > 0 for _, step, _, _ in rows):
         return 0.0
     logits, steps, right, weights = (np.array(column) for column in zip(*rows, strict=True))
@@ -132,11 +127,11 @@ def _logit(confidence: float) -> float:
 def less_sure(confidences: Floats, questions: Sequence[Scored], fields: dict[str, Any]) -> Floats:
     """Confidences of full sets as they are told: nan where too few parsed."""
     told = np.full(len(confidences), np.nan)
-    for index, (confidence, q) in enumerate(zip(confidences, questions, strict=True)):
-        group, parsed = group_of(fields, q), parsed_of(q)
-        if group is None or parsed < LEAST_CANDIDATES or np.isnan(confidence):
+    groups = fields["selector"]["groups"]
+    found = select_all(questions, fields)
+    for index, (confidence, decided) in enumerate(zip(confidences, found, strict=True)):
+        if decided.weighted.confidence is None or decided.group is None or np.isnan(confidence):
             continue
-        few = group["confidence"]["few"]
-        logit = _logit(float(confidence))
-        told[index] = 1 / (1 + np.exp(-(logit + few["c"] * few_step(group["confidence"], parsed))))
+        few = groups[decided.group]["confidence"]["few"]
+        told[index] = 1 / (1 + np.exp(-(_logit(float(confidence)) + few["c"] * decided.few)))
     return told

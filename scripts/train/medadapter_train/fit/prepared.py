@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medadapter_train.model.scoring import Scored
-from medadapter_train.model.select import Unit, decide, feature_rows, units_of
+from medadapter_train.model.select import Units, units_of
 from medadapter_train.stats.regression import Choice
 
 
@@ -91,10 +91,25 @@ SCORES = slice(1, len(RANKING))
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """A question's units with features; `weight` gives each set the same say."""
+class Featured:
+    """A question with its answers' features, by `FEATURE_NAMES`."""
 
-    units: list[Unit]
+    scored: Scored
+    units: Units
+
+
+def with_features(questions: Sequence[Scored], calibration: dict[str, Any]) -> list[Featured]:
+    """The questions with what a selector reads of them."""
+    units = units_of(questions, {"calibration": calibration}, FEATURE_NAMES)
+    return [Featured(q, u) for q, u in zip(questions, units, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A question's answers; `features` [answers, ranking features + labels]; `weight` gives each
+    set the same say."""
+
+    units: Units
     features: Floats
     weight: float
     group: int
@@ -111,42 +126,40 @@ class Winner:
     right: float
 
 
-def labels_of(questions: Sequence[Scored]) -> list[str]:
+def labels_of(questions: Sequence[Featured]) -> list[str]:
     """All labels of closed questions, in order."""
-    return sorted({label for q in questions for label in q.labels})
+    return sorted({label for q in questions for label in q.scored.labels})
 
 
-def prepare(
-    questions: Sequence[Scored], calibration: dict[str, Any], labels: Sequence[str]
-) -> list[Prepared]:
-    """Units, ranking features and one indicator a label (closed sets) of every question."""
+def prepare(questions: Sequence[Featured], labels: Sequence[str]) -> list[Prepared]:
+    """Ranking features and one indicator a label (closed sets) of every question with answers."""
     sizes: dict[str, int] = {}
     for q in questions:
-        sizes[q.set_name] = sizes.get(q.set_name, 0) + 1
+        sizes[q.scored.set_name] = sizes.get(q.scored.set_name, 0) + 1
     mean = len(questions) / max(1, len(sizes))
     prepared = []
     for index, q in enumerate(questions):
-        units = units_of(q, calibration)
-        if not units:
+        answers = q.units.answers
+        if not answers:
             continue
-        priors = np.array([[float(u.answer == label) for label in labels] for u in units])
-        rows = np.hstack([feature_rows(units, RANKING), priors.reshape(len(units), -1)])
-        prepared.append(Prepared(units, rows, mean / sizes[q.set_name], index))
+        priors = np.array([[float(answer == label) for label in labels] for answer in answers])
+        ranking = q.units.features[:, : len(RANKING)]
+        rows = np.hstack([ranking, priors.reshape(len(answers), -1)])
+        prepared.append(Prepared(q.units, rows, mean / sizes[q.scored.set_name], index))
     return prepared
 
 
 def choices_of(items: Sequence[Prepared]) -> list[Choice]:
     """What the conditional logit needs of them."""
-    return [
-        Choice(i.features, np.array([float(u.correct) for u in i.units]), i.weight) for i in items
-    ]
+    return [Choice(item.features, item.units.right, item.weight) for item in items]
 
 
 def winner_of(item: Prepared, weights: Floats) -> Winner:
-    """The unit that weights [ranking features + labels] choose."""
-    scores = [float(s) for s in item.features @ weights]
-    unit = decide(item.units, scores)
-    at = item.units.index(unit)
+    """The answer that weights [ranking features + labels] choose."""
+    scores = item.features @ weights
+    by_tie = np.argsort(item.units.tie)
+    at = int(by_tie[np.argmax(scores[by_tie])])
     by_scores = float(item.features[at, SCORES] @ weights[SCORES])
-    sureness = tuple(feature_rows(item.units, SURENESS)[0].tolist())
-    return Winner(scores[at], by_scores, sureness, float(unit.correct))
+    # These are the same for all answers.
+    sureness = tuple(item.units.features[0, len(RANKING) :].tolist())
+    return Winner(float(scores[at]), by_scores, sureness, float(item.units.right[at]))

@@ -25,6 +25,7 @@ from medadapter_train.fit.confidence import FOLDS, fit_confidence, held_out_conf
 from medadapter_train.fit.prepared import (
     RANKING,
     SCORES,
+    Featured,
     Kind,
     Prepared,
     Winner,
@@ -33,7 +34,6 @@ from medadapter_train.fit.prepared import (
     prepare,
     winner_of,
 )
-from medadapter_train.model.scoring import Scored
 from medadapter_train.stats.regression import Choice, fit_choice
 
 Floats = NDArray[np.float64]
@@ -122,11 +122,11 @@ def _folds(items: Sequence[Prepared], keys: Sequence[int]) -> list[NDArray[np.bo
 
 
 def _log_loss(item: Prepared, weights: Floats) -> float:
-    right = [u.correct for u in item.units]
-    if sum(right) != 1:
+    right = item.units.right
+    if right.sum() != 1:
         return 0.0
     z = item.features @ weights
-    return float(np.logaddexp.reduce(z) - z[right.index(True)])
+    return float(np.logaddexp.reduce(z) - z[np.argmax(right)])
 
 
 def choose_pull(items: Sequence[Prepared], keys: Sequence[int], prior: Prior | None) -> float:
@@ -154,9 +154,8 @@ class FittedGroup:
 
 
 def fit_group(
-    questions: Sequence[Scored],
+    questions: Sequence[Featured],
     keys: Sequence[int],
-    calibration: dict[str, Any],
     kind: Kind,
     prior: Prior | None = None,
     votes: Sequence[Prepared] = (),
@@ -166,7 +165,7 @@ def fit_group(
     `votes`: the training questions that the prior is of.
     """
     labels = labels_of(questions) if kind.closed else []
-    items = prepare(questions, calibration, labels)
+    items = prepare(questions, labels)
     pull = choose_pull(items, keys, prior)
     held: list[tuple[int, Winner]] = []
     for mask in _folds(items, keys):

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from medadapter_train.fit.token_store import Row, TokenStore
 from medadapter_train.model.packed import Packed
 from medadapter_train.model.rankers import Ranker
+from medadapter_train.model.scoring import Scored
+from medadapter_train.model.select import Decisions, select_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,36 +36,25 @@ def score_row(model: Ranker, row: Row) -> NDArray[np.float64]:
     return np.asarray(logits.float().cpu().numpy(), dtype=np.float64)
 
 
-def vote_share_right(answers: Sequence[str | None], correct: Sequence[bool]) -> float:
-    """Expected accuracy of the majority answer, ties broken at random. Without any answer (free
-    text) any candidate may win."""
-    if not any(answer is not None for answer in answers):
-        return float(np.mean(correct))
-    counts: dict[str, int] = {}
-    right: dict[str, bool] = {}
-    for answer, good in zip(answers, correct, strict=True):
-        if answer is not None:
-            counts[answer] = counts.get(answer, 0) + 1
-            right[answer] = good
-    top = max(counts.values())
-    leaders = [a for a, n in counts.items() if n == top]
-    return sum(right[a] for a in leaders) / len(leaders)
+def decided(rows: Sequence[tuple[Row, NDArray[np.float64]]]) -> list[Decisions]:
+    """What the service would decide on scored questions, by rules that are fitted on nothing."""
+    return select_all([_scored(row, logits) for row, logits in rows], {})
 
 
-def weighted_right(
-    answers: Sequence[str | None], correct: Sequence[bool], weights: NDArray[np.float64]
-) -> bool:
-    """Whether the answer with the greatest sum of weights is right. Without any answer (free text)
-    each candidate is one."""
-    sums: dict[str, float] = {}
-    right: dict[str, bool] = {}
-    for answer, good, weight in zip(answers, correct, weights, strict=True):
-        if answer is not None:
-            sums[answer] = sums.get(answer, 0.0) + float(weight)
-            right[answer] = good
-    if not sums:
-        return correct[int(np.argmax(weights))]
-    return right[max(sums, key=lambda a: sums[a])]
+def _scored(row: Row, logits: NDArray[np.float64]) -> Scored:
+    none = ("",) * len(row.answers)
+    return Scored(
+        set_name=row.set_name,
+        labels=tuple({answer: None for answer in row.answers if answer is not None}),
+        closed=False,
+        has_context=False,
+        gold="",
+        answers=tuple(row.answers),
+        correct=tuple(row.correct),
+        sources=none,
+        models=none,
+        logits=logits,
+    )
 
 
 def area_under_curve(scores: NDArray[np.float64], labels: NDArray[np.bool_]) -> float:
@@ -98,14 +89,13 @@ def validate(
 def _set_score(scored: list[tuple[Row, NDArray[np.float64]]]) -> SetScore:
     logits = np.concatenate([s for _, s in scored])
     labels = np.concatenate([np.array(r.correct) for r, _ in scored])
+    chosen = decided(scored)
     return SetScore(
         questions=len(scored),
         single=float(np.mean([np.mean(r.correct) for r, _ in scored])),
-        majority=float(np.mean([vote_share_right(r.answers, r.correct) for r, _ in scored])),
+        majority=float(np.mean([d.majority for d in chosen])),
         best_of=float(np.mean([r.correct[int(np.argmax(s))] for r, s in scored])),
-        weighted=float(
-            np.mean([weighted_right(r.answers, r.correct, 1 / (1 + np.exp(-s))) for r, s in scored])
-        ),
+        weighted=float(np.mean([d.weighted.correct for d in chosen])),
         oracle=float(np.mean([any(r.correct) for r, _ in scored])),
         auc=area_under_curve(logits, labels),
     )

@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from medadapter_train.data.questions import QuestionRecord, known_task
-from medadapter_train.data.tasks import render_prompt
+from medadapter_train.data.questions import QuestionRecord
+from medadapter_train.data.tasks import Asked, ChatMessage, prompts
 from medadapter_train.generate.collect import Collected, Job, collect, recall
 from medadapter_train.generate.cost import Bill, Estimate, GenerateError, estimate
 from medadapter_train.generate.llm_settings import LlmSettings, make_writer
@@ -37,16 +37,25 @@ class Generated:
     bill: Bill
 
 
-def job_of(record: QuestionRecord, wanted: int) -> Job:
-    """The conversation of a question. Its key holds id and text: edited, it is a new job."""
-    task = known_task(record.task)
-    messages = render_prompt(task, record.question, record.options, record.context)
+def jobs_of(records: Sequence[QuestionRecord], wanted: int) -> list[Job]:
+    """The conversations of questions. A job's key holds id and text: edited, it is a new one.
+
+    Raises `DataError` unknown_task.
+    """
+    asked = [Asked(r.task, r.question, r.options, r.context) for r in records]
+    return [
+        Job(_key(record, messages), messages, wanted)
+        for record, messages in zip(records, prompts(asked), strict=True)
+    ]
+
+
+def _key(record: QuestionRecord, messages: list[ChatMessage]) -> str:
     text = json.dumps([record.id, messages], ensure_ascii=True)
-    return Job(hashlib.sha256(text.encode()).hexdigest()[:24], messages, wanted)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
 def estimate_generation(
-    records: Iterable[QuestionRecord], out: Path, settings: LlmSettings, k: int
+    records: Sequence[QuestionRecord], out: Path, settings: LlmSettings, k: int
 ) -> Estimate:
     """The bill of what is still missing. Sends nothing."""
     done = Collected(Bill(settings.prices))
@@ -54,7 +63,7 @@ def estimate_generation(
     if path.is_file():
         with Journal(path, settings.identity()) as journal:
             done = recall(journal, settings.prices)
-    jobs = [job_of(record, k) for record in records]
+    jobs = jobs_of(records, k)
     work = [(job.messages, len(slots)) for job in jobs if (slots := done.missing(job))]
     return estimate(work, settings.prices, settings.expected_tokens, settings.max_tokens)
 
@@ -74,7 +83,7 @@ def generate(
     out and counted when `min_candidates` was given. Raises `GenerateError` incomplete and those of
     `collect`; the journal then holds what there is.
     """
-    jobs = [job_of(record, k) for record in records]
+    jobs = jobs_of(records, k)
     with Journal(journal_path(out), settings.identity()) as journal:
         result = asyncio.run(_collect(jobs, settings, journal, progress))
     least = k if min_candidates is None else min_candidates

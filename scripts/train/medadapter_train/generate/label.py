@@ -11,16 +11,22 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from medadapter_train.data.candidates import set_name_of
 from medadapter_train.data.questions import QuestionRecord, fit, known_task, parse_question
-from medadapter_train.data.tasks import is_correct, judge_prompt
+from medadapter_train.data.tasks import (
+    ChatMessage,
+    ToJudge,
+    ToParse,
+    judge_prompts,
+    parse_all,
+    verdicts,
+)
 from medadapter_train.errors import ConfigError, DataError
-from medadapter_train.generate.answer_parser import parse_answer, read_verdict
 from medadapter_train.generate.collect import Collected, Job, collect
 from medadapter_train.generate.cost import Bill, GenerateError
 from medadapter_train.generate.human_labels import (
@@ -69,6 +75,22 @@ class Labelled:
 
 
 @dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What a candidate is labelled. `how` it was found out; `kind`: RIGHT, WRONG or UNPARSEABLE."""
+
+    answer: str | None
+    how: str
+    correct: bool
+    kind: str
+
+    @classmethod
+    def of(cls, answer: str | None, how: str, right: bool | None) -> _Outcome:
+        """`right` None: it could not be read."""
+        kind = UNPARSEABLE if right is None else RIGHT if right else WRONG
+        return cls(answer, how, right is True, kind)
+
+
+@dataclass(frozen=True, slots=True)
 class _Row:
     record: QuestionRecord
     candidates: list[dict[str, Any]]
@@ -94,14 +116,16 @@ def label(
     """
     rows = list(_read(source, task))
     result = Labelled()
-    free = [row for row in rows if _judged_by_llm(row.record) and row.record.gold]
-    verdicts: dict[str, str] = {}
-    if free:
-        if judge is None:
-            raise ConfigError("judge_missing", "free text needs an LLM judge: name its model")
-        verdicts, result.bill = _ask_judge(free, out, judge)
+    known = [row for row in rows if row.record.gold is not None]
+    free = [row for row in known if _judged_by_llm(row.record)]
+    if free and judge is None:
+        raise ConfigError("judge_missing", "free text needs an LLM judge: name its model")
+    outcomes = _parsed([row for row in known if not _judged_by_llm(row.record)])
+    if free and judge is not None:
+        judged, result.bill = _judged(free, out, judge)
+        outcomes |= judged
     classes: dict[CandidateKey, str] = {}
-    labelled = [row for row in (_label_row(r, verdicts, result, classes) for r in rows) if row]
+    labelled = [row for row in (_label_row(r, outcomes, result, classes) for r in rows) if row]
     if not labelled:
         raise DataError("no_gold", f"{source.name}: no question has a gold answer and a label")
     if human is not None:
@@ -130,7 +154,7 @@ def _judged_by_llm(record: QuestionRecord) -> bool:
 
 def _label_row(
     row: _Row,
-    verdicts: dict[str, str],
+    outcomes: dict[int, list[_Outcome]],
     result: Labelled,
     classes: dict[CandidateKey, str],
 ) -> dict[str, Any] | None:
@@ -141,52 +165,43 @@ def _label_row(
         return None
     free = _judged_by_llm(record)
     kept = []
-    for index, candidate in enumerate(row.candidates):
-        labels = _judge(record, candidate, verdicts) if free else _parse(record, candidate)
-        kind = labels.pop("class")
-        classes[record.id, str(candidate.get("cid", index))] = kind
+    for index, (candidate, found) in enumerate(zip(row.candidates, outcomes[id(row)], strict=True)):
+        classes[record.id, str(candidate.get("cid", index))] = found.kind
         counts.candidates += 1
-        counts.parsed += kind != UNPARSEABLE
-        counts.right += kind == RIGHT
-        if not free or kind != UNPARSEABLE:
+        counts.parsed += found.kind != UNPARSEABLE
+        counts.right += found.kind == RIGHT
+        if not free or found.kind != UNPARSEABLE:
+            labels = {"answer": found.answer, "correct": found.correct, "parsed": found.how}
             kept.append({**candidate, **labels})
     counts.questions += 1
     counts.some_right += any(candidate["correct"] for candidate in kept)
     return {**record.to_json(), "candidates": kept} if kept else None
 
 
-def _parse(record: QuestionRecord, candidate: dict[str, Any]) -> dict[str, Any]:
-    task = known_task(record.task)
-    assert record.gold is not None
-    answer = parse_answer(task, record.options, candidate["text"])
-    right = is_correct(answer.label, record.gold)
-    kind = UNPARSEABLE if answer.label is None else RIGHT if right else WRONG
-    return {"answer": answer.label, "correct": right, "parsed": answer.how, "class": kind}
+def _parsed(rows: Sequence[_Row]) -> dict[int, list[_Outcome]]:
+    """Of rows that are judged by label: by the row's identity, each candidate's outcome."""
+    asked = [
+        ToParse(
+            row.record.task,
+            row.record.options,
+            [candidate["text"] for candidate in row.candidates],
+            row.record.gold,
+        )
+        for row in rows
+    ]
+    return {
+        id(row): [_Outcome.of(a.label, a.how, None if a.label is None else a.right) for a in found]
+        for row, found in zip(rows, parse_all(asked), strict=True)
+    }
 
 
-def _judge(
-    record: QuestionRecord, candidate: dict[str, Any], verdicts: dict[str, str]
-) -> dict[str, Any]:
-    verdict = read_verdict(verdicts[_judge_job(record, candidate).key])
-    kind = UNPARSEABLE if verdict is None else RIGHT if verdict else WRONG
-    return {"answer": None, "correct": verdict is True, "parsed": "judge", "class": kind}
-
-
-def _judge_job(record: QuestionRecord, candidate: dict[str, Any]) -> Job:
-    task = known_task(record.task)
-    question = record.question
-    if record.context:
-        question = f"{question}\n\n{record.context}"
-    messages = judge_prompt(task, question, record.gold or "", candidate["text"])
-    assert messages is not None
-    text = json.dumps([record.id, messages], ensure_ascii=True)
-    return Job(hashlib.sha256(text.encode()).hexdigest()[:24], messages, 1)
-
-
-def _ask_judge(rows: list[_Row], out: Path, judge: LlmSettings) -> tuple[dict[str, str], Bill]:
-    """One verdict text a candidate, through a journal of its own: resumed, never paid twice."""
-    jobs = [_judge_job(row.record, c) for row in rows for c in row.candidates]
-    unique = list({job.key: job for job in jobs}.values())
+def _judged(
+    rows: Sequence[_Row], out: Path, judge: LlmSettings
+) -> tuple[dict[int, list[_Outcome]], Bill]:
+    """The same of free text, by an LLM: one verdict a candidate, through a journal of its own, so
+    that it is resumed and never paid twice."""
+    jobs = _judge_jobs(rows)
+    unique = list({job.key: job for own in jobs for job in own}.values())
     with (
         Journal(journal_path(out), judge.identity()) as journal,
         counted_progress("verdicts", len(unique)) as progress,
@@ -196,7 +211,34 @@ def _ask_judge(rows: list[_Row], out: Path, judge: LlmSettings) -> tuple[dict[st
     if missing:
         message = f"{missing} of {len(unique)} verdicts are missing; run again"
         raise GenerateError("incomplete", message, result.bill)
-    return {job.key: result.slots[job.key][0].text for job in unique}, result.bill
+    texts = [result.slots[job.key][0].text for job in unique]
+    read = dict(zip((job.key for job in unique), verdicts(texts), strict=True))
+    outcomes = {
+        id(row): [_Outcome.of(None, "judge", read[job.key]) for job in own]
+        for row, own in zip(rows, jobs, strict=True)
+    }
+    return outcomes, result.bill
+
+
+def _judge_jobs(rows: Sequence[_Row]) -> list[list[Job]]:
+    """By row, a conversation for each candidate."""
+    asked = [
+        ToJudge(row.record.task, _shown(row.record), row.record.gold or "", candidate["text"])
+        for row in rows
+        for candidate in row.candidates
+    ]
+    chats = iter(judge_prompts(asked))
+    return [[_judge_job(row.record, next(chats)) for _ in row.candidates] for row in rows]
+
+
+def _shown(record: QuestionRecord) -> str:
+    return f"{record.question}\n\n{record.context}" if record.context else record.question
+
+
+def _judge_job(record: QuestionRecord, messages: list[ChatMessage] | None) -> Job:
+    assert messages is not None
+    text = json.dumps([record.id, messages], ensure_ascii=True)
+    return Job(hashlib.sha256(text.encode()).hexdigest()[:24], messages, 1)
 
 
 async def _collect(

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from medadapter_train.measure.decided import Decided
-from medadapter_train.model.adaptive import curve
 from medadapter_train.model.scoring import Scored
-from medadapter_train.model.select import best_of, majority, weighted_vote
+from medadapter_train.model.select import Waves, select_parts, spent_and_right
 
 Floats = NDArray[np.float64]
-ADAPTIVE_REPEATS = 8
 
 
 def curves(
@@ -22,8 +20,8 @@ def curves(
 ) -> dict[str, Any]:
     """`k_curve`, `adaptive_curve` and `adaptive_k` (the manifest's own threshold, None without).
 
-    They are the decisions' own where these have some, else computed by the twin, which draws no
-    curve of thresholds.
+    They are the decisions' own where these have some; else candidates are drawn here, and there is
+    no curve of thresholds.
     """
     if not any(d.k_curve for d in decided):
         return {
@@ -98,15 +96,14 @@ def with_k(
     rng: np.random.Generator,
 ) -> dict[str, Floats]:
     """By question, how often each rule is right with k random candidates."""
-    rules: dict[str, Callable[[Scored], float]] = {
-        "majority": majority,
-        "best_of": lambda q: float(best_of(q, manifest)),
-        "weighted_vote": lambda q: float(weighted_vote(q, manifest).correct),
-    }
-    parts = [q.subset(rng.permutation(len(q.answers))[:k]) for q in questions for _ in range(draws)]
+    orders = [[rng.permutation(len(q.answers))[:k] for _ in range(draws)] for q in questions]
+    found = select_parts(questions, orders, manifest)
     return {
-        name: np.array([rule(p) for p in parts]).reshape(-1, draws).mean(axis=1)
-        for name, rule in rules.items()
+        "majority": np.array([[part.majority for part in parts] for parts in found]).mean(axis=1),
+        "best_of": np.array([[part.best_of for part in parts] for parts in found]).mean(axis=1),
+        "weighted_vote": np.array(
+            [[part.weighted.correct for part in parts] for parts in found]
+        ).mean(axis=1),
     }
 
 
@@ -114,5 +111,6 @@ def _adaptive(questions: Sequence[Scored], manifest: dict[str, Any]) -> dict[str
     rule = manifest.get("adaptiveK")
     if rule is None or max(len(q.answers) for q in questions) < rule["first"] + 1:
         return None
-    share, accuracy = curve(questions, manifest, rule["threshold"], ADAPTIVE_REPEATS, 1)
-    return {"candidate_share": share, "weighted_vote": accuracy}
+    waves = Waves(rule["first"], rule["step"])
+    ((share, accuracy),) = spent_and_right(questions, manifest, waves, [rule["threshold"]])
+    return {"candidate_share": float(share), "weighted_vote": float(accuracy)}

@@ -1,4 +1,4 @@
-"""What was decided about a question: by the service's own core (a scored file), or by its twin.
+"""What was decided about a question, and scored files, which hold that.
 
 Scored files are candidate files with scores and decisions, as `npm run eval` writes them. Format:
 `docs/data.md`. Their decisions are those of the service's TypeScript core.
@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from medadapter_train.data.candidates import parse_record, set_name_of
+from medadapter_train.data.candidates import parse_records, set_name_of
 from medadapter_train.errors import DataError
 from medadapter_train.model.scoring import Logits, Scored, scored_of
-from medadapter_train.model.select import Decision, best_of, first_vote, weighted_vote
+from medadapter_train.model.select import Decision
 from medadapter_train.system.files import read_jsonl
 
 
@@ -37,11 +37,6 @@ class Decided:
     validated: bool = False
 
 
-def decided_here(scored: Scored, manifest: dict[str, Any]) -> Decided:
-    """By the Python twin."""
-    return Decided(weighted_vote(scored, manifest), best_of(scored, manifest), first_vote(scored))
-
-
 def read_scored(path: Path, adapter: str) -> tuple[list[Scored], list[Decided]]:
     """Questions and decisions, line by line.
 
@@ -49,18 +44,19 @@ def read_scored(path: Path, adapter: str) -> tuple[list[Scored], list[Decided]]:
     not_scored, wrong_adapter, and what `read_records` raises.
     """
     set_name = set_name_of(path).removesuffix(".scored")
-    questions, decided = [], []
-    for where, raw in read_jsonl(path):
+    lines = list(read_jsonl(path))
+    for where, raw in lines:
         found = raw.get("scored")
         if not isinstance(found, dict):
             raise DataError("not_scored", f"{where}: field scored is missing")
         if found.get("adapter") != adapter:
             raise DataError("wrong_adapter", f"{where}: scored by another adapter than {adapter}")
+    questions, decided = [], []
+    for record, (where, raw) in zip(parse_records(lines, set_name), lines, strict=True):
         try:
-            record = parse_record(raw, set_name, where)
             candidates = raw["candidates"]
             logits, bare = _column(candidates, "logit"), _column(candidates, "bare")
-            decided.append(_decided(found))
+            decided.append(_decided(raw["scored"]))
         except (KeyError, TypeError, ValueError):
             raise DataError("not_scored", f"{where}: not as npm run eval writes it") from None
         questions.append(scored_of(record, logits, bare))
@@ -76,7 +72,7 @@ def _column(candidates: Sequence[dict[str, Any]], name: str) -> Logits | None:
 def _decided(found: dict[str, Any]) -> Decided:
     weighted = found["weighted_vote"]
     decision = Decision(
-        weighted["answer"], bool(weighted["right"]), weighted["score"], weighted["confidence"], {}
+        weighted["answer"], bool(weighted["right"]), weighted["score"], weighted["confidence"]
     )
     return Decided(
         decision,

@@ -6,6 +6,7 @@ are by question.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,11 @@ from numpy.typing import NDArray
 
 from medadapter_train.errors import DataError
 from medadapter_train.measure.curves import curves
-from medadapter_train.measure.decided import Decided, decided_here, read_scored
+from medadapter_train.measure.decided import Decided, read_scored
 from medadapter_train.measure.outcomes import calibration_effect, confusion, score_histogram
 from medadapter_train.measure.withhold import Withholding
 from medadapter_train.model.scoring import Scored, score_file
-from medadapter_train.model.select import answer_only, feature_rows, majority, units_of
+from medadapter_train.model.select import Units, select_all, units_of
 from medadapter_train.stats.metrics import (
     area_under_curve,
     area_under_risk_coverage,
@@ -51,18 +52,9 @@ def letter_vote(questions: Sequence[Scored], folds: int = 10) -> Floats:
     on these very questions: what is to be had without reading a word of the candidates. Free text
     has neither: there any candidate may win.
     """
-    labels = sorted({u.answer for q in questions for u in units_of(q, None) if u.answer})
-    choices, rights = [], []
-    for q in questions:
-        units = units_of(q, None)
-        flags = np.array([float(u.correct) for u in units])
-        rights.append(flags)
-        if units:
-            own = np.array([[float(u.answer == label) for label in labels] for u in units])
-            rows = np.hstack([feature_rows(units, ["vote_share"]), own])
-            choices.append(Choice(rows, flags, 1.0))
-        else:
-            choices.append(Choice(np.zeros((0, 1 + len(labels))), flags, 1.0))
+    asked: list[Units] = units_of(questions, {}, ["vote_share"])
+    labels = sorted({answer for units in asked for answer in units.answers if answer})
+    choices = [Choice(_letter_rows(units, labels), units.right, 1.0) for units in asked]
     fold = np.random.default_rng(1).permutation(len(questions)) % folds
     penalty = np.array([0.01, *([0.5] * len(labels))])
     centre = np.array([4.0, *([0.0] * len(labels))])
@@ -71,27 +63,43 @@ def letter_vote(questions: Sequence[Scored], folds: int = 10) -> Floats:
         inside = [c for c, g in zip(choices, fold, strict=True) if g != f]
         weights = fit_choice(inside, penalty, centre)
         for i in np.flatnonzero(fold == f):
+            right = choices[i].right
             if not questions[int(i)].labels:
-                values[i] = rights[i].mean()
-            elif len(rights[i]):
-                values[i] = rights[i][int(np.argmax(choices[i].features @ weights))]
+                values[i] = right.mean()
+            elif len(right):
+                values[i] = right[int(np.argmax(choices[i].features @ weights))]
     return values
+
+
+def _letter_rows(units: Units, labels: Sequence[str]) -> Floats:
+    """[answers, vote share + labels]."""
+    own = [[float(answer == label) for label in labels] for answer in units.answers]
+    return np.hstack([units.features, np.array(own).reshape(len(units.answers), len(labels))])
+
+
+def answer_only(questions: Sequence[Scored]) -> Floats:
+    """Right or not, by question, for the answer that scores highest without a word of its
+    candidates' reasoning, of those that some candidate gave: what the adapter knows by itself."""
+    alone = [replace(question, logits=question.bare) for question in questions]
+    return np.array([float(decided.best_of) for decided in select_all(alone, {})])
 
 
 def evaluate_set(
     questions: Sequence[Scored], manifest: dict[str, Any], given: Sequence[Decided] | None = None
 ) -> dict[str, Any]:
-    """All figures of one set. `given`: decisions made elsewhere, by question; else the twin's."""
+    """All figures of one set. `given`: decisions of a scored file, by question; else they are made
+    from the scores."""
     if not questions:
         raise DataError("empty_file", "a file has no question in this share")
-    decided = given or [decided_here(q, manifest) for q in questions]
+    chosen = select_all(questions, manifest)
+    decided = given or [Decided(d.weighted, d.best_of, d.vote) for d in chosen]
     decisions = [d.weighted for d in decided]
     per_question: dict[str, Floats] = {
         "single": np.array([float(np.mean(q.correct)) for q in questions]),
         "best_source": best_source([q.sources for q in questions], [q.correct for q in questions]),
-        "majority": np.array([majority(q) for q in questions]),
+        "majority": np.array([d.majority for d in chosen]),
         "letter_vote": letter_vote(questions),
-        "answer_only": np.array([float(answer_only(q)) for q in questions]),
+        "answer_only": answer_only(questions),
         "best_of": np.array([float(d.best_of) for d in decided]),
         "weighted_vote": np.array([float(d.correct) for d in decisions]),
         "oracle": np.array([float(any(q.correct)) for q in questions]),
@@ -140,7 +148,7 @@ def evaluate_sets(
 ) -> dict[str, Any]:
     """The evaluation's JSON: every set, macro means, and what is pooled over all questions.
 
-    `given`: decisions made elsewhere, by set; else those of the Python twin.
+    `given`: decisions of scored files, by set; else they are made from the scores.
     """
     datasets = [
         evaluate_set(questions, manifest, given[name] if given else None)

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medadapter_train.model.scoring import Scored
-from medadapter_train.model.select import Decision, probabilities_of, sigmoid
+from medadapter_train.model.select import Decision
 from medadapter_train.stats.metrics import raw_calibration_error
+from medadapter_train.stats.regression import platt, sigmoid
 
 Floats = NDArray[np.float64]
 HISTOGRAM_BINS = 20
@@ -26,7 +27,7 @@ def calibration_effect(
     `candidates`: sigmoid(logit), and the manifest's Platt scaling. `answers`: sigmoid(answer
     score), and the confidence; None where no answer has one.
     """
-    scaled = probabilities_of(logits, manifest.get("calibration"))
+    scaled = platt(logits, manifest.get("calibration"))
     sure = [(d.score, d.confidence, d.correct) for d in decisions if d.confidence is not None]
     scores, confidences, correct = (np.array(list(c), dtype=np.float64) for c in _columns(sure))
     return {
@@ -53,7 +54,7 @@ def score_histogram(
 ) -> list[dict[str, float]]:
     """Candidates by calibrated probability, right and wrong ones, in 20 bins of equal width."""
     edges = np.linspace(0, 1, HISTOGRAM_BINS + 1)
-    chances = probabilities_of(logits, manifest.get("calibration"))
+    chances = platt(logits, manifest.get("calibration"))
     good, _ = np.histogram(chances[right], edges)
     bad, _ = np.histogram(chances[~right], edges)
     return [

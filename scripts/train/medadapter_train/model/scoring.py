@@ -14,7 +14,6 @@ from rich.progress import track
 
 from medadapter_train.data.candidates import Record
 from medadapter_train.data.split import records_of
-from medadapter_train.data.tasks import task_of
 
 Logits = NDArray[np.float64]
 
@@ -24,7 +23,7 @@ class Scored:
     """A question without its texts. `logits` [C]; None where the question is over the budget.
 
     `bare` [C]: logits of the candidates' answers alone, without reasoning, where they were asked
-    for. `task`: the record's own, or told by its set's name; empty where neither is. `unseen`: the
+    for. `task`: empty where neither the record nor its set's name tells it. `unseen`: the
     LLM was not shown what the adapter read.
     """
 
@@ -75,7 +74,7 @@ def scored_of(record: Record, logits: Logits | None, bare: Logits | None = None)
         tuple(c.source for c in record.candidates),
         tuple(c.model for c in record.candidates),
         logits,
-        record.task or task_of(record.set_name) or "",
+        record.task,
         bare,
         record.unseen,
     )

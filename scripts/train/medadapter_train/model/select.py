@@ -1,218 +1,219 @@
-"""The decision over scored candidates, in Python: the twin of `src/adapter/select`.
+"""What the service decides on scored questions (`src/adapter/select`): asked, not stated again.
 
-Both reproduce `test/fixtures/selector.golden.json`. Distinct parsed answers are the units; ties are
-settled by more votes, then the higher probability, then the lower index.
+A manifest is given as it is; of its fields `calibration` and `selector` count, and {} has neither.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from medadapter_train.core import ask, ask_each
 from medadapter_train.model.scoring import Scored
 
 Floats = NDArray[np.float64]
+#: Candidates in all orders of a request: some hundred kilobytes.
+CHUNK = 20_000
+#: Random orders of a question's candidates that the stopping rule is measured on.
+REPEATS = 8
+#: Places of a question's candidates, in the order in which they come.
+Order = Sequence[int] | NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """A distinct answer with its candidates' indices, probabilities and logits; of free text a
-    candidate by itself, `answer` None."""
-
-    answer: str | None
-    indices: tuple[int, ...]
-    probabilities: Floats
-    logits: Floats
-    correct: bool
-
-
-def sigmoid(x: Any) -> Any:
-    """1 / (1 + e^-x), without overflow."""
-    return 0.5 * (1.0 + np.tanh(0.5 * np.asarray(x, dtype=np.float64)))
-
-
-def probabilities_of(logits: Floats, calibration: dict[str, Any] | None) -> Floats:
-    """Candidate probabilities: Platt-scaled where the manifest holds a fit."""
-    if calibration is None:
-        return np.asarray(sigmoid(logits))
-    return np.asarray(sigmoid(calibration["a"] * logits + calibration["b"]))
-
-
-def units_of(scored: Scored, calibration: dict[str, Any] | None) -> list[Unit]:
-    """Units in the order of first appearance; of free text one a candidate. An unscored question
-    counts every vote as even."""
-    logits = np.zeros(len(scored.answers)) if scored.logits is None else scored.logits
-    chances = probabilities_of(logits, calibration)
-    groups: dict[str | int, list[int]] = {}
-    for index, answer in enumerate(scored.answers):
-        if not scored.labels:
-            groups[index] = [index]
-        elif answer is not None:
-            groups.setdefault(answer, []).append(index)
-    return [
-        Unit(
-            a if isinstance(a, str) else None,
-            tuple(members),
-            chances[members],
-            logits[members],
-            scored.correct[members[0]],
-        )
-        for a, members in groups.items()
-    ]
-
-
-def _votes(units: Sequence[Unit]) -> int:
-    return sum(len(u.indices) for u in units)
-
-
-FEATURES: dict[str, Callable[[Unit, Sequence[Unit]], float]] = {
-    "vote_share": lambda u, all_: len(u.indices) / _votes(all_),
-    "prob_share": lambda u, all_: (
-        float(u.probabilities.sum()) / sum(float(o.probabilities.sum()) for o in all_)
-    ),
-    "prob_max": lambda u, _: float(u.probabilities.max()),
-    "prob_mean": lambda u, _: float(u.probabilities.mean()),
-    "logit_max": lambda u, _: float(u.logits.max()),
-    "logit_mean": lambda u, _: float(u.logits.mean()),
-    "distinct": lambda _, all_: float(len(all_)),
-    "entropy": lambda _, all_: (
-        -sum((s := len(o.indices) / _votes(all_)) * math.log(s) for o in all_)
-    ),
-}
-
-
-def feature_rows(units: Sequence[Unit], names: Sequence[str]) -> Floats:
-    """Features [units, features]."""
-    return np.array([[FEATURES[n](u, units) for n in names] for u in units], dtype=np.float64)
-
-
-def group_of(manifest: dict[str, Any], scored: Scored) -> dict[str, Any] | None:
-    """The selector fitted for this kind of question: its task's own, else all tasks', else None.
-
-    Where the LLM did not see the context, those fitted on such questions go before the others.
-    """
-    selector = manifest.get("selector")
-    if selector is None or scored.logits is None:
-        return None
-    kind = None if not scored.labels else "closed" if scored.closed else "lettered"
-    fits = [
-        group
-        for group in selector["groups"]
-        if group["context"] == scored.has_context and group["labels"] == kind
-    ]
-    for evidence in ("unseen", None) if scored.unseen else (None,):
-        for task in (scored.task, None):
-            for group in fits:
-                if group.get("task") == task and group.get("evidence") == evidence:
-                    return dict(group)
-    return None
-
-
-#: Among fewer parsed candidates no confidence is told.
-LEAST_CANDIDATES = 3
-
-
-def parsed_of(scored: Scored) -> int:
-    """Candidates with an answer; of free text all."""
-    return sum(not scored.labels or answer is not None for answer in scored.answers)
-
-
-def few_step(confidence: dict[str, Any], parsed: int) -> float:
-    """1/n - 1/N where fewer candidates parsed than a group's confidence was fitted with, else 0."""
-    few = confidence.get("few")
-    return 0.0 if few is None else max(0.0, 1 / parsed - 1 / float(few["candidates"]))
+@cache
+def least_candidates() -> int:
+    """Among fewer parsed candidates no confidence is told."""
+    return int(ask("constants")["least_candidates"])
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The chosen unit's answer; `confidence` None where nothing is calibrated or too few parsed."""
+    """The weighted vote: the chosen answer. `answer` None where nothing parsed, and of free text;
+    `confidence` None where no selector is fitted for such questions or too few parsed."""
 
     answer: str | None
     correct: bool
     score: float | None
     confidence: float | None
-    scores: dict[str, float]
 
 
-NOTHING = Decision(None, False, None, None, {})
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """What each strategy decides on some of a question's candidates.
 
-
-def decide(units: Sequence[Unit], scores: Sequence[float]) -> Unit:
-    """The winner by score and the tie rules."""
-    return max(
-        units,
-        key=lambda u: (
-            scores[units.index(u)],
-            len(u.indices),
-            float(u.probabilities.max()),
-            -u.indices[0],
-        ),
-    )
-
-
-def weighted_vote(scored: Scored, manifest: dict[str, Any]) -> Decision:
-    """The served default: the selector's logit, or the sum of probabilities without one."""
-    units = units_of(scored, manifest.get("calibration"))
-    if not units:
-        return NOTHING
-    group = group_of(manifest, scored)
-    if group is None:
-        scores = [float(u.probabilities.sum()) for u in units]
-    else:
-        rows = feature_rows(units, manifest["selector"]["features"])
-        values = rows @ np.array(group["weights"]) + group["bias"]
-        scores = [
-            float(v) + float(group["priors"].get(u.answer, 0.0))
-            for v, u in zip(values, units, strict=True)
-        ]
-    winner = decide(units, scores)
-    score = scores[units.index(winner)]
-    confidence = None
-    parsed = _votes(units)
-    if group is not None and parsed >= LEAST_CANDIDATES:
-        c = group["confidence"]
-        few = c.get("few", {"c": 0.0})
-        confidence = float(sigmoid(c["a"] * score + c["b"] + few["c"] * few_step(c, parsed)))
-    by_answer = {u.answer: s for u, s in zip(units, scores, strict=True) if u.answer is not None}
-    return Decision(winner.answer, winner.correct, score, confidence, by_answer)
-
-
-def best_of(scored: Scored, manifest: dict[str, Any]) -> bool:
-    """Whether the answer of the highest-scored parsed candidate is right (the paper's rule)."""
-    units = units_of(scored, manifest.get("calibration"))
-    if not units:
-        return False
-    return decide(units, [float(u.probabilities.max()) for u in units]).correct
-
-
-def answer_only(scored: Scored) -> bool:
-    """Whether the answer is right that scores highest without a word of its candidates' reasoning,
-    of those that some candidate gave: what the adapter knows by itself."""
-    logits = np.zeros(len(scored.answers)) if scored.bare is None else scored.bare
-    units = units_of(replace(scored, logits=logits), None)
-    if not units:
-        return False
-    return decide(units, [float(u.logits.max()) for u in units]).correct
-
-
-def majority(scored: Scored) -> float:
-    """Expected accuracy of self-consistency, ties broken at random. Free text has no answers to
-    count: there any candidate may win.
+    `best_of`: whether the answer of the highest-scored parsed candidate is right (the paper's
+    rule). `vote`: self-consistency as it is served, its ties falling to the answer that came first;
+    `majority`: the same with ties at random, its expected accuracy (of free text, which has no
+    answers to count, any candidate may win). `group`: the place of the manifest's selector for such
+    questions, None without. `parsed`: candidates with an answer, of free text all. `few`: by how
+    much these are fewer than those that the group was fitted with, 1/n - 1/N, at least 0.
     """
-    units = units_of(scored, None)
-    if not units:
-        return 0.0
-    top = max(len(u.indices) for u in units)
-    leaders = [u.correct for u in units if len(u.indices) == top]
-    return sum(leaders) / len(leaders)
+
+    weighted: Decision
+    best_of: bool
+    vote: bool
+    majority: float
+    group: int | None
+    parsed: int
+    few: float
 
 
-def first_vote(scored: Scored) -> bool:
-    """The same with ties to the answer that came first: the served rule `vote`."""
-    units = units_of(replace(scored, logits=None), None)
-    return bool(units) and decide(units, [float(len(u.indices)) for u in units]).correct
+class Units(NamedTuple):
+    """A question's distinct answers, in the order in which they first appear, each with the
+    features that a selector decides by. Candidates of free text are an answer each, of None; those
+    without an answer are left out.
+
+    `features` [units, names asked for]; `right` [units], 0 or 1; `tie` [units]: of equal scores
+    that with the lowest wins.
+    """
+
+    answers: tuple[str | None, ...]
+    features: Floats
+    right: Floats
+    tie: NDArray[np.int64]
+
+
+def select_all(questions: Sequence[Scored], manifest: dict[str, Any]) -> list[Decisions]:
+    """By question, with all its candidates as they stand."""
+    replies = _each("select", questions, None, {"fitted": _fitted(manifest), "features": []})
+    return [_decisions(reply["parts"][0]) for reply in replies]
+
+
+def select_parts(
+    questions: Sequence[Scored], orders: Sequence[Sequence[Order]], manifest: dict[str, Any]
+) -> list[list[Decisions]]:
+    """By question and by each of its `orders`: of the candidates there, in that order."""
+    replies = _each("select", questions, orders, {"fitted": _fitted(manifest), "features": []})
+    return [[_decisions(part) for part in reply["parts"]] for reply in replies]
+
+
+def units_of(
+    questions: Sequence[Scored], manifest: dict[str, Any], names: Sequence[str]
+) -> list[Units]:
+    """By question, its answers with the features of these `names`."""
+    none: list[list[Order]] = [[] for _ in questions]
+    fields = {"fitted": _fitted(manifest), "features": list(names)}
+    replies = _each("select", questions, none, fields)
+    return [_units(reply["units"], len(names)) for reply in replies]
+
+
+class Stop(NamedTuple):
+    """Where `k: "auto"` ends: candidates asked for, and whether the weighted vote of them is
+    right."""
+
+    spent: int
+    right: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Waves:
+    """Candidates of the first wave, and of each later one, until the rule stops."""
+
+    first: int
+    step: int
+
+
+def stops(
+    questions: Sequence[Scored],
+    orders: Sequence[Sequence[Order]],
+    manifest: dict[str, Any],
+    waves: Waves,
+    thresholds: Sequence[float],
+) -> list[list[list[Stop]]]:
+    """By question, by each of its orders, by threshold of the stopping rule."""
+    rule = {"first": waves.first, "step": waves.step, "thresholds": list(thresholds)}
+    replies = _each("curve", questions, orders, {"fitted": _fitted(manifest), **rule})
+    return [
+        [[Stop(stop["spent"], stop["right"]) for stop in row] for row in reply] for reply in replies
+    ]
+
+
+def spent_and_right(
+    questions: Sequence[Scored],
+    manifest: dict[str, Any],
+    waves: Waves,
+    thresholds: Sequence[float],
+) -> NDArray[np.float64]:
+    """[thresholds, 2]: mean share of the candidates spent, and accuracy, over 8 random orders of
+    each question's candidates."""
+    rng = np.random.default_rng(1)
+    orders = [[rng.permutation(len(q.answers)) for _ in range(REPEATS)] for q in questions]
+    shares: list[list[float]] = [[] for _ in thresholds]
+    rights: list[list[bool]] = [[] for _ in thresholds]
+    found = stops(questions, orders, manifest, waves, thresholds)
+    for question, by_order in zip(questions, found, strict=True):
+        for by_threshold in by_order:
+            for at, stop in enumerate(by_threshold):
+                shares[at].append(stop.spent / len(question.answers))
+                rights[at].append(stop.right)
+    return np.column_stack([np.mean(shares, axis=1), np.mean(rights, axis=1)])
+
+
+def _fitted(manifest: dict[str, Any]) -> dict[str, Any]:
+    return {name: manifest.get(name) for name in ("calibration", "selector")}
+
+
+def _each(
+    operation: str,
+    questions: Sequence[Scored],
+    orders: Sequence[Sequence[Order]] | None,
+    fields: dict[str, Any],
+) -> Iterator[Any]:
+    """The reply of every question, asked for in pieces."""
+    rows = [
+        _row(question, None if orders is None else orders[index])
+        for index, question in enumerate(questions)
+    ]
+    requests = ({**fields, "questions": part} for part in _pieces(rows))
+    for reply in ask_each(operation, requests):
+        yield from reply["questions"]
+
+
+def _pieces(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    piece: list[dict[str, Any]] = []
+    size = 0
+    for row in rows:
+        piece.append(row)
+        size += len(row["answers"]) + sum(map(len, row["orders"] or ()))
+        if size >= CHUNK:
+            yield piece
+            piece, size = [], 0
+    if piece:
+        yield piece
+
+
+def _row(question: Scored, orders: Sequence[Order] | None) -> dict[str, Any]:
+    logits = question.logits
+    # What is no number scores nothing: a run that diverged is still decided by the vote.
+    finite = logits is not None and bool(np.isfinite(logits).all())
+    return {
+        "labels": question.labels,
+        "closed": question.closed,
+        "context": question.has_context,
+        "unseen": question.unseen,
+        "task": question.task,
+        "answers": question.answers,
+        "correct": [bool(right) for right in question.correct],
+        "logits": logits.tolist() if finite and logits is not None else None,
+        "orders": None if orders is None else [list(map(int, order)) for order in orders],
+    }
+
+
+def _decisions(part: dict[str, Any]) -> Decisions:
+    decision = Decision(part["answer"], part["right"], part["score"], part["confidence"])
+    names = ("best_of", "vote", "majority", "group", "parsed", "few")
+    return Decisions(decision, *(part[name] for name in names))
+
+
+def _units(rows: Sequence[dict[str, Any]], width: int) -> Units:
+    return Units(
+        tuple(row["answer"] for row in rows),
+        np.array([row["features"] for row in rows], dtype=np.float64).reshape(len(rows), width),
+        np.array([row["right"] for row in rows], dtype=np.float64),
+        np.array([row["tie"] for row in rows], dtype=np.int64),
+    )

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize, minimize_scalar
 
 Floats = NDArray[np.float64]
+
+
+def sigmoid(x: Any) -> Any:
+    """1 / (1 + e^-x), without overflow."""
+    return 0.5 * (1.0 + np.tanh(0.5 * np.asarray(x, dtype=np.float64)))
+
+
+def platt(logits: Floats, calibration: dict[str, Any] | None) -> Floats:
+    """What `fit_platt` fits, applied: probabilities that candidates are right; of None the plain
+    sigmoid."""
+    if calibration is None:
+        return np.asarray(sigmoid(logits))
+    return np.asarray(sigmoid(calibration["a"] * logits + calibration["b"]))
 
 
 def fit_logistic(

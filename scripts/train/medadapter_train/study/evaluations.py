@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from medadapter_train.measure.curves import with_k
+from medadapter_train.measure.evaluate import answer_only
 from medadapter_train.model.scoring import Scored
-from medadapter_train.model.select import answer_only, weighted_vote
+from medadapter_train.model.select import select_all
 from medadapter_train.study.config_tables import ModelsTable
 from medadapter_train.study.questions import Questions
 from medadapter_train.study.sample import Part, Sample, part_of
@@ -140,9 +141,9 @@ def _with_bare(adapter: Adapter) -> Adapter:
     for name, part in adapter.parts.items():
         alone = [replace(q, logits=q.bare) for q in part.scored]
         rules = {
-            "bare_best_of": np.array([float(answer_only(q)) for q in part.scored]),
+            "bare_best_of": answer_only(part.scored),
             "bare_vote": np.array(
-                [float(weighted_vote(q, adapter.manifest).correct) for q in alone]
+                [float(d.weighted.correct) for d in select_all(alone, adapter.manifest)]
             ),
         }
         parts[name] = replace(part, rules={**part.rules, **rules})

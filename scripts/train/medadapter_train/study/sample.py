@@ -5,7 +5,7 @@ A question that several sets share is drawn for all of them together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medadapter_train.model.scoring import Scored
-from medadapter_train.model.select import best_of, majority, weighted_vote
+from medadapter_train.model.select import select_all
 from medadapter_train.stats.metrics import area_under_curve
 
 Floats = NDArray[np.float64]
@@ -35,13 +35,13 @@ class Part:
 def part_of(keys: Sequence[str], scored: Sequence[Scored], manifest: dict[str, Any]) -> Part:
     """One sample, self-consistency, best-of and the weighted vote, by the manifest's selector; the
     empty manifest's is the sum of probabilities."""
-    rules: dict[str, Callable[[Scored], float]] = {
-        "single": lambda q: float(np.mean(q.correct)),
-        "majority": majority,
-        "best_of": lambda q: float(best_of(q, manifest)),
-        "weighted_vote": lambda q: float(weighted_vote(q, manifest).correct),
+    decided = select_all(scored, manifest)
+    found = {
+        "single": np.array([float(np.mean(q.correct)) for q in scored]),
+        "majority": np.array([d.majority for d in decided]),
+        "best_of": np.array([float(d.best_of) for d in decided]),
+        "weighted_vote": np.array([float(d.weighted.correct) for d in decided]),
     }
-    found = {name: np.array([rule(q) for q in scored]) for name, rule in rules.items()}
     return Part(scored[0].set_name, tuple(keys), found, tuple(scored))
 
 

@@ -12,7 +12,14 @@ import pytest
 from conftest import record
 
 from medadapter_train.data.candidates import check_names, read_records
-from medadapter_train.data.split import check_leak, normalise_question, question_key, share_of
+from medadapter_train.data.split import (
+    check_leak,
+    lines_of,
+    normalise_question,
+    question_key,
+    read_keys,
+    share_of,
+)
 from medadapter_train.errors import DataError
 from medadapter_train.system.files import write_jsonl
 
@@ -229,3 +236,47 @@ def test_two_files_of_one_name_are_refused() -> None:
     with pytest.raises(DataError) as caught:
         check_names([Path("a/x.jsonl"), Path("b/x.jsonl.gz")])
     assert caught.value.kind == "same_name"
+
+
+def test_lines_of_a_share_are_told_by_their_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "asked.jsonl"
+    lines = [json.dumps({"question": f"Question number {n}?"}) for n in range(60)]
+    path.write_text("\n\n".join(lines) + "\n")
+    shares = ("all", "train", "validation", "test")
+    found = {split: lines_of(path, split, set()) for split in shares}
+    # Every other line is blank, and is counted.
+    assert found["all"] == list(range(1, 121, 2))
+    parts = found["train"] + found["validation"] + found["test"]
+    assert sorted(parts) == found["all"]
+    assert len(found["train"]) > 30
+    assert found["test"]
+
+
+def test_questions_that_a_file_of_keys_names_are_in_no_share(tmp_path: Path) -> None:
+    path, keys = tmp_path / "asked.jsonl", tmp_path / "seen.txt"
+    abstract = "An abstract of more than forty letters, which one file repeats in its question."
+    rows = [
+        {"question": question, "context": abstract}
+        for question in ("Is it so?", f"{abstract} Is it  SO", "Is it otherwise?")
+    ]
+    write(path, *rows)
+    keys.write_text(f"# seen in training\n\n{question_key('is it so')} # once\n")
+    assert lines_of(path, "all", read_keys(keys)) == [3]
+    keys.write_text("Is it so?\n")
+    with pytest.raises(DataError, match=r"seen\.txt:1: not a SHA-256"):
+        read_keys(keys)
+
+
+def test_a_fault_is_named_before_the_damage_after_it(tmp_path: Path) -> None:
+    path = write(tmp_path / "two.jsonl", GOOD, {**GOOD, "gold": "Z"})
+    path.write_text(path.read_text() + "not JSON\n")
+    found = []
+    with pytest.raises(DataError) as caught:
+        for record in read_records(path):
+            found.append(record)
+    assert (len(found), caught.value.kind) == (1, "unknown_label")
+
+
+def test_a_file_of_many_requests_is_read_in_order(tmp_path: Path) -> None:
+    path = write(tmp_path / "many.jsonl", *({**GOOD, "id": str(i)} for i in range(200)))
+    assert [record.id for record in read_records(path)] == [str(i) for i in range(200)]

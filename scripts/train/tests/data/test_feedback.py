@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from medadapter_train.data.candidates import parse_record
+from medadapter_train.data.candidates import parse_records
 from medadapter_train.data.feedback import feedback_files, read_feedback, write_feedback
 from medadapter_train.errors import DataError
 
@@ -50,13 +50,13 @@ def labels(record: dict[str, Any]) -> list[bool]:
 def test_a_gold_label_judges_every_candidate(tmp_path: Path) -> None:
     [record] = read(tmp_path, entry()).records.values()
     assert labels(record) == [True, False, False]
-    parsed = parse_record(record, "feedback", "test")
+    (parsed,) = parse_records([("test", record)], "feedback")
     assert (parsed.gold, len(parsed.candidates)) == ("A", 3)
 
 
 def test_evidence_is_read_as_what_the_llm_did_not_see(tmp_path: Path) -> None:
     [record] = read(tmp_path, entry(evidence="Haem holds iron.")).records.values()
-    parsed = parse_record(record, "feedback", "test")
+    (parsed,) = parse_records([("test", record)], "feedback")
     assert (parsed.context, parsed.unseen) == ("Haem holds iron.", True)
     assert read(tmp_path, entry(evidence=7)).records == {}
 
@@ -67,7 +67,8 @@ def test_evidence_is_read_as_what_the_llm_did_not_see(tmp_path: Path) -> None:
 def test_a_known_task_is_kept(tmp_path: Path, task: Any, kept: str) -> None:
     """What is fitted is grouped by task, and what a split goes by is."""
     [record] = read(tmp_path, entry(task=task)).records.values()
-    assert parse_record(record, "feedback", "test").task == kept
+    (parsed,) = parse_records([("test", record)], "feedback")
+    assert parsed.task == kept
 
 
 def test_a_right_answer_is_the_gold_label(tmp_path: Path) -> None:

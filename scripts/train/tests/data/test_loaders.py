@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from medadapter_train.data.candidates import parse_record
+from medadapter_train.data.candidates import parse_records
 from medadapter_train.data.loaders.catalogue import LOADERS, check_splits, load
 from medadapter_train.data.loaders.common import Tally
 from medadapter_train.data.loaders.mediqa import load_candidates
 from medadapter_train.data.questions import (
     QuestionRecord,
     check_no_leak,
-    item_key,
+    item_keys,
     parse_question,
     read_questions,
     write_questions,
@@ -119,7 +119,8 @@ def test_bioasq_training_loses_what_is_in_a_golden_set() -> None:
 def test_mednli_pairs_are_told_apart_by_their_premise() -> None:
     train, test = rows("mednli", "train")[0][0], rows("mednli", "test")[0][0]
     assert train.question == test.question
-    assert item_key(train) != item_key(test)
+    own, other = item_keys([train, test])
+    assert own != other
 
 
 def test_rqe_text_is_unescaped_and_its_white_space_folded() -> None:
@@ -163,7 +164,7 @@ def test_mediqa_reference_is_the_best_rated_answer() -> None:
 
 def test_mediqa_rated_answers_are_candidates_for_the_trainer() -> None:
     raw = list(load_candidates(SAMPLES / "mediqa", "train", Tally()))
-    record = parse_record(raw[0], "mediqa", "sample")
+    (record,) = parse_records([("sample", raw[0])], "mediqa")
     assert [candidate.correct for candidate in record.candidates] == [False, True]
 
 

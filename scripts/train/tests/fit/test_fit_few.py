@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from simulated import LETTERED, question, simulated
+from simulated import LETTERED, decided, question, simulated
 
 from medadapter_train.fit.calibrate import calibrate
 from medadapter_train.fit.held_out import HeldOut
-from medadapter_train.model.select import parsed_of, weighted_vote
+from medadapter_train.model.select import least_candidates, select_all
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def manifest() -> dict[str, Any]:
 def overconfidence(manifest: dict[str, Any], k: int) -> float:
     """Mean confidence less accuracy on the first k candidates of fresh questions."""
     parts = [h.scored.subset(list(range(k))) for h in simulated(3000, 0.5, LETTERED, "book", 9)]
-    found = [weighted_vote(part, manifest) for part in parts]
+    found = [d.weighted for d in select_all(parts, manifest)]
     told = [(d.confidence, d.correct) for d in found if d.confidence is not None]
     assert len(told) > 2900
     return float(np.mean([c - r for c, r in told]))
@@ -50,11 +50,12 @@ def test_parts_of_the_sets_are_as_calibrated_as_the_whole(manifest: dict[str, An
 def test_two_candidates_have_no_confidence_whatever_was_asked_for(manifest: dict[str, Any]) -> None:
     for answers in (["A"], ["A", "A"], ["A", None, None, "A"]):
         one = question(answers, [2.0] * len(answers), labels=LETTERED, has_context=False)
-        assert parsed_of(one) < 3
-        assert weighted_vote(one, manifest).confidence is None
-        assert weighted_vote(one, manifest).answer == "A"
+        found = decided(one, manifest)
+        assert found.parsed < least_candidates() == 3
+        assert found.weighted.confidence is None
+        assert found.weighted.answer == "A"
     three = question(["A", "A", None, "A"], [2.0] * 4, labels=LETTERED, has_context=False)
-    assert weighted_vote(three, manifest).confidence is not None
+    assert decided(three, manifest).weighted.confidence is not None
 
 
 def test_copies_without_context_take_no_question_from_the_bound() -> None:

@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from simulated import LETTERED, biased, question
+from simulated import LETTERED, biased, decided, question
 
 from medadapter_train.fit.calibrate import calibrate
 from medadapter_train.fit.confidence import LEAST, PENALTY, fit_confidence
 from medadapter_train.fit.held_out import HeldOut
 from medadapter_train.fit.prepared import FEATURE_NAMES, Winner
-from medadapter_train.model.select import group_of, sigmoid, weighted_vote
-from medadapter_train.stats.regression import fit_logistic
+from medadapter_train.stats.regression import fit_logistic, sigmoid
 
 
 def test_each_task_has_a_selector_of_its_own_and_others_the_common_one() -> None:
@@ -25,9 +24,9 @@ def test_each_task_has_a_selector_of_its_own_and_others_the_common_one() -> None
     fields = {"calibration": None, "selector": {"features": FEATURE_NAMES, "groups": groups}}
     for task, gold in (("pubmedqa", "yes"), ("bioasq", "no")):
         tied = question(["yes", "no"], [0.0, 0.0], task=task)
-        assert weighted_vote(tied, fields).answer == gold
-    assert group_of(fields, question(["yes"], [0.0], task="medqa")) == groups[0]
-    assert group_of(fields, question(["yes"], [0.0], labels=LETTERED)) is None
+        assert decided(tied, fields).weighted.answer == gold
+    assert decided(question(["yes"], [0.0], task="medqa"), fields).group == 0
+    assert decided(question(["yes"], [0.0], labels=LETTERED), fields).group is None
 
 
 def test_what_labels_are_worth_is_learned_from_the_votes_of_training_questions() -> None:
@@ -102,14 +101,12 @@ def test_what_the_llm_did_not_see_has_selectors_of_its_own() -> None:
     fields = {"calibration": None, "selector": {"features": FEATURE_NAMES, "groups": groups}}
 
     def tied(task: str, unseen: bool) -> str | None:
-        return weighted_vote(
-            question(["yes", "no"], [0.0, 0.0], task=task, unseen=unseen), fields
-        ).answer
+        asked = question(["yes", "no"], [0.0, 0.0], task=task, unseen=unseen)
+        return decided(asked, fields).weighted.answer
 
     assert tied("pubmedqa", unseen=False) == "yes"
     assert tied("pubmedqa", unseen=True) == "no"
     assert tied("bioasq", unseen=True) == "yes"
-    other = group_of(fields, question(["yes"], [0.0], task="medqa", unseen=True))
-    assert other == groups[1]
+    assert decided(question(["yes"], [0.0], task="medqa", unseen=True), fields).group == 1
     seen_only = {"selector": {"features": FEATURE_NAMES, "groups": groups[:1]}}
-    assert group_of(seen_only, question(["yes"], [0.0], unseen=True)) == groups[0]
+    assert decided(question(["yes"], [0.0], unseen=True), seen_only).group == 0

@@ -12,7 +12,7 @@ from llm_server import LlmServer
 from medadapter_train.data.loaders.catalogue import LOADERS, load
 from medadapter_train.data.loaders.common import Tally
 from medadapter_train.data.questions import QuestionRecord, fit, read_fitted, write_questions
-from medadapter_train.data.tasks import render_prompt, task_by_id
+from medadapter_train.data.tasks import Asked, prompts
 from medadapter_train.errors import ConfigError, DataError
 from medadapter_train.generate.cost import GenerateError
 from medadapter_train.generate.generate import estimate_generation, generate
@@ -41,7 +41,7 @@ def test_a_candidate_file_comes_of_the_registrys_prompt(tmp_path: Path) -> None:
     assert [len(row["candidates"]) for row in rows] == [4, 4]
     assert rows[0]["options"] == {"yes": "yes", "no": "no", "maybe": "maybe"}
     record = questions()[0]
-    prompt = render_prompt(task_by_id("pubmedqa"), record.question, record.options, record.context)
+    (prompt,) = prompts([Asked("pubmedqa", record.question, record.options, record.context)])
     assert prompt in [request["messages"] for request in llm.requests]
 
 

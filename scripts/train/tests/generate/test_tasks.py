@@ -1,26 +1,26 @@
-"""The task registry, prompts and the answer parser: the golden files that TypeScript passes too."""
+"""Tasks, prompts and answers as the core gives them; what they have to be says `test/tasks`."""
 
 from __future__ import annotations
 
 import json
-import re
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from medadapter_train.data.tasks import (
-    Option,
-    is_correct,
-    judge_prompt,
-    label_options,
-    render_option,
-    render_prompt,
+    Asked,
+    ToJudge,
+    ToParse,
+    judge_prompts,
+    parse_all,
+    prompts,
     task_by_id,
     task_ids,
+    task_of,
+    verdicts,
 )
-from medadapter_train.generate.answer_parser import parse_answer, read_verdict
+from medadapter_train.errors import DataError
 
 FIXTURES = Path(__file__).resolve().parents[4] / "test" / "fixtures"
 
@@ -30,80 +30,70 @@ def golden(name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.split("\n") if line]
 
 
-ANSWERS = golden("answers.jsonl")
-PROMPTS = golden("prompts.golden.jsonl")
-DRUGS: list[Option] = [("A", "Aspirin"), ("B", "Ibuprofen"), ("C", "Aspirin and ibuprofen")]
+def test_answers_come_back_by_question_and_text_as_the_golden_table_has_them() -> None:
+    rows = golden("answers.jsonl")
+    # Each with another text before its own, whose answer is known: none is taken for another's.
+    questions = [
+        ToParse(row["task"], tuple((row["options"] or {}).items()), ["", row["text"]], row["label"])
+        for row in rows
+    ]
+    found = parse_all(questions)
+    assert [empty for empty, _ in found] == [(None, "none", False)] * len(rows)
+    assert [(answer.label, answer.how) for _, answer in found] == [
+        (row["label"], row["how"]) for row in rows
+    ]
+    assert [answer.right for _, answer in found] == [row["label"] is not None for row in rows]
 
 
-def test_the_golden_table_is_large_enough() -> None:
-    assert len(ANSWERS) >= 90
+def test_prompts_come_back_in_order_as_the_golden_file_has_them() -> None:
+    rows = golden("prompts.golden.jsonl")
+    asked = [
+        Asked(
+            row["task"],
+            row["question"],
+            tuple((option["label"], option["text"]) for option in row["options"]),
+            row["context"],
+        )
+        for row in rows
+    ]
+    # More than one request holds.
+    assert prompts(asked * 20) == [row["messages"] for row in rows] * 20
 
 
-@pytest.mark.parametrize("row", ANSWERS, ids=lambda row: f"{row['task']}: {row['text'][:60]!r}")
-def test_answers_are_read_as_in_the_golden_table(row: dict[str, Any]) -> None:
-    options = list((row["options"] or {}).items())
-    parsed = parse_answer(task_by_id(row["task"]), options, row["text"])
-    assert parsed == (row["label"], row["how"])
+def test_options_keep_the_order_in_which_they_are_given() -> None:
+    options = (("10", "ten"), ("2", "two"), ("1", "one"))
+    ((*_, last),) = prompts([Asked("mcq", "Which?", options, None)])
+    assert last["content"].index("10. ten") < last["content"].index("2. two")
 
 
-@pytest.mark.parametrize("row", PROMPTS, ids=lambda row: row["task"])
-def test_prompts_are_rendered_as_in_the_golden_file(row: dict[str, Any]) -> None:
-    options = [(option["label"], option["text"]) for option in row["options"]]
-    task = task_by_id(row["task"])
-    assert render_prompt(task, row["question"], options, row["context"]) == row["messages"]
+def test_a_label_is_right_where_it_is_the_gold_label_in_any_case() -> None:
+    options = (("Yes", "Yes"), ("No", "No"))
+    ask = [ToParse("yesno", options, ["#### yes"], gold) for gold in ("yes ", "no", None)]
+    assert [answer.right for (answer,) in parse_all(ask)] == [True, False, False]
 
 
-@pytest.mark.parametrize("task_id", task_ids())
-def test_the_worked_example_ends_in_an_answer_that_the_parser_reads(task_id: str) -> None:
-    task = task_by_id(task_id)
-    example = task.demonstration
-    label, how = parse_answer(task, example.options, example.answer)
-    if task.kind == "free":
-        assert (label, how) == (None, "none")
-    else:
-        assert how == "marker"
-        assert example.answer.endswith(f"\n#### {label}")
+def test_judges_and_their_verdicts() -> None:
+    both = judge_prompts([ToJudge("medqa", "Q", "R", "C"), ToJudge("mediqa", "Q", "R", "C")])
+    assert both[0] is None
+    assert both[1] is not None
+    assert "Answer to judge: C\n" in both[1][1]["content"]
+    assert verdicts(["Same.\n#### yes", "#### no", "I cannot say."]) == [True, False, None]
 
 
-def test_every_task_stands_in_the_prompt_file_and_labels_belong_to_closed_tasks() -> None:
-    assert {row["task"] for row in PROMPTS} == set(task_ids())
-    for task in map(task_by_id, task_ids()):
-        assert bool(task.labels) == (task.kind == "closed")
-        assert set(task.aliases) <= set(task.labels)
-        assert label_options(task) == [(label, label) for label in task.labels]
+def test_a_task_tells_what_commands_ask_of_it() -> None:
+    assert len(task_ids()) == 12
+    assert task_ids() == sorted(task_ids())
+    pubmedqa = task_by_id("pubmedqa")
+    assert (pubmedqa.kind, pubmedqa.labels) == ("closed", ("yes", "no", "maybe"))
+    assert task_by_id("mediqa").judge == "llm"
+    assert task_by_id("medqa").options == "required"
+    assert (task_of("mirage_mmlu_x6"), task_of("toy")) == ("mmlu_med", None)
 
 
-def test_options_are_written_with_their_letter_unless_it_is_their_text() -> None:
-    assert render_option(("A", "Rest")) == "A. Rest"
-    assert render_option(("Yes", "yes")) == "yes"
-
-
-def test_a_label_is_right_where_it_is_the_gold_label() -> None:
-    assert is_correct("yes", "Yes ")
-    assert not is_correct("A", "B")
-    assert not is_correct(None, "A")
-
-
-def test_the_llm_judge_sees_the_texts_as_they_are() -> None:
-    assert judge_prompt(task_by_id("medqa"), "Q", "R", "C") is None
-    chat = judge_prompt(task_by_id("mediqa"), "Q {reference}", "R {candidate}", "C")
-    assert chat is not None
-    assert "Question: Q {reference}\n" in chat[1]["content"]
-    assert "Reference answer: R {candidate}\n" in chat[1]["content"]
-    assert re.search(r"Answer to judge: C\n", chat[1]["content"])
-
-
-@pytest.mark.parametrize(
-    ("text", "verdict"), [("Same.\n#### yes", True), ("#### no", False), ("I cannot say.", None)]
-)
-def test_verdicts(text: str, verdict: bool | None) -> None:
-    assert read_verdict(text) is verdict
-
-
-@pytest.mark.parametrize("unit", ["A ", 'Answer("A") or ', "aspirin ((((", "#### A\n", "\\"])
-def test_a_megabyte_is_read_in_linear_time(unit: str) -> None:
-    """Seconds; what is quadratic takes many minutes."""
-    text = unit * (1_000_000 // len(unit)) + "\nAnswer: B"
-    start = time.perf_counter()
-    parse_answer(task_by_id("mcq"), DRUGS, text)
-    assert time.perf_counter() - start < 60
+def test_an_unknown_task_is_named_as_a_field() -> None:
+    with pytest.raises(KeyError):
+        task_by_id("nosuchtask")
+    with pytest.raises(DataError) as caught:
+        prompts([Asked("a patient's own words", "Q", (), None)])
+    assert caught.value.kind == "unknown_task"
+    assert "patient" not in str(caught.value)

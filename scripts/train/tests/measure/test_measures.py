@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from simulated import question
+from simulated import decided, question
 
 from medadapter_train.measure.curves import curves
 from medadapter_train.measure.decided import Decided
 from medadapter_train.measure.evaluate import evaluate_set
 from medadapter_train.measure.outcomes import calibration_effect, confusion, score_histogram
-from medadapter_train.model.select import Decision, first_vote, majority, weighted_vote
+from medadapter_train.model.select import Decision
 from medadapter_train.stats.metrics import (
     area_under_risk_coverage,
     mcnemar,
@@ -27,7 +27,7 @@ PLATT: dict[str, Any] = {"calibration": {"kind": "platt", "a": 2.0, "b": 0.0}}
 
 
 def decision(answer: str | None, correct: bool, score: float, confidence: float | None) -> Decision:
-    return Decision(answer, correct, score, confidence, {})
+    return Decision(answer, correct, score, confidence)
 
 
 def test_area_under_risk_coverage_is_the_mean_error_of_the_surest() -> None:
@@ -112,18 +112,15 @@ def test_confusion_counts_gold_by_choice() -> None:
 
 
 def test_the_served_vote_gives_ties_to_the_first_answer() -> None:
-    assert first_vote(question(["no", "yes"], [0.0, 9.0])) is False
-    assert first_vote(question(["yes", "no"], [0.0, 9.0])) is True
-    assert first_vote(question([None, None], None)) is False
+    assert decided(question(["no", "yes"], [0.0, 9.0])).vote is False
+    assert decided(question(["yes", "no"], [0.0, 9.0])).vote is True
+    assert decided(question([None, None], None)).vote is False
 
 
 def test_free_text_has_no_majority_but_a_mean() -> None:
-    free = question([None, None], None, labels=())
-    right = type(free)(
-        **{**{f: getattr(free, f) for f in free.__slots__}, "correct": (False, True)}
-    )
-    assert majority(right) == 0.5
-    assert first_vote(right) is False
+    free = replace(question([None, None], None, labels=()), correct=(False, True))
+    assert decided(free).majority == 0.5
+    assert decided(free).vote is False
 
 
 def test_a_free_text_candidate_is_an_answer_of_its_own() -> None:
@@ -132,8 +129,8 @@ def test_a_free_text_candidate_is_an_answer_of_its_own() -> None:
         replace(question([None] * 3, logits, labels=()), correct=(False, True, False), gold="")
         for logits in ([0.0, 2.0, 1.0], [0.0, 1.0, 2.0])
     ]
-    decision = weighted_vote(free[0], plain)
-    assert (decision.answer, decision.correct, decision.scores) == (None, True, {})
+    chosen = decided(free[0], plain)
+    assert (chosen.weighted.answer, chosen.weighted.correct, chosen.parsed) == (None, True, 3)
     figures = evaluate_set(free, plain)
     assert (figures["best_of"], figures["weighted_vote"], figures["oracle"]) == (0.5, 0.5, 1.0)
     assert figures["majority"] == figures["letter_vote"] == pytest.approx(1 / 3)
@@ -148,12 +145,12 @@ def test_curves_are_means_over_questions_up_to_all_candidates() -> None:
         return ({"threshold": 0.7, "spent": spent, "right": right},)
 
     chosen = decision("yes", True, 0.0, None)
-    decided = [
+    given = [
         Decided(chosen, True, True, (row(1, 0.0), row(4, 1.0), row(8, 1.0)), stop(3.0, 1.0)),
         Decided(chosen, True, True, (row(1, 1.0), row(4, 1.0), row(8, 0.0)), stop(1.0, 0.0)),
     ]
     asked = [question(["yes"] * 3, None), question(["yes"] * 2, None)]
-    found = curves(asked, decided, {"adaptiveK": {"threshold": 0.7, "first": 3, "step": 2}})
+    found = curves(asked, given, {"adaptiveK": {"threshold": 0.7, "first": 3, "step": 2}})
     # With four there are all three; what comes after says nothing new.
     assert [(r["k"], r["n"], r["majority"]) for r in found["k_curve"]] == [(1, 2, 0.5), (3, 2, 1.0)]
     assert found["adaptive_curve"] == [{"threshold": 0.7, "n": 2, "spent": 2.0, "right": 0.5}]

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bundles import a_manifest
 from typed_command import run
 
-from medadapter_train.data.split import question_key
 from medadapter_train.errors import DataError
 from medadapter_train.measure.decided import read_scored
 from medadapter_train.system.files import write_json, write_jsonl
@@ -57,7 +57,9 @@ def row(number: int) -> dict[str, Any]:
 def folder(tmp_path: Path) -> Path:
     """A bundle's manifest and two scored files of eight questions."""
     rule = {"threshold": 0.7, "first": 2, "step": 1}
-    manifest = {"schema": 1, "name": "toy", "version": "1", "calibration": None, "adaptiveK": rule}
+    plain = {"calibration": None, "selector": None, "abstention": [], "validatedOn": []}
+    shipped = a_manifest(name="toy", version="1", adaptiveK=rule, files=[])
+    manifest = {**shipped, **plain}
     write_json(tmp_path / "manifest.json", manifest)
     for name in ("one_x3", "two_x3"):
         write_jsonl(tmp_path / f"{name}.scored.jsonl.gz", [row(n) for n in range(8)])
@@ -149,40 +151,3 @@ def test_data_or_scored_but_not_both(folder: Path, monkeypatch: pytest.MonkeyPat
     file = folder / "one_x3.scored.jsonl.gz"
     assert run(monkeypatch, "evaluate", "--bundle", folder) == 2
     assert run(monkeypatch, "evaluate", "--bundle", folder, "--data", file, "--scored", file) == 2
-
-
-def test_share_names_the_lines_of_a_split(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = folder / "asked.jsonl"
-    lines = [json.dumps({"question": f"Question number {n}?"}) for n in range(60)]
-    path.write_text("\n\n".join(lines) + "\n")
-    found = {}
-    for split in ("all", "train", "validation", "test"):
-        assert run(monkeypatch, "share", path, "--split", split) == 0
-        (found[split],) = json.loads(capsys.readouterr().out)
-    # Every other line is blank, and is counted.
-    assert found["all"] == list(range(1, 121, 2))
-    parts = found["train"] + found["validation"] + found["test"]
-    assert sorted(parts) == found["all"]
-    assert len(found["train"]) > 30
-    assert found["test"]
-
-
-def test_share_leaves_out_what_a_file_names(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path, keys = tmp_path / "asked.jsonl", tmp_path / "seen.txt"
-    abstract = "An abstract of more than forty letters, which one file repeats in its question."
-    path.write_text(
-        "".join(
-            json.dumps({"question": question, "context": abstract}) + "\n"
-            for question in ("Is it so?", f"{abstract} Is it  SO", "Is it otherwise?")
-        )
-    )
-    keys.write_text(f"# seen in training\n\n{question_key('is it so')} # once\n")
-    assert run(monkeypatch, "share", path, "--split", "all", "--leave-out", keys) == 0
-    assert json.loads(capsys.readouterr().out) == [[3]]
-    keys.write_text("Is it so?\n")
-    assert run(monkeypatch, "share", path, "--split", "all", "--leave-out", keys) == 3
-    assert "seen.txt:1: not a SHA-256" in capsys.readouterr().err

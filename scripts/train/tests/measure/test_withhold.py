@@ -27,6 +27,7 @@ RECORD = Record(
     ),
     task="pubmedqa",
     unseen=True,
+    closed=True,
 )
 
 

@@ -2,8 +2,8 @@
 import { readFile } from "node:fs/promises";
 import type { Bundle, Verified } from "../../bundle.ts";
 import type { Engine } from "../../engine.ts";
+import { startOnBundle } from "./engine.ts";
 import { compileEncoder } from "./load.ts";
-import { startOnBundle } from "./start.ts";
 
 let compiled: WebAssembly.Module | null = null;
 

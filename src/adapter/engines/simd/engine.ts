@@ -1,25 +1,35 @@
 /**
- * The encoder on our own WebAssembly. Prefixes live in slots of its memory; a call computes without
- * giving way, so calls cannot come between each other and the working space is there once.
+ * The encoder on our own WebAssembly. Prefixes lie in slots of its memory. A call computes without giving way, so two
+ * calls cannot interleave, and one working space is enough.
+ *
+ * Started on a verified bundle, it reads `encoder.bin` from the store straight into WebAssembly memory and takes the
+ * SHA-256 there, before it computes anything with it: JavaScript never holds the weights.
  */
+import { pause } from "../../../net/sharedWork.ts";
+import {
+  type Bundle,
+  BundleFileError,
+  type BundleFiles,
+  BundleStoreError,
+  checkedFile,
+  fileFault,
+  sha256Hex,
+  type Verified,
+} from "../../bundle.ts";
 import { type EncoderInput, type Engine, EngineError, type Prefix } from "../../engine.ts";
-import { pause } from "../../pause.ts";
+import type { ManifestFile } from "../../manifest.ts";
 import { type EncoderExports, loadEncoder, type TokenLimits } from "./load.ts";
 
-export interface SimdOptions {
-  /** Most prefixes held at once; memory for each is taken when it is first needed. */
-  readonly slots: number;
-}
-
-export const simdDefaults: SimdOptions = { slots: 16 };
+/** Most prefixes held at once; memory for each is taken when it is first needed. */
+const SLOTS = 16;
 
 /** How often an `encodePrefix` that waits for a slot looks again. */
-const slotLookMs = 5;
+const slotPollMs = 5;
 
 /** A question's keys and values in slot `slot`. */
 class SimdPrefix implements Prefix {
   readonly tokens: number;
-  /** A slot is as large for few tokens as for many. */
+  /** The size of a slot, whatever the number of tokens. */
   readonly bytes: number;
   readonly owner: SimdEngine;
   slot: number | null;
@@ -46,9 +56,8 @@ export async function startSimdEngine(
   module: WebAssembly.Module,
   source: Uint8Array | ReadableStream<Uint8Array>,
   limits: TokenLimits,
-  options: SimdOptions = simdDefaults,
 ): Promise<SimdEngine> {
-  return new SimdEngine(await loadEncoder(module, source, limits), limits, options.slots);
+  return new SimdEngine(await loadEncoder(module, source, limits), limits, SLOTS);
 }
 
 export class SimdEngine implements Engine {
@@ -70,7 +79,7 @@ export class SimdEngine implements Engine {
     const tokens = input.ids.length;
     this.#check(input, this.#limits.prefixTokens);
     while (this.#free.length === 0) {
-      await pause(slotLookMs);
+      await pause(slotPollMs);
       this.#working();
     }
     const slot = this.#free.pop();
@@ -103,13 +112,13 @@ export class SimdEngine implements Engine {
     return this.#heapBytes;
   }
 
-  /** A view of `encoder.bin` where it lies in memory; to be dropped before anything else is called. */
+  /** A view of `encoder.bin` in WebAssembly memory. Drop it before any other call. */
   weights(): Uint8Array<ArrayBuffer> {
     const { memory, headerAt, weightsBytes } = this.#working();
     return new Uint8Array(memory.buffer as ArrayBuffer, headerAt(), weightsBytes());
   }
 
-  /** The instance and its memory go with the last reference to them. */
+  /** Drops the instance. Its memory is freed with the last reference to it. */
   async close(): Promise<void> {
     this.#encoder = null;
     this.#heapBytes = 0;
@@ -148,5 +157,54 @@ export class SimdEngine implements Engine {
     } finally {
       this.#heapBytes = encoder.memory.buffer.byteLength;
     }
+  }
+}
+
+/**
+ * Starts from the bytes that were kept of role `simd`, or from the store where that role was left unread.
+ * Rejects with `SimdStartError`, `BundleFileError` for a file that is not the manifest's, or `BundleStoreError`.
+ */
+export async function startOnBundle(
+  module: WebAssembly.Module,
+  bundle: Verified<Bundle>,
+): Promise<Engine> {
+  const { manifest, contents, files } = bundle;
+  const kept = contents.get("simd");
+  if (kept !== undefined) return startSimdEngine(module, kept, manifest.budget);
+  const entry = manifest.files.find(({ role }) => role === "simd");
+  if (entry === undefined) throw new BundleFileError({ kind: "role_missing", role: "simd" });
+  const body = files.stream === undefined ? null : await ofStore(files.stream(entry.path));
+  if (body === null) {
+    return startSimdEngine(module, await readWhole(files, entry), manifest.budget);
+  }
+  let engine: SimdEngine;
+  try {
+    engine = await startSimdEngine(module, body, manifest.budget);
+  } catch (error) {
+    // A damaged file is a fault of the bundle; a shape that this engine cannot run is not; a broken stream is neither.
+    const whole = await readWhole(files, entry);
+    if (error instanceof EngineError) throw error;
+    return startSimdEngine(module, whole, manifest.budget);
+  }
+  const weights = engine.weights();
+  const found = { bytes: weights.byteLength, sha256: await sha256Hex(weights) };
+  const fault = fileFault(entry, found);
+  if (fault === null) return engine;
+  await engine.close();
+  throw new BundleFileError(fault);
+}
+
+async function readWhole(files: BundleFiles, entry: ManifestFile): Promise<Uint8Array> {
+  const bytes = await ofStore(checkedFile(files, entry));
+  if (!bytes.ok) throw new BundleFileError(bytes.failure);
+  return bytes.value;
+}
+
+/** Keeps the store's own failures apart from the engine's. */
+async function ofStore<Value>(reading: Promise<Value>): Promise<Value> {
+  try {
+    return await reading;
+  } catch (cause) {
+    throw new BundleStoreError(cause);
   }
 }

@@ -2,7 +2,7 @@
 import type { Bundle, Verified } from "../../bundle.ts";
 import type { Engine } from "../../engine.ts";
 import encoderModule from "./encoder.wasm";
-import { startOnBundle } from "./start.ts";
+import { startOnBundle } from "./engine.ts";
 
 /** Starts an engine on a bundle verified with role `simd` kept, or left unread. */
 export function startEngine(bundle: Verified<Bundle>): Promise<Engine> {

@@ -3,11 +3,10 @@
  * softmax to bytes, weighted sum over both blocks of values. The tiles are those of `gemm.ts`.
  */
 import { blockRecords, round8, scores, weights } from "./arena";
-import { dot, onesOf } from "./dot";
-import { splatLane0, splatLane1, splatLane2, splatLane3 } from "./lanes";
 import { headWidth } from "./model";
 import { keyStepsAt, valueStepsAt, valuesAt } from "./pack";
 import { BLOCK_KEYS, BLOCK_RECORD, balanceBlocks, weighScores } from "./softmax";
+import { dot, onesOf, splatLane0, splatLane1, splatLane2, splatLane3 } from "./vectors";
 
 /**
  * Scores of one panel of queries against `panels` panels of 8 keys, `[2 panels][4 rows][4]` f32,

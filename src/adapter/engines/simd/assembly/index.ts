@@ -1,12 +1,11 @@
 /**
- * What JavaScript calls. It writes the header to `headerAt()`, calls `configure`, writes the whole
- * of `encoder.bin` from there on, and then for each text its ids to `idsAt()`. Ids, lengths and
- * slots are checked on the other side.
+ * The functions that JavaScript calls. It writes the header to `headerAt()`, calls `configure`, writes the whole of
+ * `encoder.bin` from there on, and then for each text its ids to `idsAt()`. JavaScript checks ids, lengths and slots.
  */
 import { grow, ids, placeArena, slotAt, slotBytes } from "./arena";
-import { addsAsSpecified, prefersPairs } from "./dot";
 import { encodePrefix, pairs, scoreCandidate, takePairs } from "./encoder";
 import { align64, readModel, vocabulary, weightsEnd } from "./model";
+import { addsAsSpecified, prefersPairs } from "./vectors";
 
 /** Where `encoder.bin` goes. */
 export function headerAt(): usize {
@@ -38,7 +37,7 @@ export function vocabularySize(): i32 {
   return vocabulary;
 }
 
-/** 1 when the kernel of pairs is in use (see `dot.ts`). */
+/** 1 when the kernel of pairs is in use (see `vectors.ts`). */
 export function kernel(): i32 {
   return <i32>pairs;
 }

@@ -1,3 +1,4 @@
+import { heads, headWidth, hidden } from "./model";
 import {
   maxRows,
   packBytes,
@@ -6,8 +7,7 @@ import {
   splatLane2,
   splatLane3,
   sumRowsInt,
-} from "./lanes";
-import { heads, headWidth, hidden } from "./model";
+} from "./vectors";
 
 const LOG2_E: f32 = <f32>Math.LOG2E;
 

@@ -11,7 +11,7 @@ import {
   splatLane1,
   splatLane2,
   splatLane3,
-} from "./lanes";
+} from "./vectors";
 
 /**
  * Quantizes one f32 panel `[n/4][4 rows][4]` to bytes 0..127 `[n/4][4 rows][4]`.

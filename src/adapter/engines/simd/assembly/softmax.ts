@@ -16,7 +16,7 @@ import {
   splatLane2,
   splatLane3,
   sumRowsInt,
-} from "./lanes";
+} from "./vectors";
 
 /** Keys of a block. */
 export const BLOCK_KEYS: i32 = 64;

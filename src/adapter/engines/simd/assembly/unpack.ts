@@ -7,7 +7,7 @@
  * column c + 4 in its high half, both plus 8; then `[k/32][8]` scales; then scales, sums and biases as in
  * `gemm.ts`. A byte becomes `(q * r + 128) >> 8`, where r = 256 * group's scale / column's scale, rounded, is
  * at most 4064: all of it integers of 16 bits, the same everywhere, and known to `pack_simd.py`, which takes
- * the column's scale so that the bytes keep to what `dot.ts` asks for.
+ * the column's scale so that the bytes keep to what `dotTwice` asks for.
  */
 
 /** Bits of a linear layer's weight: 8 or 4. */

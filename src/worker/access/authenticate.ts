@@ -1,0 +1,97 @@
+/**
+ * Stands before every route under /v1: who calls, what they may do, and how fast. Before all routes: browsers of other
+ * origins (CORS, from a configured list) and the security headers of every response. No cookies.
+ */
+
+import { every } from "hono/combine";
+import { cors } from "hono/cors";
+import { createMiddleware } from "hono/factory";
+import { secureHeaders } from "hono/secure-headers";
+import type { AppEnv } from "../config/parts.ts";
+import { Problem } from "../http/problems.ts";
+import type { Caller, Scope } from "./caller.ts";
+import { type IdentityFault, identify } from "./identify.ts";
+
+declare module "hono" {
+  interface ContextVariableMap {
+    /** Who calls: there after `authenticate`. */
+    caller: Caller;
+  }
+}
+
+/** What the caller learns of a refusal: nothing that tells a wrong secret from a revoked key. */
+const kinds: Readonly<Record<IdentityFault["kind"], "invalid_api_key" | "access_unavailable">> = {
+  no_credentials: "invalid_api_key",
+  key_unknown: "invalid_api_key",
+  key_revoked: "invalid_api_key",
+  not_a_token: "invalid_api_key",
+  algorithm_refused: "invalid_api_key",
+  not_verified: "invalid_api_key",
+  claims_refused: "invalid_api_key",
+  keys_unavailable: "access_unavailable",
+  store_unavailable: "access_unavailable",
+};
+
+/** The period of the rate-limit binding in wrangler.toml, in seconds. A caller who waits that long is let through. */
+const RATE_LIMIT_SECONDS = 10;
+
+/** Finds the caller, or refuses the request. */
+export function authenticate() {
+  return createMiddleware<AppEnv>(async (c, next) => {
+    const identity = await identify(c.req.raw, c.get("parts").credentials);
+    if (!identity.ok) throw new Problem(kinds[identity.fault.kind]);
+    c.set("caller", identity.caller);
+    await next();
+  });
+}
+
+/** Refuses a caller that sends too much at once. Approximate: Cloudflare counts by location. The quota is the ledger's. */
+export function rateLimit() {
+  return createMiddleware<AppEnv>(async (c, next) => {
+    const { how, tenant, principal } = c.get("caller");
+    if (how !== "open") {
+      const { success } = (await c.env.RATE_LIMIT?.limit({ key: `${tenant}/${principal}` })) ?? {
+        success: true,
+      };
+      if (!success) {
+        throw new Problem("rate_limit_exceeded", { retryAfterSeconds: RATE_LIMIT_SECONDS });
+      }
+    }
+    await next();
+  });
+}
+
+/** Refuses callers whose key or token lacks the scope. */
+export function needs(scope: Scope) {
+  return createMiddleware<AppEnv>(async (c, next) => {
+    if (!c.get("caller").scopes.includes(scope)) throw new Problem("insufficient_scope");
+    await next();
+  });
+}
+
+const EXPOSED = [
+  "x-request-id",
+  "server-timing",
+  "retry-after",
+  "idempotent-replayed",
+  "x-ratelimit-limit-requests",
+  "x-ratelimit-remaining-requests",
+  "x-ratelimit-reset-requests",
+];
+const PREFLIGHT_SECONDS = 600;
+
+/** For all routes; answers a browser's preflight itself. */
+export function crossOrigin() {
+  return every(
+    secureHeaders(),
+    cors({
+      origin: (origin, c) => {
+        const setup = c.get("setup");
+        return setup.ok && setup.parts.config.access.corsOrigins.includes(origin) ? origin : null;
+      },
+      allowMethods: ["GET", "POST", "DELETE"],
+      exposeHeaders: EXPOSED,
+      maxAge: PREFLIGHT_SECONDS,
+    }),
+  );
+}

@@ -1,0 +1,59 @@
+/** Who calls, what a key, a token or an open deployment lets them do, and which adapters they may use. */
+
+export interface Caller {
+  /** Whose data and usage this is; one ledger each. */
+  readonly tenant: string;
+  /** Under what name usage is counted: the key's id, `token` for all tokens of a tenant, `open`. */
+  readonly keyId: string;
+  /** One sender among those of a `keyId`: the key's id, or a hash of a token's subject. Never a name. */
+  readonly principal: string;
+  readonly how: "key" | "token" | "open";
+  readonly scopes: readonly Scope[];
+  /** Adapters that the key is limited to; null: all that its tenant may use. */
+  readonly adapters: readonly string[] | null;
+  /** Requests a calendar month (UTC) for this `keyId`; null: no limit. */
+  readonly quota: number | null;
+}
+
+/** Names of tenants and adapters: safe in keys, logs and object names. */
+export const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
+
+/**
+ * What a key or a token may do. A feature declares its scopes beside its routes, and lists them in its `Feature`.
+ *
+ * - `answer`: `/v1/answer`, `/v1/chat/completions`, and feedback on what they answered.
+ * - `rerank`: `/v1/rerank`.
+ * - `usage`: the usage of all keys of the tenant; without it a key sees its own, a token nothing.
+ */
+export interface Scopes {
+  answer: true;
+  rerank: true;
+  usage: true;
+}
+export type Scope = keyof Scopes;
+
+/** The scopes that are declared here. */
+export const CORE_SCOPES = ["answer", "rerank", "usage"] as const satisfies readonly Scope[];
+
+/** The caller of a deployment that configuration has opened to its own machine. */
+export function openCaller(scopes: readonly Scope[]): Caller {
+  return {
+    tenant: "local",
+    keyId: "open",
+    principal: "open",
+    how: "open",
+    scopes,
+    adapters: null,
+    quota: null,
+  };
+}
+
+/** Tenants of each private adapter; an adapter that is not named is open to the deployment. */
+export type AdapterTenants = ReadonlyMap<string, readonly string[]>;
+
+/** Whether the caller may use, list and see this adapter. One that is private to others does not exist for it. */
+export function mayUseAdapter(caller: Caller, adapter: string, tenants: AdapterTenants): boolean {
+  const named = tenants.get(adapter);
+  if (named !== undefined && !named.includes(caller.tenant)) return false;
+  return caller.adapters === null || caller.adapters.includes(adapter);
+}

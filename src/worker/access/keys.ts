@@ -1,0 +1,106 @@
+/**
+ * API keys: `ma_<key id>_<secret>`. The secret has 256 random bits, so that one SHA-256 of it can be stored safely
+ * (nothing to guess, no salt needed); the prefix lets secret scanners find keys that leaked. What is stored is
+ * everything but the secret. Runs in Node too, save the comparisons in constant time: `timingSafeEqual` is workerd's.
+ */
+import { z } from "zod";
+import { fromHex, hex } from "../http/seal.ts";
+import { NAME, type Scope } from "./caller.ts";
+
+/** A key in its parts. */
+export interface ParsedKey {
+  readonly id: string;
+  /** 43 characters of base64url. */
+  readonly secret: string;
+}
+
+const FORM = /^ma_([0-9a-f]{16})_([A-Za-z0-9_-]{43})$/;
+
+/**
+ * A new key and what is to be stored of it. The key itself is to be shown once and forgotten.
+ * @param now time of creation
+ */
+export async function makeKey(
+  wish: KeyWish,
+  now: Date,
+): Promise<{ readonly key: string; readonly record: KeyRecord }> {
+  const id = hex(crypto.getRandomValues(new Uint8Array(8)));
+  const secret = base64Url(crypto.getRandomValues(new Uint8Array(32)));
+  const record: KeyRecord = {
+    schema: 1,
+    id,
+    ...wish,
+    created: now.toISOString(),
+    revoked: null,
+    hash: hex(await hashSecret(secret)),
+  };
+  return { key: `ma_${id}_${secret}`, record };
+}
+
+/** The key's parts, or null for what is no key. */
+export function parseKey(text: string): ParsedKey | null {
+  const [, id, secret] = FORM.exec(text) ?? [];
+  return id !== undefined && secret !== undefined && KEY_ID.test(id) ? { id, secret } : null;
+}
+
+/** SHA-256 of a secret's text, 32 bytes. */
+export async function hashSecret(secret: string): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(secret)));
+}
+
+function base64Url(bytes: Uint8Array): string {
+  const text = btoa(String.fromCharCode(...bytes));
+  return text.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+}
+
+/** 64 random bits in hex. Not secret: it names the key in usage, lists and logs. */
+export const KEY_ID = /^[0-9a-f]{16}$/;
+
+/** Some scope's name. One that this deployment does not have grants nothing, as no route asks for it. */
+const ScopeName = z
+  .string()
+  .regex(/^[a-z:]{1,64}$/)
+  .transform((name) => name as Scope);
+
+export const KeyRecord = z.strictObject({
+  schema: z.literal(1),
+  id: z.string().regex(KEY_ID),
+  tenant: z.string().regex(NAME),
+  scopes: z.array(ScopeName).min(1),
+  /** null: all adapters that the tenant may use. */
+  adapters: z.array(z.string().regex(NAME)).min(1).nullable(),
+  /** Requests a calendar month; null: no limit. */
+  quota: z.int().min(0).nullable(),
+  created: z.iso.datetime(),
+  revoked: z.iso.datetime().nullable(),
+  /** SHA-256 of the secret, hex. */
+  hash: z.string().regex(/^[0-9a-f]{64}$/),
+});
+
+export type KeyRecord = z.infer<typeof KeyRecord>;
+
+/** What a new key is to be allowed. */
+export const KeyWish = KeyRecord.pick({
+  tenant: true,
+  scopes: true,
+  adapters: true,
+  quota: true,
+});
+
+export type KeyWish = z.infer<typeof KeyWish>;
+
+/** A record as it may be shown: without the hash. */
+export function shownKey({ schema: _schema, hash: _hash, ...shown }: KeyRecord) {
+  return shown;
+}
+
+/** Whether `secret` is the one with this SHA-256 (hex). */
+export async function isSecretOf(secret: string, hash: string): Promise<boolean> {
+  const [given, wanted] = [await hashSecret(secret), fromHex(hash)];
+  return given.byteLength === wanted.byteLength && crypto.subtle.timingSafeEqual(given, wanted);
+}
+
+/** Whether two texts are the same. Hashed first, so that not even their lengths show. */
+export async function isSameText(given: string, wanted: string): Promise<boolean> {
+  return crypto.subtle.timingSafeEqual(await hashSecret(given), await hashSecret(wanted));
+}

@@ -1,0 +1,122 @@
+/**
+ * An outcome on the wire: what `/v1/answer` sends and chat completions carry under `medadapter`.
+ *
+ * What a chat's caller reads: the n best candidates, or one sentence where the service abstained.
+ */
+
+import { adapterId, type LogFigures } from "../http/log.ts";
+import { type Notices, urgentFirst } from "./emergencyNotice.ts";
+import type { Outcome, RankedCandidate } from "./outcome.ts";
+import type { AnswerBody } from "./schema.ts";
+
+export type Include = readonly ("candidates" | "texts")[];
+
+/** Everything but `id`, `object`, `model` and `text`. */
+export function answerParts(outcome: Outcome, notices: Notices, include: Include) {
+  const { selection, ask, figures, timing, usage } = outcome;
+  const free = ask.task.kind === "free";
+  const listed = outcome.candidates.map((candidate, at) => {
+    const { index, ...rest } = wireCandidate(candidate, include);
+    return { index, rank: at + 1, ...rest };
+  });
+  return {
+    answer: free ? (outcome.chosen?.text ?? null) : selection.answer,
+    confidence: selection.confidence,
+    confidence_reason: selection.confidenceReason,
+    abstained: selection.abstained !== null,
+    abstained_reason: selection.abstained,
+    degraded: outcome.degraded !== null,
+    degraded_reason: outcome.degraded,
+    strategy: outcome.strategy,
+    task: ask.task.id,
+    adapter: outcome.adapter,
+    ...(include.includes("candidates") ? { candidates: listed } : {}),
+    k: outcome.asked,
+    k_stopped: outcome.kStopped,
+    failed: [...outcome.failed].map(([reason, count]) => ({ reason, count })),
+    votes: selection.votes.map(({ answer, count }) => ({ answer, count })),
+    truncated: outcome.truncated,
+    ...(outcome.stored === null ? {} : { stored: outcome.stored }),
+    usage: {
+      prompt_tokens: usage.promptTokens,
+      completion_tokens: usage.completionTokens,
+      total_tokens: usage.promptTokens + usage.completionTokens,
+      adapter_tokens: figures.tokens,
+      candidates_generated: outcome.candidates.length,
+      candidates_scored: figures.scored,
+    },
+    timing: {
+      total_ms: tenths(timing.totalMs),
+      llm_ms: tenths(timing.llmMs),
+      prefix_ms: figures.prefixMs === null ? null : tenths(figures.prefixMs),
+      scoring_ms: tenths(figures.scoringMs),
+      after_llm_ms: tenths(timing.afterLlmMs),
+    },
+    notice: notices.notice,
+    urgent: notices.urgentText !== null,
+    urgent_text: notices.urgentText,
+  } satisfies Partial<AnswerBody>;
+}
+
+/** A candidate but for its place, which is known at the end only. */
+export function wireCandidate(candidate: RankedCandidate, include: Include) {
+  return {
+    index: candidate.index,
+    answer: candidate.answer,
+    score: candidate.logit,
+    probability: candidate.probability,
+    ...(include.includes("texts") ? { text: candidate.text } : {}),
+    truncated: candidate.truncated,
+    finish_reason: candidate.finishReason,
+    state: candidate.state,
+    arrived_ms: tenths(candidate.arrivedMs),
+    scored_ms: candidate.scoredMs === null ? null : tenths(candidate.scoredMs),
+  };
+}
+
+function tenths(ms: number): number {
+  return Math.round(ms * 10) / 10;
+}
+
+/** The outcome's figures for the log. */
+export function logOutcome(figures: LogFigures, outcome: Outcome): void {
+  figures.k = outcome.asked;
+  figures.candidates = outcome.candidates.length;
+  figures.scored = outcome.figures.scored;
+  figures.failed = Object.fromEntries(outcome.failed);
+  figures.degraded = outcome.degraded !== null;
+  figures.abstained = outcome.selection.abstained !== null;
+  figures.promptTokens = outcome.usage.promptTokens;
+  figures.completionTokens = outcome.usage.completionTokens;
+  figures.llmMs = tenths(outcome.timing.llmMs);
+  figures.afterLlmMs = tenths(outcome.timing.afterLlmMs);
+  figures.scoringMs = tenths(outcome.figures.scoringMs);
+  if (outcome.figures.prefixMs !== null) figures.prefixMs = tenths(outcome.figures.prefixMs);
+  if (outcome.adapter !== null) figures.adapter = adapterId(outcome.adapter);
+}
+
+export interface Choice {
+  readonly index: number;
+  readonly content: string;
+  readonly finishReason: "stop" | "length" | "content_filter";
+}
+
+/** The n best, ranked: fewer where fewer candidates hold text. The first says first what is urgent. */
+export function choicesOf(
+  outcome: Outcome,
+  n: number,
+  abstainedText: string,
+  notices: Notices,
+): Choice[] {
+  if (outcome.chosen === null) {
+    return [{ index: 0, content: urgentFirst(notices, abstainedText), finishReason: "stop" }];
+  }
+  return outcome.candidates
+    .filter(({ state }) => state !== "empty")
+    .slice(0, n)
+    .map(({ text, finishReason }, index) => ({
+      index,
+      content: index === 0 ? urgentFirst(notices, text) : text,
+      finishReason: finishReason === "other" ? "stop" : finishReason,
+    }));
+}

@@ -1,0 +1,168 @@
+/**
+ * What leads while candidates come, and the end of the pipeline: what was chosen, with every figure that led there.
+ *
+ * What the caller gets when the LLM gave nothing: one problem for all its failures.
+ */
+
+import type { Selection, Strategy } from "../../adapter/select/candidates.ts";
+import { select } from "../../adapter/select/select.ts";
+import type { Candidate, GenerateEvent, GenerateFailure, TokenUsage } from "../../llm/generator.ts";
+import { isEvidenceUnseen, readByAdapter } from "../../tasks/question.ts";
+import type { DegradedReason } from "../adapters/source.ts";
+import { Problem, type ProblemKind } from "../http/problems.ts";
+import type { Ask } from "./ask.ts";
+import type { Scoring, ScoringFigures, ServingAdapter } from "./scoring.ts";
+
+/** Why `k: "auto"` asked for no more candidates. */
+export const K_STOPS = [
+  /** The leading answer is likely to stay ahead. */
+  "settled",
+  /** As many as `max_k` allows. */
+  "max_k",
+  /** The adapter's manifest has no stopping rule: `max_k` candidates were asked for. */
+  "no_rule",
+  /** Without scores there is no rule either: `max_k` candidates were asked for. */
+  "degraded",
+  /** A wave brought nothing. */
+  "llm_failed",
+] as const;
+export type KStop = (typeof K_STOPS)[number];
+
+/** A candidate with its parsed answer and, where the adapter ran, its score. */
+export interface RankedCandidate extends Candidate {
+  readonly answer: string | null;
+  readonly logit: number | null;
+  readonly probability: number | null;
+  readonly truncated: boolean;
+  /** From the start until it came whole, and until it was scored (null where it was not). Milliseconds. */
+  readonly arrivedMs: number;
+  readonly scoredMs: number | null;
+}
+
+export interface Timing {
+  readonly totalMs: number;
+  readonly llmMs: number;
+  readonly afterLlmMs: number;
+}
+
+export interface Outcome {
+  readonly ask: Ask;
+  readonly selection: Selection;
+  /** The strategy that really chose. */
+  readonly strategy: Strategy;
+  /** Best first. */
+  readonly candidates: readonly RankedCandidate[];
+  /** The chosen candidate; null when abstained. */
+  readonly chosen: RankedCandidate | null;
+  readonly failed: ReadonlyMap<GenerateFailure, number>;
+  /** Candidates asked for, and why no more where K was left to the service. */
+  readonly asked: number;
+  readonly kStopped: KStop | null;
+  readonly degraded: DegradedReason | null;
+  readonly adapter: ServingAdapter | null;
+  readonly truncated: boolean;
+  readonly usage: TokenUsage;
+  readonly figures: ScoringFigures;
+  readonly timing: Timing;
+  /** Whether it was kept; null where that was not asked for. */
+  readonly stored: boolean | null;
+}
+
+/** What leads for now: the answer, the candidate that shows it, and the votes. */
+export type Leader = Pick<Selection, "answer" | "index" | "votes">;
+
+/** What would be chosen were these all. */
+export function leaderOf(
+  ask: Ask,
+  candidates: readonly RankedCandidate[],
+  scoring: Scoring,
+): Leader {
+  const { answer, index, votes } = choose({ ...ask, abstain: null }, candidates, scoring).selection;
+  return { answer, index, votes };
+}
+
+/** Chooses among the candidates by the strategy asked for, or by majority where there are no scores. */
+export function conclude(
+  ask: Ask,
+  candidates: readonly RankedCandidate[],
+  scoring: Scoring,
+  rest: Pick<Outcome, "failed" | "usage" | "asked" | "kStopped"> & {
+    startedAt: number;
+    llmEndedAt: number;
+  },
+): Outcome {
+  const { selection, strategy, spoken } = choose(ask, candidates, scoring);
+  const empty = candidates.filter(({ state }) => state === "empty");
+  const byIndex = new Map(spoken.map((candidate) => [candidate.index, candidate]));
+  const now = performance.now();
+  return {
+    ask,
+    selection,
+    strategy,
+    candidates: [...selection.ranking.flatMap((index) => byIndex.get(index) ?? []), ...empty],
+    chosen: selection.index === null ? null : (byIndex.get(selection.index) ?? null),
+    failed: rest.failed,
+    asked: rest.asked,
+    kStopped: rest.kStopped,
+    degraded: scoring.degraded,
+    adapter: scoring.adapter,
+    truncated: scoring.truncated,
+    usage: rest.usage,
+    figures: scoring.figures,
+    timing: {
+      totalMs: now - rest.startedAt,
+      llmMs: rest.llmEndedAt - rest.startedAt,
+      afterLlmMs: now - rest.llmEndedAt,
+    },
+    stored: null,
+  };
+}
+
+/** An empty candidate says nothing: it has no part in the choice. */
+function choose(ask: Ask, candidates: readonly RankedCandidate[], scoring: Scoring) {
+  const preferred = ask.task.kind === "free" ? "best_of" : "weighted_vote";
+  const strategy = scoring.degraded === null ? (ask.strategy ?? preferred) : "vote";
+  const spoken = candidates.filter(({ state }) => state !== "empty");
+  const selection = select({
+    strategy,
+    candidates: spoken,
+    options: ask.question.options,
+    hasContext: readByAdapter(ask.question) !== null,
+    evidenceUnseen: isEvidenceUnseen(ask.question),
+    manifest: scoring.manifest,
+    llm: ask.model,
+    task: ask.task.id,
+    abstain: ask.abstain,
+  });
+  return { selection, strategy, spoken };
+}
+
+const kinds = {
+  not_recorded: "question_not_recorded",
+  unauthorized: "upstream_unauthorized",
+  rate_limited: "upstream_rate_limited",
+  refused_connection: "upstream_unreachable",
+  bad_request: "upstream_refused",
+  server_error: "upstream_error",
+  timeout: "upstream_timeout",
+  cut_stream: "upstream_cut",
+  malformed: "upstream_malformed",
+  too_large: "upstream_too_large",
+  no_choices: "upstream_empty",
+  aborted: "client_closed",
+} as const satisfies Record<GenerateFailure, ProblemKind>;
+
+/** When reasons differ, the one that tells most comes first: in the order above. */
+const order = Object.keys(kinds) as GenerateFailure[];
+
+/** The problem of a request without a single candidate that holds text. */
+export function llmProblem(failures: readonly Extract<GenerateEvent, { kind: "failed" }>[]) {
+  const reasons = new Set(failures.map(({ reason }) => reason));
+  const first = order.find((reason) => reasons.has(reason));
+  const waits = failures.flatMap(({ retryAfterSeconds }) => retryAfterSeconds ?? []);
+  return new Problem(first === undefined ? "upstream_empty" : kinds[first], {
+    ...(waits.length > 0 && first === "rate_limited"
+      ? { retryAfterSeconds: Math.max(...waits) }
+      : {}),
+  });
+}

@@ -1,0 +1,139 @@
+/**
+ * `POST /v1/answer`: the native call. One question in, a ranked answer out.
+ *
+ * `/v1/answer` bodies, of requests and of batches' lines: what they ask for, and what they get.
+ */
+import { createRoute, type RouteHandler } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { accepts } from "hono/accepts";
+import { renderPrompt } from "../../tasks/prompt.ts";
+import type { Caller } from "../access/caller.ts";
+import { adapterOf } from "../adapters/config.ts";
+import { readAdapter } from "../adapters/rollout.ts";
+import type { AppEnv, Parts } from "../config/parts.ts";
+import { answerHeaders, idempotencyKey, problemResponses } from "../http/schema.ts";
+import {
+  type Ask,
+  readAbstain,
+  readK,
+  readMaxTokens,
+  readModel,
+  readStore,
+  readTaskAndQuestion,
+} from "./ask.ts";
+import { answerParts, type Include } from "./body.ts";
+import { type Notices, noticesFor, urgentFirst } from "./emergencyNotice.ts";
+import { toQuestion } from "./fields.ts";
+import type { Outcome } from "./outcome.ts";
+import { wholeAnswer } from "./run.ts";
+import { type AnswerBody, AnswerRequest, AnswerResponse } from "./schema.ts";
+import { streamAnswer } from "./stream.ts";
+import { AnswerStream, EVENT_STREAM } from "./streamSchema.ts";
+
+export const answerRoute = createRoute({
+  method: "post",
+  path: "/v1/answer",
+  tags: ["Answers"],
+  summary: "Answer a question: K candidates from the LLM, ranked by the adapter",
+  request: {
+    headers: idempotencyKey,
+    body: { required: true, content: { "application/json": { schema: AnswerRequest } } },
+  },
+  responses: {
+    200: {
+      description: "The answer, or an abstention",
+      headers: answerHeaders,
+      content: {
+        "application/json": { schema: AnswerResponse },
+        [EVENT_STREAM]: { schema: AnswerStream },
+      },
+    },
+    ...problemResponses,
+  },
+});
+
+export const postAnswer: RouteHandler<typeof answerRoute, AppEnv> = async (c) => {
+  const body = c.req.valid("json");
+  const notices = noticesFor(c, body.question);
+  const ask = await readAnswerAsk(body, c.get("parts"), c.get("caller"));
+  const id = c.get("requestId");
+  const whole = (outcome: Outcome) => wholeBody(id, outcome, notices, body.include);
+  if (answerForm(c) !== null) {
+    return streamAnswer(c, ask, {
+      id,
+      n: 1,
+      notices,
+      candidates: body.include,
+      usage: false,
+      finalName: "answer",
+      medadapter: whole,
+    });
+  }
+  return c.json(whole(await wholeAnswer(c, ask)), 200);
+};
+
+/** By the Accept header: a stream, or null for JSON. */
+export function answerForm(c: Context<AppEnv>): typeof EVENT_STREAM | null {
+  const supports = ["application/json", EVENT_STREAM];
+  const config = { header: "Accept", supports, default: "application/json" } as const;
+  return accepts(c, config) === EVENT_STREAM ? EVENT_STREAM : null;
+}
+
+const fields = {
+  task: "task",
+  options: "options",
+  context: "context",
+  evidence: "evidence",
+};
+
+/** What to ask the pipeline. Throws `Problem` naming the field. */
+export async function readAnswerAsk(
+  body: ReturnType<typeof AnswerRequest.parse>,
+  parts: Pick<Parts, "config" | "rollouts" | "keepOutcome">,
+  caller: Caller,
+): Promise<Ask> {
+  const { config } = parts;
+  const model = readModel(body.model, config);
+  const choice = await readAdapter(
+    body.adapter,
+    "adapter",
+    parts,
+    caller,
+    adapterOf(model, config),
+  );
+  const { task, question } = readTaskAndQuestion(body.task, toQuestion(body), fields);
+  return {
+    task,
+    question,
+    questionField: "question",
+    messages: renderPrompt(task, question),
+    model,
+    ...readK(body, { k: "k", max_k: "max_k" }, config),
+    strategy: body.strategy ?? null,
+    abstain: readAbstain(body.abstain),
+    ...choice,
+    store: readStore(body.store, parts),
+    sampling: {
+      maxTokens: readMaxTokens([["max_tokens", body.max_tokens]], config),
+      ...(body.temperature == null ? {} : { temperature: body.temperature }),
+      ...(body.top_p == null ? {} : { topP: body.top_p }),
+      ...(body.seed == null ? {} : { seed: body.seed }),
+    },
+  };
+}
+
+/** The whole answer. */
+export function wholeBody(
+  id: string,
+  outcome: Outcome,
+  notices: Notices,
+  include: Include,
+): AnswerBody {
+  return {
+    id,
+    object: "answer",
+    model: outcome.ask.model,
+    text: urgentFirst(notices, outcome.chosen?.text ?? null),
+    ...answerParts(outcome, notices, include),
+  };
+}

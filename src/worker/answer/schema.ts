@@ -1,0 +1,132 @@
+/** `POST /v1/answer`: what goes in, what comes out. */
+import { z } from "@hono/zod-openapi";
+import {
+  AbstainRule,
+  AdapterName,
+  ContextText,
+  EvidenceText,
+  K,
+  MaxK,
+  Options,
+  QuestionText,
+  Sampling,
+  ServingAdapter,
+  Store,
+  StrategyName,
+  TaskId,
+} from "./fields.ts";
+import { K_STOPS } from "./outcome.ts";
+
+export const AnswerRequest = z
+  .strictObject({
+    question: QuestionText,
+    options: Options.nullish(),
+    context: ContextText.nullish(),
+    evidence: EvidenceText.nullish(),
+    task: TaskId.nullish(),
+    k: K.optional(),
+    max_k: MaxK.nullish(),
+    strategy: StrategyName.nullish(),
+    adapter: AdapterName.nullish(),
+    model: z.string().min(1).max(256).nullish(),
+    temperature: Sampling.temperature.nullish(),
+    top_p: Sampling.top_p.nullish(),
+    max_tokens: Sampling.max_tokens.optional(),
+    seed: Sampling.seed.nullish(),
+    abstain: AbstainRule.nullish(),
+    store: Store.nullish(),
+    include: z
+      .array(z.enum(["candidates", "texts"]))
+      .max(2)
+      .default(["candidates", "texts"])
+      .openapi({ description: "`candidates`: their list; `texts`: their texts in it." }),
+  })
+  .openapi("AnswerRequest");
+
+export const AnswerCandidate = z
+  .object({
+    index: z.int().openapi({ description: "Its number at the LLM, from 0." }),
+    rank: z.int().openapi({ description: "Its place, from 1." }),
+    answer: z.string().nullable().openapi({ description: "The label it gives, if any." }),
+    score: z.number().nullable().openapi({ description: "The adapter's raw logit." }),
+    probability: z
+      .number()
+      .nullable()
+      .openapi({ description: "That this candidate is right: calibrated where the adapter is." }),
+    text: z.string().optional(),
+    truncated: z.boolean().openapi({ description: "Cut in its middle for the adapter." }),
+    finish_reason: z.enum(["stop", "length", "content_filter", "other"]),
+    state: z.enum(["complete", "cut", "empty"]),
+    arrived_ms: z.number().openapi({ description: "From the start until it was there whole." }),
+    scored_ms: z.number().nullable().openapi({ description: "From the start until its score." }),
+  })
+  .openapi("AnswerCandidate");
+
+/** What answers of `/v1/answer` and of chat completions have in common. */
+export const AnswerParts = {
+  answer: z.string().nullable().openapi({
+    description:
+      "The chosen option's label, or the text; null if abstained or nothing could be read.",
+  }),
+  confidence: z.number().nullable().openapi({ description: "That the answer is right, 0 to 1." }),
+  confidence_reason: z.string().nullable().openapi({ description: "Why there is no confidence." }),
+  abstained: z.boolean(),
+  abstained_reason: z.string().nullable(),
+  degraded: z.boolean().openapi({ description: "No scores: the majority vote answered." }),
+  degraded_reason: z.string().nullable(),
+  strategy: z.string(),
+  task: z.string(),
+  adapter: ServingAdapter.nullable(),
+  candidates: z.array(AnswerCandidate).optional(),
+  k: z.int().openapi({ description: "Candidates asked for: what `auto` came to." }),
+  k_stopped: z.enum(K_STOPS).nullable().openapi({
+    description:
+      "Why `auto` asked for no more; null where `k` was a number. `no_rule`: this adapter has no stopping rule, so all `max_k` were spent. `degraded`: no scores, so likewise.",
+  }),
+  failed: z
+    .array(z.object({ reason: z.string(), count: z.int() }))
+    .openapi({ description: "Candidates that did not come, and why." }),
+  votes: z.array(z.object({ answer: z.string(), count: z.int() })),
+  truncated: z.boolean().openapi({ description: "The context was cut for the adapter." }),
+  stored: z.boolean().optional().openapi({
+    description: "Where it was asked with `store: true`: whether it is kept.",
+  }),
+  timing: z.object({
+    total_ms: z.number(),
+    llm_ms: z.number().openapi({ description: "Until the LLM's last candidate was there." }),
+    prefix_ms: z.number().nullable().openapi({
+      description: "Until the question was encoded, from the start: hidden behind the LLM.",
+    }),
+    scoring_ms: z.number().openapi({ description: "Spent waiting for scores, in sum." }),
+    after_llm_ms: z.number().openapi({ description: "From the LLM's last byte to the answer." }),
+  }),
+  notice: z.string(),
+  urgent: z.boolean().openapi({
+    description: "The question tells of an emergency or of self-harm, as far as a short list sees.",
+  }),
+  urgent_text: z.string().nullable().openapi({
+    description: "To be shown first; the text of the answer begins with it too.",
+  }),
+};
+
+export const AnswerUsage = z.object({
+  prompt_tokens: z.int(),
+  completion_tokens: z.int(),
+  total_tokens: z.int(),
+  adapter_tokens: z.int().openapi({ description: "Tokens that the adapter read." }),
+  candidates_generated: z.int().openapi({ description: "Candidates that the LLM wrote." }),
+  candidates_scored: z.int(),
+});
+
+export const AnswerResponse = z
+  .object({
+    id: z.string(),
+    object: z.literal("answer"),
+    model: z.string(),
+    text: z.string().nullable().openapi({ description: "The chosen candidate's text." }),
+    ...AnswerParts,
+    usage: AnswerUsage,
+  })
+  .openapi("Answer");
+
+export type AnswerBody = z.infer<typeof AnswerResponse>;
