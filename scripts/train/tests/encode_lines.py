@@ -1,5 +1,5 @@
-"""Encodes what test/fuzz/bothLanguages.test.ts sends, a JSON object a line, with Python's template
-and tokenizer. The first line that it writes are the characters that both can be asked about.
+"""Encodes the requests of `test/fuzz/bothLanguages.test.ts`, a JSON object a line, with Python's
+template and tokenizer. The first line written holds the characters that both can be asked about.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ RunFolder = Annotated[Path, typer.Option(help="folder of the training run")]
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    for command in (train, crossfit, choose, soften, export, calibrate, golden):
+    for command in (train, crossfit, choose, export, calibrate, golden):
         app.command()(command)
 
 
@@ -63,31 +63,11 @@ def choose(
     run: RunFolder,
     data: DataFiles,
     more: MoreFiles = None,
-    last: Annotated[int, typer.Option(help="average so many last checkpoints")] = 4,
-    most: Annotated[int, typer.Option(help="questions of a file, 0: all")] = 0,
-    threads: Annotated[int, typer.Option(help="threads of torch")] = 2,
 ) -> None:
     """Choose a run's checkpoint, or an average of the last, on the validation share."""
     from medadapter_train.fit.choose import choose as pick
 
-    files = [*data, *(more or [])]
-    typer.echo(json.dumps(pick(run, files, last, most, threads)))
-
-
-def soften(
-    run: RunFolder,
-    source: Annotated[Path, typer.Argument(help="candidate file")],
-    out: Annotated[Path, typer.Option(help="the file with soft labels")],
-    threads: Annotated[int, typer.Option(help="threads of torch")] = 2,
-) -> None:
-    """Write a trained run's probabilities into a candidate file, as soft labels for another run."""
-    import torch
-
-    from medadapter_train.fit.soften import soften as write
-    from medadapter_train.model.torch_scorer import scorer_of
-
-    torch.set_num_threads(threads)
-    typer.echo(f"{out.name}: {write(scorer_of(run), source, out)} candidates with soft labels")
+    typer.echo(json.dumps(pick(run, [*data, *(more or [])])))
 
 
 def export(
@@ -140,7 +120,6 @@ def golden(
     bundle: BundleFolder,
     out: Annotated[Path, typer.Option(help="folder of the golden files (test/fixtures)")],
     weights: Annotated[Path | None, typer.Option(help="the bundle's weights, safetensors")] = None,
-    base: Annotated[str, typer.Option(help="the base of those weights")] = "minilm-l6",
     recorded: Annotated[
         list[Path] | None, typer.Option(help="recorded questions (examples/recorded/*.jsonl)")
     ] = None,
@@ -161,10 +140,11 @@ def golden(
     write_lines(out / "template.golden.jsonl", template_rows(encoder))
     if weights is not None and recorded:
         from medadapter_train.bundle.export import build_ranker
+        from medadapter_train.model.base import MINILM
         from medadapter_train.model.onnx_scorer import OnnxEngine
         from medadapter_train.model.weights import load_weights
 
-        ranker = build_ranker(base, load_weights(weights))
+        ranker = build_ranker(MINILM, load_weights(weights))
         engine = OnnxEngine(bundle / "adapter.ort")
         rows = recorded_rows(sorted(recorded), encoder, ranker, engine)
         write_lines(out / "logits.golden.jsonl", rows)

@@ -26,17 +26,13 @@ ONE_QUESTION_TASKS = frozenset({"cord19"})
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One LLM completion. `source` tells LLM and prompt apart; it is never shown to the adapter.
-
-    `soft`: a teacher's probability that it is right, where there is one (`soften`).
-    """
+    """One LLM completion. `source` tells LLM and prompt apart; it is never shown to the adapter."""
 
     text: str
     answer: str | None
     correct: bool
     source: str = ""
     model: str = ""
-    soft: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +151,8 @@ def _records(set_name: str, lines: Sequence[Line], reply: Any) -> Iterator[Recor
             raise fault(answer["error"]["kind"], answer["error"]["message"])
         row = answer["row"]
         candidates = tuple(
-            _candidate(given, label, model, f"{where}: candidates[{index}]")
-            for index, (given, label, model) in enumerate(
-                zip(raw["candidates"], row["answers"], row["models"], strict=True)
-            )
+            _candidate(*one)
+            for one in zip(raw["candidates"], row["answers"], row["models"], strict=True)
         )
         yield Record(
             id=str(raw.get("id", where)),
@@ -174,15 +168,6 @@ def _records(set_name: str, lines: Sequence[Line], reply: Any) -> Iterator[Recor
         )
 
 
-def _candidate(raw: dict[str, Any], answer: str | None, model: str, where: str) -> Candidate:
+def _candidate(raw: dict[str, Any], answer: str | None, model: str) -> Candidate:
     source = f"{model}|{raw.get('method', '')}"
-    return Candidate(raw["text"], answer, raw["correct"], source, model, _soft(raw, where))
-
-
-def _soft(raw: dict[str, Any], where: str) -> float | None:
-    value = raw.get("soft")
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise DataError("bad_record", f"{where}: field soft is not a number from 0 to 1")
-    return float(value)
+    return Candidate(raw["text"], answer, raw["correct"], source, model)

@@ -24,12 +24,14 @@ from medadapter_train.model.torch_scorer import RunSettings, TorchScorer
 from medadapter_train.model.weights import average_weights, load_weights, save_weights
 from medadapter_train.system.files import write_atomic
 
+#: How many of the last checkpoints are averaged.
+LAST = 4
 log = logging.getLogger("medadapter")
 
 
-def candidates_of(run: Path, last: int) -> dict[str, dict[str, Tensor]]:
+def candidates_of(run: Path) -> dict[str, dict[str, Tensor]]:
     """By name: the last checkpoint's weights, those that validated best while the run was on (the
-    newest ones are worse where it stopped early), and the average of the `last` ones.
+    newest ones are worse where it stopped early), and the average of the last ones.
     """
     files = sorted((run / "weights").glob("step-*.safetensors"))
     if not files:
@@ -38,30 +40,28 @@ def candidates_of(run: Path, last: int) -> dict[str, dict[str, Tensor]]:
     best = best_checkpoint(run)
     if best is not None and best != files[-1]:
         found[f"best-validated-{best.stem}"] = load_weights(best)
-    if min(last, len(files)) > 1:
-        found[f"average-of-last-{min(last, len(files))}"] = average_weights(files[-last:])
+    if min(LAST, len(files)) > 1:
+        found[f"average-of-last-{min(LAST, len(files))}"] = average_weights(files[-LAST:])
     return found
 
 
-def choose(
-    run: Path, data: Sequence[Path], last: int = 4, most: int = 0, threads: int = 2
-) -> dict[str, Any]:
+def choose(run: Path, data: Sequence[Path]) -> dict[str, Any]:
     """Score every candidate on the validation share; write `best.safetensors` and `choice.json`.
 
-    Returns the name of the `best` and its `macro_gain`. `threads`: of torch. Raises `ModelError`
-    run_missing, weights_missing; `DataError`.
+    Returns the name of the `best` and its `macro_gain`. Raises `ModelError` run_missing,
+    weights_missing; `DataError`.
     """
     settings = RunSettings.of(run)
-    torch.set_num_threads(threads)
+    torch.set_num_threads(settings.threads)
     base, attention = settings.base, settings.attention
     encoder = load_encoder(run / "tokenizer.json", attention)
     best: tuple[float, str] = (float("-inf"), "")
     report: dict[str, Any] = {}
     chosen: dict[str, Tensor] = {}
     votes = training_votes(data)
-    for name, weights in candidates_of(run, last).items():
+    for name, weights in candidates_of(run).items():
         scorer = TorchScorer(make_ranker(base, attention, 1, weights), encoder, bf16=settings.bf16)
-        held_out = held_out_questions(scorer, data, "validation", reduced=False, most=most)
+        held_out = held_out_questions(scorer, data, "validation", reduced=False)
         result = calibrate(held_out, votes=votes).report
         gains = {set_name: row["diff"] for set_name, row in result["out_of_fold"].items()}
         gain = float(np.mean(list(gains.values())))

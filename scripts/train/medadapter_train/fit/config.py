@@ -55,10 +55,9 @@ class TrainConfig:
     earlier run's weights (safetensors) to go on from, in place of the base's with a random head.
     `pack_tokens`: questions of like length go through the encoder together up to so many tokens,
     for a GPU (0: one at a time); the gradients of a step's `batch` questions are accumulated.
-    `attention`: `prefix`, or `cross` for any encoder (cross.py). `loss` names a preset of losses.py
-    in place of the weights `bce`, `listwise` and `pure`; `soft` is a teacher's share of the target
-    where a candidate has a soft label. `fold`: of the questions of cross-fitted sets, this one of
-    `folds` is left out; -1 trains on all. `train_share`: so much of the questions, by their hash.
+    `attention`: `prefix`, or `cross` for any encoder (cross.py). `loss`: one of losses.py. `fold`:
+    of the questions of cross-fitted sets, this one of `folds` is left out; -1 trains on all.
+    `train_share`: so much of the questions, by their hash.
     """
 
     sets: list[SourceSet]
@@ -77,14 +76,8 @@ class TrainConfig:
     head_learning_rate: Amount = 2.5e-4
     weight_decay: Amount = 0.01
     warmup_steps: CountOrNone = 50
-    decay_share: Share = 0.35
-    clip_norm: Amount = 1.0
     mask_share: Share = 0.05
-    bce: Amount = 1.0
-    listwise: Amount = 0.5
-    pure: Amount = 0.4
     loss: Literal["", "cross_entropy", "bce", "listwise"] = ""
-    soft: Share = 0.5
     bf16: Flag = True
     threads: Count = 2
     validate_every: Count = 1600

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -32,14 +31,14 @@ class HeldOut:
 
 
 def held_out_questions(
-    scorer: Scorer, paths: Sequence[Path], split: str, *, reduced: bool, most: int = 0
+    scorer: Scorer, paths: Sequence[Path], split: str, *, reduced: bool
 ) -> list[HeldOut]:
     """What `calibrate` fits on. With `reduced`, closed questions with context are scored once more
-    without it. At most the first `most` of a file (0: all). Raises `DataError` same_name."""
+    without it. Raises `DataError` same_name."""
     check_names(paths)
     found: list[HeldOut] = []
     for path in paths:
-        records = list(islice(records_of(path, split), most or None))
+        records = list(records_of(path, split))
         for record in track(records, path.name, console=Console(stderr=True), disable=not records):
             key = question_key(record.identity)
             found.append(HeldOut(scorer.score(record), key))

@@ -1,9 +1,7 @@
 """Outcome-label losses over one question's candidates.
 
 Binary cross-entropy says how likely each candidate is right (comparable between questions, which
-calibration needs); the listwise term ranks right above wrong within the question. Targets are
-outcome labels, or soft ones between them and a teacher's probabilities (Hinton et al.,
-arXiv 1503.02531).
+calibration needs); the listwise term ranks right above wrong within the question.
 """
 
 from __future__ import annotations
@@ -13,8 +11,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-
-from medadapter_train.fit.config import TrainConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +22,20 @@ class LossWeights:
     pure: float = 0.4
 
 
-#: Named mixtures. `cross_entropy` is the paper's (arXiv 2405.03000, section 3.3; its code trains a
-#: classifier of two classes): the softmax cross-entropy of each candidate, which for one logit, the
-#: difference of the two, is the binary one, all candidates alike.
-PRESETS = {
+#: By `[train].loss`; the empty name is the mixture that the shipped adapter was trained with.
+#: `cross_entropy` is the paper's (arXiv 2405.03000, section 3.3; its code trains a classifier of
+#: two classes): the softmax cross-entropy of each candidate, which for one logit, the difference of
+#: the two, is the binary one, all candidates alike.
+LOSSES = {
+    "": LossWeights(),
     "cross_entropy": LossWeights(bce=1.0, listwise=0.0, pure=1.0),
     "bce": LossWeights(bce=1.0, listwise=0.0),
     "listwise": LossWeights(bce=0.0, listwise=1.0),
 }
 
 
-def loss_weights(config: TrainConfig) -> LossWeights:
-    """The preset's weights, or those given one by one."""
-    own = LossWeights(config.bce, config.listwise, config.pure)
-    return PRESETS.get(config.loss, own)
-
-
 def ranking_loss(logits: Tensor, labels: Tensor, weights: LossWeights) -> Tensor:
-    """Loss of one question: logits [C], targets [C] from 0 to 1 -> scalar."""
+    """Loss of one question: logits [C], labels [C] of 0 and 1 -> scalar."""
     bce = F.binary_cross_entropy_with_logits(logits, labels)
     if bool((labels == labels[0]).all()):
         return weights.pure * weights.bce * bce

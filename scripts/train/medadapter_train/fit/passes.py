@@ -106,7 +106,6 @@ class Passes:
         names = [store.sets[index] for store, index in self.rows]
         self.mixture = Mixture(names, per_round, config.seed)
         self.mask_share = config.mask_share
-        self.soft = config.soft
         self.mask = encoder.mask
         self.keep = frozenset({encoder.cls, encoder.sep})
 
@@ -116,9 +115,7 @@ class Passes:
         return [TokenStore.build(paths, "validation", encoder, folder)] if paths else []
 
     def at(self, position: int) -> tuple[Packed, torch.Tensor]:
-        """The packed question and its candidates' targets [C]: outcome labels of 0 and 1, or what
-        lies between them and a teacher's probabilities.
-        """
+        """The packed question and its candidates' outcome labels [C], 0 or 1."""
         index, rng = self.mixture.at(position)
         store, number = self.rows[index]
         row = store[number]
@@ -129,14 +126,10 @@ class Passes:
         else:
             chosen = draw_candidates(row, own.candidates, rng)
             candidates = [row.candidates[i] for i in chosen]
-            right = [self._target(row, i) for i in chosen]
+            right = [float(row.correct[i]) for i in chosen]
         prefix = mask_ids(row.prefix, self.mask_share, self.mask, self.keep, rng)
         texts = [mask_ids(ids, self.mask_share, self.mask, self.keep, rng) for ids in candidates]
         return Packed.of(prefix, texts), torch.tensor(right)
-
-    def _target(self, row: Row, candidate: int) -> float:
-        hard, soft = float(row.correct[candidate]), row.soft[candidate]
-        return hard if soft is None else (1 - self.soft) * hard + self.soft * soft
 
 
 def trained_rows(stores: Sequence[TokenStore], config: TrainConfig) -> list[tuple[TokenStore, int]]:

@@ -27,7 +27,6 @@ _FEATURES = Features(
         "candidates": Seq(Seq(Value("int32"))),
         "answers": Seq(Value("string")),
         "correct": Seq(Value("bool")),
-        "soft": Seq(Value("float32")),
         "labels": Seq(Seq(Value("int32"))),
         "gold": Value("int32"),
         "fold": Value("int64"),
@@ -47,7 +46,6 @@ class Row:
     correct: list[bool]
     labels: list[list[int]] = field(default_factory=list)
     gold: int = -1
-    soft: list[float | None] = field(default_factory=list)
     fold: int = 0
 
 
@@ -66,7 +64,6 @@ def encode_record(record: Record, encoder: Encoder) -> dict[str, Any] | None:
         ],
         "answers": [c.answer for c in record.candidates],
         "correct": [c.correct for c in record.candidates],
-        "soft": [c.soft for c in record.candidates],
         "labels": [encoder.candidate(record.options, name, "").ids for name in names],
         "gold": names.index(record.gold) if record.gold in names else -1,
         "fold": fold_key(question_key(record.identity)),
@@ -121,7 +118,6 @@ class TokenStore:
             raw["correct"],
             raw["labels"],
             raw["gold"],
-            raw["soft"],
             raw["fold"],
         )
 

@@ -22,7 +22,7 @@ from accelerate.utils import broadcast_object_list, set_seed
 
 from medadapter_train.errors import TrainError
 from medadapter_train.fit.config import TrainConfig
-from medadapter_train.fit.losses import loss_weights, ranking_loss
+from medadapter_train.fit.losses import LOSSES, ranking_loss
 from medadapter_train.fit.passes import Passes
 from medadapter_train.fit.run_folder import (
     check_same_data,
@@ -46,6 +46,12 @@ from medadapter_train.system.files import write_atomic, write_json
 from medadapter_train.system.processes import one_at_a_time
 from medadapter_train.system.progress import step_progress
 
+log = logging.getLogger("medadapter")
+#: The longest gradient of a step.
+CLIP_NORM = 1.0
+#: Of the steps, the last, in which the learning rate falls to 0.
+DECAY_SHARE = 0.35
+
 
 def make_optimizer(model: Ranker, config: TrainConfig) -> torch.optim.Optimizer:
     """Matrices with weight decay, vectors without, the head with a rate of its own."""
@@ -65,13 +71,10 @@ def make_optimizer(model: Ranker, config: TrainConfig) -> torch.optim.Optimizer:
 
 
 def learning_rate_share(config: TrainConfig, step: int, steps: int) -> float:
-    """Share of the full rate: warm-up, constant, then a linear fall over the last `decay_share`."""
+    """Share of the full rate: warm-up, constant, then a linear fall over the last `DECAY_SHARE`."""
     warm = min(1.0, (step + 1) / max(1, config.warmup_steps))
-    left = (steps - step) / max(1.0, steps * config.decay_share)
+    left = (steps - step) / max(1.0, steps * DECAY_SHARE)
     return min(warm, left, 1.0)
-
-
-log = logging.getLogger("medadapter")
 
 
 def train(config: TrainConfig, out: Path) -> None:
@@ -178,7 +181,7 @@ class Trainer:
         return 0 < self.config.patience <= self.since_best
 
     def _one_step(self) -> float:
-        c, weights = self.config, loss_weights(self.config)
+        c, weights = self.config, LOSSES[self.config.loss]
         self.wrapped.train()
         share = learning_rate_share(c, self.step, self.steps)
         for param_group in self.optimizer.param_groups:
@@ -202,7 +205,7 @@ class Trainer:
             total += float(loss.detach())
         if not total < float("inf"):
             raise TrainError("diverged", f"the loss is not finite at step {self.step}")
-        self.accelerator.clip_grad_norm_(self.wrapped.parameters(), c.clip_norm)
+        self.accelerator.clip_grad_norm_(self.wrapped.parameters(), CLIP_NORM)
         self.optimizer.step()
         self.optimizer.zero_grad()
         return total

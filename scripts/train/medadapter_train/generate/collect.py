@@ -52,7 +52,6 @@ class Policy:
     retries: int = 5
     first_pause_s: float = 0.5
     max_pause_s: float = 120.0
-    use_n: bool = True
     seed: int | None = None
     max_money: float | None = None
 
@@ -149,7 +148,7 @@ class _Run:
         self.result = result
         self.progress = progress
         self.gate = _Gate()
-        self.use_n = policy.use_n
+        self.use_n = True
         self.jitter = random.Random(0)
         self.stopped: Exception | None = None
 

@@ -19,7 +19,6 @@ from medadapter_train.system.settings import (
     Amount,
     Count,
     CountOrNone,
-    Flag,
     Number,
     Text,
     Whole,
@@ -34,7 +33,7 @@ class LlmSettings:
     """Where texts come from and what they cost.
 
     `api_key_env` names the environment variable with the key (empty: none). Prices are money for a
-    million tokens. `n`: ask for several completions in one request where the endpoint honours it.
+    million tokens.
     """
 
     model: Text
@@ -45,7 +44,6 @@ class LlmSettings:
     top_p: _Share = 1.0
     max_tokens: Count = 512
     seed: Whole | None = None
-    n: Flag = True
     parallel: Count = 8
     retries: CountOrNone = 5
     timeout_s: Annotated[Number, Field(ge=1)] = 120.0
@@ -63,7 +61,7 @@ class LlmSettings:
         """An endpoint without a seed draws another one for each request; `local` has to be given
         one for each slot."""
         seed = 0 if self.seed is None and self.backend == "local" else self.seed
-        return Policy(retries=self.retries, use_n=self.n, seed=seed, max_money=self.max_money)
+        return Policy(retries=self.retries, seed=seed, max_money=self.max_money)
 
     def identity(self) -> str:
         """A hash of what decides the texts: a journal of other texts is not gone on with."""

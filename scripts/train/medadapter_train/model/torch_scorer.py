@@ -12,10 +12,9 @@ import torch
 from medadapter_train.data.candidates import Record
 from medadapter_train.errors import ModelError, TrainError
 from medadapter_train.model.packed import Packed
-from medadapter_train.model.rankers import Ranker, load_encoder, make_ranker
+from medadapter_train.model.rankers import Ranker
 from medadapter_train.model.scoring import Scored, scored_of
 from medadapter_train.model.template import Encoder
-from medadapter_train.model.weights import load_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +24,7 @@ class RunSettings:
     base: str
     attention: str
     bf16: bool
+    threads: int = 2
 
     @classmethod
     def of(cls, run: Path) -> RunSettings:
@@ -34,7 +34,8 @@ class RunSettings:
             raise ModelError("run_missing", f"{run.name}: no config.json of a run")
         raw = json.loads(file.read_text(encoding="utf-8"))
         bf16 = raw.get("bf16", True) is not False
-        return cls(str(raw["base"]), str(raw.get("attention", "prefix")), bf16)
+        threads = int(raw.get("threads", 2))
+        return cls(str(raw["base"]), str(raw.get("attention", "prefix")), bf16, threads)
 
 
 class TorchScorer:
@@ -57,12 +58,3 @@ class TorchScorer:
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bf16):
             logits = self.ranker(Packed.of(prefix, texts).to(self.device))
         return scored_of(record, np.asarray(logits.float().cpu().numpy(), dtype=np.float64))
-
-
-def scorer_of(run: Path) -> TorchScorer:
-    """The scorer of a run's chosen weights (`best.safetensors`). Raises `ModelError`."""
-    settings = RunSettings.of(run)
-    weights = load_weights(run / "best.safetensors")
-    ranker = make_ranker(settings.base, settings.attention, 1, weights)
-    encoder = load_encoder(run / "tokenizer.json", settings.attention)
-    return TorchScorer(ranker, encoder, bf16=settings.bf16)

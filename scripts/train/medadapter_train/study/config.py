@@ -13,7 +13,6 @@ from medadapter_train.fit.config import SourceSet, TrainConfig
 from medadapter_train.study.config_tables import (
     CostTable,
     ModelsTable,
-    PaperTable,
     RunTable,
     SetTable,
     StudyTable,
@@ -33,7 +32,6 @@ class _File:
     set: tuple[SetTable, ...] = ()
     run: tuple[RunTable, ...] = ()
     models: ModelsTable = dataclasses.field(default_factory=ModelsTable)
-    paper: PaperTable = dataclasses.field(default_factory=PaperTable)
     cost: CostTable = dataclasses.field(default_factory=CostTable)
 
 
@@ -46,7 +44,6 @@ class StudyConfig:
     sets: tuple[SetTable, ...]
     runs: tuple[RunTable, ...]
     models: ModelsTable
-    paper: PaperTable
     cost: CostTable
 
     @property
@@ -94,7 +91,6 @@ def load_study(path: Path) -> StudyConfig:
             sets=file.set,
             runs=file.run,
             models=file.models,
-            paper=file.paper,
             cost=file.cost,
         )
         _check(config)

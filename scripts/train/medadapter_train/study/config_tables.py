@@ -83,16 +83,6 @@ class ModelsTable:
 
 
 @dataclass(frozen=True, config=STRICT)
-class PaperTable:
-    """The paper's own mean relative gains in percent, of its last and of its first version."""
-
-    black_box: Number = 10.96
-    open: Number = 18.24
-    black_box_v1: Number = 11.31
-    open_v1: Number = 25.48
-
-
-@dataclass(frozen=True, config=STRICT)
 class MachineTable:
     """A machine's price by the hour, where it is from and when it was read."""
 

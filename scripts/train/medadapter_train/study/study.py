@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from medadapter_train.study.questions import Questions, load_questions, read_sco
 from medadapter_train.study.runs import Run, do_run, plan, side_by_side
 from medadapter_train.study.sample import part_of
 from medadapter_train.study.tables import study_markdown
+from medadapter_train.study.tables_adapter import PAPER
 from medadapter_train.system.files import write_atomic, write_json
 from medadapter_train.system.processes import one_at_a_time
 from medadapter_train.system.stamps import make_stamp
@@ -76,7 +76,7 @@ def study(
         "evaluations": evaluations(adapter, asked, config.study.k, config.models)
         if adapter
         else None,
-        "paper": asdict(config.paper),
+        "paper": PAPER,
         "costs": costs(config.cost, spent, times, config.reference.name, config.train.passes)
         if spent
         else None,

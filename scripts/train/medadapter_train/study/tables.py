@@ -32,7 +32,7 @@ def study_markdown(result: dict[str, Any]) -> str:
             title = f"Trained on one LLM's answers, measured on others' ({grid['task']})"
             sections.append((title, _llms(grid)))
     if result["evaluations"] is not None:
-        sections += adapter_sections(result["evaluations"], result["paper"])
+        sections += adapter_sections(result["evaluations"])
     if result["costs"] is not None and result["costs"]["fitting"]:
         sections += _costs(result["costs"])
     return "\n\n".join(f"### {title}\n\n{text}" for title, text in sections) + "\n"

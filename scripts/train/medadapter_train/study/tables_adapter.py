@@ -8,9 +8,12 @@ from typing import Any
 from medadapter_train.study.markdown import change, number, plain, share, table
 
 Section = tuple[str, str]
+#: The paper's own mean relative gains in percent, as its abstract has them (arXiv 2405.03000, v2
+#: and v1): for LLMs behind an API, and for those of open weights.
+PAPER = {"black_box": 10.96, "open": 18.24, "black_box_v1": 11.31, "open_v1": 25.48}
 
 
-def adapter_sections(found: dict[str, Any], paper: dict[str, float]) -> list[Section]:
+def adapter_sections(found: dict[str, Any]) -> list[Section]:
     """Titles with their tables."""
     rules = found["rules"]
     fitted = "its fitted selector" if found["fitted"] else "the sum of sigmoid(logit)"
@@ -24,7 +27,7 @@ def adapter_sections(found: dict[str, Any], paper: dict[str, float]) -> list[Sec
         ("Number of candidates", _k_curve(found["k_curve"])),
         ("Strength of the LLM", _strong(rules, found["strongest"])),
         ("Answers without their texts", _bare(found["answers_alone"])),
-        ("The paper's measure", _relative(found["relative"], paper)),
+        ("The paper's measure", _relative(found["relative"])),
     ]
 
 
@@ -133,7 +136,7 @@ def _bare(rows: Sequence[dict[str, Any]]) -> str:
     return table(heads, cells)
 
 
-def _relative(rows: Sequence[dict[str, Any]], paper: dict[str, float]) -> str:
+def _relative(rows: Sequence[dict[str, Any]]) -> str:
     heads = ["LLMs", "sets", "n", "rule", "over one sample, %", "the paper's, % (first version's)"]
     heads += ["less SC@K, points"]
     cells = []
@@ -141,7 +144,7 @@ def _relative(rows: Sequence[dict[str, Any]], paper: dict[str, float]) -> str:
         group = row["group"]
         name = {"black_box": "black-box", "open": "open weights"}[group]
         start = [name, str(len(row["sets"])), str(row["vote"]["n"])]
-        theirs = f"{paper[group]:.2f} ({paper[f'{group}_v1']:.2f})"
+        theirs = f"{PAPER[group]:.2f} ({PAPER[f'{group}_v1']:.2f})"
         cells.append([*start, "SC@K", change(row["vote"]), "", ""])
         for rule, title, beside in (
             ("best_of", "best-of", theirs),

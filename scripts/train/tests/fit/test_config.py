@@ -26,7 +26,7 @@ SETS = [{"file": "a.jsonl"}]
         ("train.seed", {"seed": -1}),
         ("train.learning_rate", {"learning_rate": -1.0}),
         ("train.learning_rate", {"learning_rate": float("nan")}),
-        ("train.clip_norm", {"clip_norm": float("inf")}),
+        ("train.weight_decay", {"weight_decay": float("inf")}),
         ("train.mask_share", {"mask_share": 2.0}),
         ("train.validate_sets", {"validate_sets": "a.jsonl"}),
         ("train.validate_sets[0]", {"validate_sets": [1]}),

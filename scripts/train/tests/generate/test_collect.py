@@ -99,8 +99,11 @@ def test_an_endpoint_that_gives_fewer_at_once_is_asked_for_the_rest_at_once(tmp_
 
 
 def test_parallel_candidates_get_seeds_of_their_own(tmp_path: Path) -> None:
-    with LlmServer() as llm:
-        gather(llm, tmp_path / "j", [job("a")], Policy(use_n=False, seed=7), parallel=1)
+    def one(_n: int, _body: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
+        return 200, {}, json.dumps({"choices": [{"message": {"content": "x"}}]}).encode()
+
+    with LlmServer(fault=one) as llm:
+        gather(llm, tmp_path / "j", [job("a")], Policy(seed=7), parallel=1)
     assert [request["seed"] for request in llm.requests] == [7, 8, 9]
 
 

@@ -106,19 +106,19 @@ def test_missing_candidates_leave_no_output(tmp_path: Path) -> None:
         LlmServer(fault=lambda n, _b: (400, {}, b"") if n == 1 else None) as llm,
         pytest.raises(GenerateError) as caught,
     ):
-        generate(questions(), out, settings(llm, n=False), 1)
+        generate(questions(), out, settings(llm), 1)
     assert caught.value.kind == "incomplete"
     assert not out.exists()
     assert journal_path(out).exists()
     with LlmServer() as llm:
-        assert generate(questions(), out, settings(llm, n=False), 1).questions == 2
+        assert generate(questions(), out, settings(llm), 1).questions == 2
         assert len(llm.requests) == 1
 
 
 def test_questions_that_never_come_can_be_left_out(tmp_path: Path) -> None:
     out = tmp_path / "c.jsonl"
     with LlmServer(fault=lambda n, _b: (400, {}, b"") if n == 1 else None) as llm:
-        done = generate(questions(), out, settings(llm, n=False), 1, min_candidates=1)
+        done = generate(questions(), out, settings(llm), 1, min_candidates=1)
     assert (done.questions, done.dropped, done.failed) == (1, 1, {"bad_request": 1})
 
 

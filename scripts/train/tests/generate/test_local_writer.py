@@ -78,14 +78,15 @@ def test_it_fills_a_journal_like_an_endpoint(folder: str, tmp_path: Path) -> Non
     assert {key: len(slots) for key, slots in result.slots.items()} == {"yes": 3, "no": 3}
 
 
-@pytest.mark.parametrize(("n", "first"), [(False, 6), (True, 3)])
+@pytest.mark.parametrize("sizes", [(1, 2, 3, 4, 5, 6), (3, 6)])
 def test_without_a_seed_no_slot_repeats_another(
-    n: bool, first: int, folder: str, tmp_path: Path
+    sizes: tuple[int, ...], folder: str, tmp_path: Path
 ) -> None:
-    settings = LlmSettings(folder, backend="local", temperature=1.0, max_tokens=12, n=n)
+    """Whether slots are asked for one by one or several at once, in one run or in more."""
+    settings = LlmSettings(folder, backend="local", temperature=1.0, max_tokens=12)
     writer = LocalWriter(folder, Sampling(temperature=1.0, max_tokens=12))
     ask = [{"role": "user", "content": "fever yes"}]
-    for wanted in (first, 6):
+    for wanted in sizes:
         with Journal(tmp_path / "j", "s") as journal:
             jobs = [Job("a", ask, wanted)]
             result = asyncio.run(collect(jobs, writer, journal, Prices(), settings.policy))

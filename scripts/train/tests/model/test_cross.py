@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 from pathlib import Path
 
 import pytest
@@ -19,8 +17,7 @@ from medadapter_train.bundle.request import ExportRequest
 from medadapter_train.cli import app
 from medadapter_train.errors import ConfigError, ParityError, PublishError
 from medadapter_train.fit.config import SourceSet, TrainConfig
-from medadapter_train.fit.losses import PRESETS, ranking_loss
-from medadapter_train.fit.passes import Passes
+from medadapter_train.fit.losses import LOSSES, ranking_loss
 from medadapter_train.model.cross import CrossRanker, PairEncoder, load_cross, pair_tokenizer
 from medadapter_train.model.packed import Packed
 from medadapter_train.run.config import load_run
@@ -58,14 +55,14 @@ def test_the_paper_s_loss_is_the_softmax_cross_entropy_of_two_classes() -> None:
     logits, labels = torch.randn(7), torch.tensor([1.0, 0, 0, 1, 0, 1, 1])
     two = torch.stack([torch.zeros(7), logits], dim=1)
     expected = torch.nn.functional.cross_entropy(two, labels.long())
-    weights = PRESETS["cross_entropy"]
+    weights = LOSSES["cross_entropy"]
     torch.testing.assert_close(ranking_loss(logits, labels, weights), expected)
     alike = torch.ones(7)
     expected = torch.nn.functional.cross_entropy(two, alike.long())
     torch.testing.assert_close(ranking_loss(logits, alike, weights), expected)
 
 
-def test_a_cross_encoder_trains_and_teaches_and_is_exported_for_a_rerank_server(
+def test_a_cross_encoder_trains_and_is_exported_for_a_rerank_server(
     tokenizer: Tokenizer, candidate_file: Path, tmp_path: Path
 ) -> None:
     base = write_encoder(tmp_path / "base", "MPNet", tokenizer)
@@ -87,15 +84,7 @@ def test_a_cross_encoder_trains_and_teaches_and_is_exported_for_a_rerank_server(
         return str(result.output)
 
     ok("train", config, "--out", run, "--data", data)
-    ok("choose", "--run", run, "--data", candidate_file, "--threads", 1)
-    softened = tmp_path / "soft.jsonl.gz"
-    ok("soften", candidate_file, "--run", run, "--out", softened, "--threads", 1)
-    with gzip.open(softened, "rt") as stream:
-        rows = [json.loads(line) for line in stream]
-    soft = [c["soft"] for row in rows for c in row["candidates"]]
-    assert len(soft) == 800 * 6
-    assert all(0 <= value <= 1 for value in soft)
-
+    ok("choose", "--run", run, "--data", candidate_file)
     ok("export", config, "--run", run, "--out", tmp_path / "served")
     served = AutoModelForSequenceClassification.from_pretrained(tmp_path / "served")
     assert served.config.num_labels == 1
@@ -130,18 +119,3 @@ def test_no_run_publishes_what_the_worker_cannot_serve(tmp_path: Path) -> None:
     with pytest.raises(PublishError) as caught:
         open_bundle(tmp_path / "served")
     assert caught.value.kind == "not_served"
-
-
-def test_a_teacher_s_probability_moves_the_target_by_its_share(
-    tokenizer: Tokenizer, candidate_file: Path, tmp_path: Path
-) -> None:
-    with gzip.open(candidate_file, "rt") as stream:
-        rows = [json.loads(line) for line in stream][:60]
-    for row in rows:
-        for candidate in row["candidates"]:
-            candidate["soft"] = 0.5
-    (tmp_path / "s.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    config = TrainConfig(sets=[SourceSet("s.jsonl")], data_folder=str(tmp_path), soft=0.4)
-    passes = Passes(config, PairEncoder(tokenizer), tmp_path / "tokens")
-    _, targets = passes.at(0)
-    assert {round(float(t), 3) for t in targets} <= {0.2, 0.8}

@@ -13,8 +13,7 @@ from medadapter_train.data.candidates import Record, read_records
 from medadapter_train.fit.config import SourceSet, TrainConfig
 from medadapter_train.model.packed import Packed
 from medadapter_train.model.rankers import make_encoder, make_ranker
-from medadapter_train.model.torch_scorer import RunSettings, scorer_of
-from medadapter_train.model.weights import save_weights
+from medadapter_train.model.torch_scorer import RunSettings, TorchScorer
 
 
 def plain_logits(base: str, record: Record) -> list[float]:
@@ -33,11 +32,10 @@ def test_a_run_is_scored_in_the_numbers_that_it_was_trained_in(
     base = str(tiny_base)
     config = TrainConfig([SourceSet(candidate_file.name)], base=base, bf16=bf16)
     (tmp_path / "config.json").write_text(json.dumps(asdict(config)))
-    encoder = make_encoder(base, "prefix")
-    (tmp_path / "tokenizer.json").write_text(encoder.tokenizer.to_str())
-    save_weights(tmp_path / "best.safetensors", make_ranker(base, "prefix", 1).state_dict())
+    run = RunSettings.of(tmp_path)
+    ranker, encoder = make_ranker(run.base, run.attention, 1), make_encoder(base, "prefix")
     record = next(read_records(candidate_file))
-    scored = scorer_of(tmp_path).score(record).logits
+    scored = TorchScorer(ranker, encoder, bf16=run.bf16).score(record).logits
     assert scored is not None
     expected = plain_logits(base, record)
     off = max(abs(a - b) for a, b in zip(scored, expected, strict=True))
