@@ -1,7 +1,7 @@
 /** Engines in real workerd, each in isolates of its own. */
 import { join } from "node:path";
 import { unstable_startWorker } from "wrangler";
-import { admissionDefaults } from "../src/adapter/admission.ts";
+import { admissionLimits } from "../src/adapter/admission.ts";
 import { isCross, type Job, modes, sizes, targetSize } from "./rows.ts";
 import type { Measured, Subject } from "./subject.ts";
 import type { ColdStart, StartRequest } from "./worker/index.ts";
@@ -47,7 +47,7 @@ export async function workerdSubject(
     measure: async (job: Job) =>
       (await (isCross(job.mode) ? cross : worker).post("/job", job)) as Measured,
     fullHouse: async () => {
-      const body = { ...sizes.at(-1), places: admissionDefaults.places };
+      const body = { ...sizes.at(-1), places: admissionLimits.places };
       return ((await worker.post("/full-house", body)) as { heapMB: number }).heapMB;
     },
     stop: async () => {

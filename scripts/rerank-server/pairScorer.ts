@@ -10,8 +10,8 @@ import { fail, ok, type Result } from "../../src/adapter/result.ts";
 import {
   encodeCandidate,
   encodeQuestion,
+  PART_SEPARATOR,
   type QuestionTooLong,
-  SEAM,
 } from "../../src/adapter/template.ts";
 import type { TextTokenizer } from "../../src/adapter/tokenizer.ts";
 
@@ -29,7 +29,7 @@ export interface PairScorerParts {
 }
 
 /** Candidates come one after another, so a query's keys and values are kept for the next of them. */
-const kept = { entries: 8, bytes: 512 * 2 ** 20, maxAgeMs: 60_000, now: () => Date.now() };
+const kept = { entries: 8, bytes: 512 * 2 ** 20, maxAgeMs: 60_000 };
 /** There is one owner: whoever has the server's key. */
 const OWNER = "server";
 
@@ -80,7 +80,7 @@ export class PairScorer {
 
 /** The parts before and after the first seam. */
 function split(text: string): [string, string?] {
-  const at = text.indexOf(SEAM);
+  const at = text.indexOf(PART_SEPARATOR);
   return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)];
 }
 

@@ -8,39 +8,34 @@ import { until } from "../net/sharedWork.ts";
 import type { Manifest } from "./manifest.ts";
 import { fail, ok, type Result } from "./result.ts";
 
-export interface AdmissionOptions {
+export interface AdmissionLimits {
   /** Prefixes held at once. */
   readonly places: number;
   /** Questions in the line. */
   readonly queue: number;
-  /** What an overloaded caller is told. */
-  readonly retryAfterSeconds: number;
-  /**
-   * A ticket whose request has shown no sign of life for this long is dropped. A cancelled request
-   * runs no `finally` in workerd, so a place could otherwise be lost for good.
-   */
-  readonly staleMs: number;
-  readonly now: () => number;
 }
 
-export const admissionDefaults: AdmissionOptions = {
-  places: 4,
-  queue: 32,
-  retryAfterSeconds: 5,
-  staleMs: 15_000,
-  now: () => Date.now(),
-};
+/** Of a ranker whose engine runs in the isolate. */
+export const admissionLimits: AdmissionLimits = { places: 4, queue: 32 };
+
+/** What an overloaded caller is told. */
+const RETRY_AFTER_SECONDS = 5;
+/**
+ * A ticket whose request has shown no sign of life for this long is dropped. A cancelled request runs no `finally` in
+ * workerd, so its place would otherwise be lost for good.
+ */
+export const STALE_MS = 15_000;
 
 export interface Overloaded {
   readonly kind: "overloaded";
   readonly retryAfterSeconds: number;
 }
 
-/** A place, or the claim to one. */
+/** A place, or a position in the line for one. */
 export interface Ticket {
-  /** Resolves true when the place is there, false when released or aborted before. */
+  /** Resolves true when the ticket has its place, false when it was released or the signal fired before. */
   granted(signal: AbortSignal): Promise<boolean>;
-  /** Gives the place (or the claim) back; more than one call does no harm. */
+  /** Gives the place or position back. A second call does nothing. */
   release(): void;
 }
 
@@ -50,15 +45,18 @@ interface Entry {
 }
 
 const beatMs = 1000;
-const lookMs = 10;
+const pollMs = 10;
 
 export class Admission {
-  readonly #options: AdmissionOptions;
+  readonly #limits: AdmissionLimits;
+  readonly #staleMs: number;
   readonly #holding = new Set<Entry>();
   readonly #waiting: Entry[] = [];
 
-  constructor(options: AdmissionOptions) {
-    this.#options = options;
+  /** @param staleMs shorter only in tests */
+  constructor(limits: AdmissionLimits, staleMs = STALE_MS) {
+    this.#limits = limits;
+    this.#staleMs = staleMs;
   }
 
   get held(): number {
@@ -69,32 +67,34 @@ export class Admission {
     return this.#waiting.length;
   }
 
-  /** Takes a place or a position in the line, or says at once that there is neither. `dropped` is called when the ticket goes stale. */
+  /**
+   * Takes a place or a position in the line; fails at once where there is neither.
+   * @param dropped called when the ticket is dropped as stale
+   */
   enter(dropped: () => void): Result<Ticket, Overloaded> {
     const overloaded = this.refusal();
     if (overloaded !== null) return fail(overloaded);
     const free = this.#free;
-    const entry: Entry = { lastSeenMs: this.#options.now(), dropped };
+    const entry: Entry = { lastSeenMs: Date.now(), dropped };
     if (free) this.#holding.add(entry);
     else this.#waiting.push(entry);
     return ok(this.#ticket(entry));
   }
 
-  /** Whether `enter` would find no place now, nor a position in the line. */
+  /** What `enter` would fail with now; null: it would not fail. */
   refusal(): Overloaded | null {
     this.sweep();
-    const { queue, retryAfterSeconds } = this.#options;
-    if (this.#free || this.#waiting.length < queue) return null;
-    return { kind: "overloaded", retryAfterSeconds };
+    if (this.#free || this.#waiting.length < this.#limits.queue) return null;
+    return { kind: "overloaded", retryAfterSeconds: RETRY_AFTER_SECONDS };
   }
 
   get #free(): boolean {
-    return this.#holding.size < this.#options.places && this.#waiting.length === 0;
+    return this.#holding.size < this.#limits.places && this.#waiting.length === 0;
   }
 
   /** Drops tickets of requests that are gone. */
   sweep(): void {
-    const oldest = this.#options.now() - this.#options.staleMs;
+    const oldest = Date.now() - this.#staleMs;
     for (const entry of [...this.#holding, ...this.#waiting]) {
       if (entry.lastSeenMs >= oldest) continue;
       this.#remove(entry);
@@ -104,12 +104,12 @@ export class Admission {
 
   #ticket(entry: Entry): Ticket {
     const beat = setInterval(() => {
-      entry.lastSeenMs = this.#options.now();
+      entry.lastSeenMs = Date.now();
     }, beatMs);
     const known = (): boolean => this.#holding.has(entry) || this.#waiting.includes(entry);
     return {
       granted: async (signal) => {
-        await until(() => this.#take(entry) || !known(), signal, lookMs);
+        await until(() => this.#take(entry) || !known(), signal, pollMs);
         return this.#holding.has(entry);
       },
       release: () => {
@@ -122,9 +122,9 @@ export class Admission {
   /** Moves the entry to a place if it is first in the line and one is free. */
   #take(entry: Entry): boolean {
     if (this.#holding.has(entry)) return true;
-    entry.lastSeenMs = this.#options.now();
+    entry.lastSeenMs = Date.now();
     this.sweep();
-    if (this.#waiting[0] !== entry || this.#holding.size >= this.#options.places) return false;
+    if (this.#waiting[0] !== entry || this.#holding.size >= this.#limits.places) return false;
     this.#waiting.shift();
     this.#holding.add(entry);
     return true;
@@ -148,8 +148,8 @@ export function heapEstimate({ files, base, budget }: Manifest): number {
   const values = base.layers * 2 * budget.prefixTokens * base.hidden;
   const simd = sizeOf("simd");
   // Keys and values take a byte each; working space beside the weights was 1.7 MB, and the tokenizer is in JavaScript.
-  if (simd !== undefined) return simd * 1.05 + admissionDefaults.places * values + 2 * 2 ** 20;
+  if (simd !== undefined) return simd * 1.05 + admissionLimits.places * values + 2 * 2 ** 20;
   const onnx = sizeOf("onnx");
   // 48 MB with one place taken for a file of 23; keys and values take four bytes each, twice while they are handed over.
-  return onnx === undefined ? 0 : onnx * 1.6 + admissionDefaults.places * values * 5.5;
+  return onnx === undefined ? 0 : onnx * 1.6 + admissionLimits.places * values * 5.5;
 }

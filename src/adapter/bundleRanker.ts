@@ -1,19 +1,19 @@
-/** The ranker of one loaded bundle: hands out questions, and frees its engine after the last of them. */
+/** The ranker of one loaded bundle: opens a session for each question, and frees its engine after the last one. */
 
 import { until } from "../net/sharedWork.ts";
 import type { Question } from "../tasks/question.ts";
-import { Admission, type AdmissionOptions } from "./admission.ts";
+import { Admission, type AdmissionLimits } from "./admission.ts";
 import { type Engine, type EngineFailureReason, endsEngine, isEngineFault } from "./engine.ts";
 import type { Manifest } from "./manifest.ts";
-import { PrefixCache } from "./prefixCache.ts";
-import { QuestionUnderWay } from "./questionUnderWay.ts";
+import { PrefixCache, prefixCacheLimits } from "./prefixCache.ts";
 import type { OpenFailure, RankedQuestion, Ranker, RankerLoad } from "./ranker.ts";
+import { RankingSession } from "./rankingSession.ts";
 import { fail, ok, type Result } from "./result.ts";
 import { encodeCandidate, encodeQuestion } from "./template.ts";
 import type { TextTokenizer } from "./tokenizer.ts";
 
 const never = new AbortController().signal;
-const retireLookMs = 50;
+const retirePollMs = 50;
 
 export class BundleRanker implements Ranker {
   readonly manifest: Manifest;
@@ -30,13 +30,13 @@ export class BundleRanker implements Ranker {
     manifest: Manifest,
     tokenizer: TextTokenizer,
     engine: Engine,
-    admission: AdmissionOptions,
+    limits: AdmissionLimits,
   ) {
     this.manifest = manifest;
     this.#tokenizer = tokenizer;
     this.#engine = engine;
-    this.#prefixes = new PrefixCache(engine);
-    this.#admission = new Admission(admission);
+    this.#prefixes = new PrefixCache(engine, prefixCacheLimits);
+    this.#admission = new Admission(limits);
   }
 
   open(
@@ -48,13 +48,13 @@ export class BundleRanker implements Ranker {
     const { budget, template, calibration } = this.manifest;
     const prefix = encodeQuestion(this.#tokenizer, budget, question);
     if (!prefix.ok) return prefix;
-    // The ticket needs a way to end the question, and the question needs the ticket.
-    let underWay: QuestionUnderWay | null = null;
-    const ticket = this.#admission.enter(() => underWay?.close());
+    // The ticket must be able to end the session, and the session needs the ticket.
+    let session: RankingSession | null = null;
+    const ticket = this.#admission.enter(() => session?.close());
     if (!ticket.ok) return ticket;
     this.#open += 1;
     const hasOptions = question.options.length > 0;
-    underWay = new QuestionUnderWay({
+    session = new RankingSession({
       engine: this.#engine,
       ticket: ticket.value,
       prefix: prefix.value,
@@ -66,8 +66,8 @@ export class BundleRanker implements Ranker {
       failed: (reason) => this.#failed(reason),
       closed: () => this.#closed(),
     });
-    if (signal.aborted) underWay.close();
-    return ok(underWay);
+    if (signal.aborted) session.close();
+    return ok(session);
   }
 
   refusal(question: Question): OpenFailure | null {
@@ -96,12 +96,12 @@ export class BundleRanker implements Ranker {
         return this.#open === 0;
       },
       never,
-      retireLookMs,
+      retirePollMs,
     );
     await this.#free();
   }
 
-  /** The first fault is kept, unless a later one leaves nothing to go on with. */
+  /** Keeps the first fault, unless a later one ends the engine. */
   #failed(reason: EngineFailureReason): void {
     if (!isEngineFault(reason)) return;
     if (this.#fault === null || endsEngine(reason)) this.#fault = reason;
@@ -109,7 +109,7 @@ export class BundleRanker implements Ranker {
 
   #closed(): void {
     this.#open -= 1;
-    // Whoever retired this ranker may be gone by now, so the last question frees it.
+    // The request that retired this ranker may be gone by now, so the last session frees the engine.
     if (this.#retired && this.#open === 0) void this.#free();
   }
 

@@ -22,9 +22,9 @@ import { requestLog } from "./http/log.ts";
 import { serverTiming } from "./http/metrics.ts";
 import { Problem, problemResponse } from "./http/problems.ts";
 import { configured, requestId, setup } from "./http/request.ts";
+import { bearerScheme, openApiDocument } from "./http/schema.ts";
 import { metering } from "./ledger/metering.ts";
 import { getUsage, usageRoute } from "./ledger/usageRoute.ts";
-import { bearerScheme, openApiDocument } from "./openApiDocument.ts";
 import { postRerank, rerankRoute } from "./rerank/route.ts";
 
 const MAX_BODY_BYTES = 1024 * 1024;

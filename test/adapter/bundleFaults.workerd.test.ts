@@ -79,23 +79,23 @@ describe("a bundle with one file damaged", () => {
   beforeAll(async () => {
     over = hostOver();
     await point(serves);
-    await over.look();
+    await over.refresh();
   });
 
   /** Damages a file of the next version: refused by name. Makes it whole again: served. */
   async function refusedThenHealed(path: string, bytes: Uint8Array | null, fault: object) {
-    const { host, look } = over;
+    const { host, refresh } = over;
     await put(next, path, bytes);
     await point(next);
-    await look();
+    await refresh();
     expect(host.status()).toMatchObject({ version: serves, fault });
     expect(await scores(host)).toBe(true);
     await restore(next, path);
-    await look();
+    await refresh();
     // What was refused is not read again before the pointer says so.
     expect(host.status()).toMatchObject({ version: serves, fault });
     const serial = await point(next);
-    await look();
+    await refresh();
     expect(host.status()).toMatchObject({ version: next, serial, fault: null });
     expect(await scores(host)).toBe(true);
     [serves, next] = [next, serves];
@@ -140,19 +140,19 @@ describe("a bundle with one file damaged", () => {
     });
 
     it("manifest and signature together: another version than the pointer's", async () => {
-      const { host, look } = over;
+      const { host, refresh } = over;
       const others = filesOf(serves);
       await put(next, SIGNATURE, others.get(SIGNATURE) ?? null);
       const fault = { kind: "identity_mismatch", field: "version" };
       const damaged = next;
       await point(next);
       await put(next, "manifest.json", others.get("manifest.json") ?? null);
-      await look();
+      await refresh();
       expect(host.status()).toMatchObject({ version: serves, fault: { ...fault, version: next } });
       await restore(damaged, SIGNATURE);
       await restore(damaged, "manifest.json");
       await point(damaged);
-      await look();
+      await refresh();
       expect(host.status()).toMatchObject({ version: damaged, fault: null });
     });
   });

@@ -50,16 +50,16 @@ async function serving() {
     signedBy: null,
     onChange: () => {},
   });
-  const look = () => host.look(() => {});
-  await look();
-  return { host, look, version };
+  const refresh = () => host.refresh(() => {});
+  await refresh();
+  return { host, refresh, version };
 }
 
 /** Scores a candidate, short or as long as can be, on such a question. */
 async function asked(host: AdapterHost, words: number) {
   const context = words === 0 ? null : "zinc ".repeat(words);
   const question = { question: "Is zinc blue?", options: [], context };
-  const opened = host.peek()?.open(question, new AbortController().signal);
+  const opened = host.current()?.ranker.open(question, new AbortController().signal);
   if (!opened?.ok) throw new Error("not opened");
   const score = await opened.value.score({ answer: null, text: `It is. ${context}` });
   opened.value.close();
@@ -67,15 +67,15 @@ async function asked(host: AdapterHost, words: number) {
 }
 
 it("is loaded again, as long as that goes, and then gives up by name", async () => {
-  const { host, look, version } = await serving();
+  const { host, refresh, version } = await serving();
   expect(await asked(host, 0)).toBe("scored");
   const trap = { kind: "engine_failed", reason: "trap" };
   let times = 0;
-  for (; host.peek() !== null && times < 20; times += 1) {
+  for (; host.current() !== null && times < 20; times += 1) {
     expect(await asked(host, 400)).toEqual(trap);
-    const looking = look();
+    const refreshing = refresh();
     expect(host.status()).toMatchObject({ ranker: null, fault: { ...trap, version } });
-    await looking;
+    await refreshing;
     if (times === 0) {
       expect(host.status()).toMatchObject({ version, fault: null });
       expect(await asked(host, 0)).toBe("scored");

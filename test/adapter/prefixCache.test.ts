@@ -1,9 +1,13 @@
 /** Encoded questions that are kept: on a real engine, whose calls are counted. */
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import type { EncoderInput, Engine } from "../../src/adapter/engine.ts";
 import { encoderModule } from "../../src/adapter/engines/simd/engine.node.ts";
 import { startSimdEngine } from "../../src/adapter/engines/simd/engine.ts";
-import { PrefixCache, prefixCacheDefaults } from "../../src/adapter/prefixCache.ts";
+import {
+  PrefixCache,
+  type PrefixCacheLimits,
+  prefixCacheLimits,
+} from "../../src/adapter/prefixCache.ts";
 import { input, limits, tinyEncoder } from "./simd.fixture.ts";
 
 let engine: Engine;
@@ -27,10 +31,10 @@ beforeAll(async () => {
 
 afterAll(() => engine.close());
 
-function cache(options: Partial<typeof prefixCacheDefaults> = {}): PrefixCache {
+function cache(limits: Partial<PrefixCacheLimits> = {}): PrefixCache {
   encoded = 0;
   together = 0;
-  return new PrefixCache(engine, { ...prefixCacheDefaults, ...options });
+  return new PrefixCache(engine, { ...prefixCacheLimits, ...limits });
 }
 
 const questions = [1, 2, 3, 4, 5].map((id) => input([id, id + 1, id + 2]));
@@ -127,16 +131,21 @@ it("one that two requests encoded at the same time is kept once", async () => {
 });
 
 it("is dropped when it has not been used for long", async () => {
-  let now = 0;
-  const kept = cache({ maxAgeMs: 1000, now: () => now });
-  await use(kept, "a", first);
-  now = 900;
-  expect((await use(kept, "a", first)).reused).toBe(true);
-  now = 1901;
-  await use(kept, "b", second);
-  expect(kept.idle).toBe(1);
-  expect((await use(kept, "a", first)).reused).toBe(false);
-  kept.close();
+  vi.useFakeTimers({ toFake: ["Date"] });
+  const began = Date.now();
+  try {
+    const kept = cache({ maxAgeMs: 1000 });
+    await use(kept, "a", first);
+    vi.setSystemTime(began + 900);
+    expect((await use(kept, "a", first)).reused).toBe(true);
+    vi.setSystemTime(began + 1901);
+    await use(kept, "b", second);
+    expect(kept.idle).toBe(1);
+    expect((await use(kept, "a", first)).reused).toBe(false);
+    kept.close();
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 it("keeps nothing after it was closed, and frees what comes back", async () => {

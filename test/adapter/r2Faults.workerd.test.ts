@@ -46,38 +46,38 @@ describe("R2 itself", () => {
   }
 
   it("that has no such bucket: nothing is served, and it is said why", async () => {
-    const { host, look } = hostOver({
+    const { host, refresh } = hostOver({
       get: () => Promise.reject(new Error("get: The specified bucket does not exist. (10006)")),
     } as Partial<R2Bucket>);
-    await look();
+    await refresh();
     expect(host.status()).toMatchObject({ version: null, fault: { kind: "store_unavailable" } });
   });
 
   it("that is slow holds up nobody: what serves goes on serving", async () => {
     let open = true;
-    const { host, look } = hostOver(
+    const { host, refresh } = hostOver(
       reading("encoder.bin", async (found) => {
         while (!open) await new Promise((resolve) => setTimeout(resolve, 5));
         return found;
       }),
     );
     await point(ONE);
-    await look();
+    await refresh();
     open = false;
     await point(TWO);
-    const looking = look();
+    const refreshing = refresh();
     expect(await scores(host)).toBe(true);
     expect(host.status()).toMatchObject({ version: ONE, fault: null });
     open = true;
-    await looking;
+    await refreshing;
     expect(host.status()).toMatchObject({ version: TWO, fault: null });
   });
 
   it.each(["tokenizer.json", "encoder.bin", "adapter.ort"])(
-    "that breaks off in the middle of %s: no fault of the bundle; the next look reads it again",
+    "that breaks off in the middle of %s: no fault of the bundle; the next refresh reads it again",
     async (path) => {
       let broken = true;
-      const { host, look } = hostOver(
+      const { host, refresh } = hostOver(
         reading(path, (found) => {
           if (!broken) return found;
           let left = 3;
@@ -93,10 +93,10 @@ describe("R2 itself", () => {
         }),
       );
       await point(ONE);
-      await look();
+      await refresh();
       expect(host.status()).toMatchObject({ version: null, fault: { kind: "store_unavailable" } });
       broken = false;
-      await look();
+      await refresh();
       expect(host.status()).toMatchObject({ version: ONE, fault: null });
     },
   );
@@ -105,7 +105,7 @@ describe("R2 itself", () => {
     "whose %s changes between two reads: refused, never half of each",
     async (path) => {
       let changes = true;
-      const { host, look } = hostOver(
+      const { host, refresh } = hostOver(
         reading("manifest.json", async (found) => {
           const read = await found.arrayBuffer();
           if (changes) await put(TWO, path, flipped(filesOf(TWO).get(path) ?? new Uint8Array()));
@@ -113,27 +113,27 @@ describe("R2 itself", () => {
         }),
       );
       await point(TWO);
-      await look();
+      await refresh();
       const kind = path === "manifest.json" ? "signature_invalid" : "hash_mismatch";
       expect(host.status()).toMatchObject({ version: null, fault: { kind } });
       changes = false;
       await restore(TWO, path);
       await point(TWO);
-      await look();
+      await refresh();
       expect(host.status()).toMatchObject({ version: TWO, fault: null });
     },
   );
 
   it("has a pointer that names nothing, then none, then a good one", async () => {
-    const { host, look } = hostOver();
+    const { host, refresh } = hostOver();
     await point("3.0.0");
-    await look();
+    await refresh();
     expect(host.status().fault).toEqual({ kind: "manifest_missing", version: "3.0.0" });
     await bucket.delete("channels/mini/stable.json");
-    await look();
+    await refresh();
     expect(host.status().fault).toEqual({ kind: "pointer_absent" });
     await point(ONE);
-    await look();
+    await refresh();
     expect(host.status()).toMatchObject({ version: ONE, fault: null });
   });
 });

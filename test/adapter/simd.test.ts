@@ -1,7 +1,7 @@
 /** Our own encoder engine in Node: agrees with torch, keeps prefixes apart, refuses what it cannot run. */
 import { afterEach, describe, expect, it } from "vitest";
 import { encoderModule } from "../../src/adapter/engines/simd/engine.node.ts";
-import { type SimdEngine, startSimdEngine } from "../../src/adapter/engines/simd/engine.ts";
+import { SimdEngine } from "../../src/adapter/engines/simd/engine.ts";
 import {
   compileEncoder,
   loadEncoder,
@@ -19,7 +19,8 @@ import {
 const engines: SimdEngine[] = [];
 
 async function start(slots = 4, bytes = tinyEncoder()): Promise<SimdEngine> {
-  const engine = await startSimdEngine(await encoderModule(), await bytes, limits, { slots });
+  const encoder = await loadEncoder(await encoderModule(), await bytes, limits);
+  const engine = new SimdEngine(encoder, limits, slots);
   engines.push(engine);
   return engine;
 }

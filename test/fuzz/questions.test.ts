@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { expect } from "vitest";
 import { questionFromText } from "../../src/tasks/fromText.ts";
-import { parseUrgentRules, urgentKind } from "../../src/tasks/urgent/urgent.ts";
+import { parseUrgentRules, standardRules, urgentKind } from "../../src/tasks/urgent/urgent.ts";
 import { fuzz } from "./fuzz.ts";
 import { anyTask, anyText } from "./texts.ts";
 
@@ -31,7 +31,7 @@ fuzz(
 const KINDS = [null, "emergency", "self_harm"];
 
 fuzz("the urgent list says one of its kinds", 0.1, anyText, (text) => {
-  expect(KINDS).toContain(urgentKind(text));
+  expect(KINDS).toContain(urgentKind(text, standardRules));
 });
 
 fuzz(
@@ -39,7 +39,7 @@ fuzz(
   0.05,
   anyText.filter((text) => text.normalize("NFKC").length < 4_000),
   (text) => {
-    expect(urgentKind(`${text}\nI want to kill myself.`)).not.toBeNull();
+    expect(urgentKind(`${text}\nI want to kill myself.`, standardRules)).not.toBeNull();
   },
 );
 

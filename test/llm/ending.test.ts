@@ -33,6 +33,18 @@ describe("the deadline", () => {
     );
   });
 
+  it("may be any number of milliseconds, a fraction or one that no timer holds", async () => {
+    const { candidates } = await collect(
+      generatorOn(replay.url).generate(ask(2, { deadlineMs: 2 ** 40 })),
+    );
+    expect(candidates).toHaveLength(2);
+    replay.plan.set("hang-before-headers");
+    const { reasons } = await collect(
+      generatorOn(replay.url).generate(ask(1, { deadlineMs: 99.5 })),
+    );
+    expect(reasons).toEqual({ 0: "timeout" });
+  });
+
   it("is for all parallel calls together", async () => {
     slow.plan.set("refuse-n");
     const startedAt = Date.now();

@@ -1,8 +1,7 @@
-/** The small parts between wire and SDK: event guard, Retry-After, provider memory, bounded parallelism. */
+/** The small parts between wire and SDK: event guard, Retry-After, provider memory. */
 import { describe, expect, it } from "vitest";
 import { EventTooLarge, type Passed, sseGuard } from "../../src/llm/openai/guardedFetch.ts";
 import { ProviderMemory } from "../../src/llm/openai/providerMemory.ts";
-import { inParallel } from "../../src/llm/openai/round.ts";
 import { retryAfterSeconds } from "../../src/net/response.ts";
 
 /** Pipes text through the guard in pieces of `size` bytes. */
@@ -85,33 +84,5 @@ describe("the provider memory", () => {
     for (let i = 0; i < 256; i += 1) memory.learn("c", `${i}`, { maxN: 2 });
     expect(memory.traits("a", "m").maxN).toBe(Number.POSITIVE_INFINITY);
     expect(memory.traits("c", "255").maxN).toBe(2);
-  });
-});
-
-describe("inParallel", () => {
-  it("runs no more than its limit, yields everything, and ends what runs on return", async () => {
-    let running = 0;
-    let most = 0;
-    let ended = 0;
-    const work = async function* (item: number) {
-      running += 1;
-      most = Math.max(most, running);
-      try {
-        for (let i = 0; i < 3; i += 1) {
-          await new Promise((resolve) => setTimeout(resolve, 1 + (item % 3)));
-          yield item;
-        }
-      } finally {
-        running -= 1;
-        ended += 1;
-      }
-    };
-    const seen: number[] = [];
-    for await (const value of inParallel([0, 1, 2, 3, 4, 5, 6], 3, work)) seen.push(value);
-    expect(seen.toSorted()).toEqual([0, 1, 2, 3, 4, 5, 6].flatMap((item) => [item, item, item]));
-    expect([most, running, ended]).toEqual([3, 0, 7]);
-    for await (const _ of inParallel([0, 1, 2, 3, 4, 5, 6], 3, work)) break;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    expect([running, ended]).toEqual([0, 10]);
   });
 });

@@ -66,9 +66,13 @@ const nearMisses = [
 ];
 
 describe("urgent", () => {
-  it.each(selfHarm)("self-harm: %s", (text) => expect(urgentKind(text)).toBe("self_harm"));
-  it.each(emergencies)("emergency: %s", (text) => expect(urgentKind(text)).toBe("emergency"));
-  it.each(nearMisses)("neither: %s", (text) => expect(urgentKind(text)).toBeNull());
+  it.each(selfHarm)("self-harm: %s", (text) =>
+    expect(urgentKind(text, standardRules)).toBe("self_harm"),
+  );
+  it.each(emergencies)("emergency: %s", (text) =>
+    expect(urgentKind(text, standardRules)).toBe("emergency"),
+  );
+  it.each(nearMisses)("neither: %s", (text) => expect(urgentKind(text, standardRules)).toBeNull());
 });
 
 describe("a list of one's own", () => {
@@ -95,6 +99,6 @@ describe("a list of one's own", () => {
 
 describe("a long text", () => {
   it("is read up to a bound, however its phrases repeat", () => {
-    expect(urgentKind("pain ".repeat(400_000))).toBeNull();
+    expect(urgentKind("pain ".repeat(400_000), standardRules)).toBeNull();
   });
 });

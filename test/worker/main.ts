@@ -1,11 +1,9 @@
 /** The real app without ONNX Runtime (10-20 s to start under Vitest): its engine can run no model. */
+export * from "../../src/worker/objects.ts";
+
 import { EngineError } from "../../src/adapter/engine.ts";
 import { partsWith } from "../../src/worker/makeParts.ts";
 import { createWorker } from "../../src/worker/worker.ts";
-
-export { GuardObject } from "../../src/worker/adapters/trial/guardObject.ts";
-export { BatchObject } from "../../src/worker/batches/object.ts";
-export { LedgerObject } from "../../src/worker/ledger/object.ts";
 
 const start = () => Promise.reject(new EngineError("trap"));
 

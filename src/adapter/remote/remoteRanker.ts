@@ -7,7 +7,7 @@
  */
 import { pause, until } from "../../net/sharedWork.ts";
 import type { Question } from "../../tasks/question.ts";
-import { Admission, admissionDefaults, type Ticket } from "../admission.ts";
+import { Admission, type AdmissionLimits, type Ticket } from "../admission.ts";
 import type { LoadFailure } from "../load.ts";
 import type { Manifest, SelfTestVector } from "../manifest.ts";
 import {
@@ -25,16 +25,16 @@ import { fail, ok, type Result } from "../result.ts";
 import { candidateText, questionText, type RenderedText } from "../template.ts";
 import type { RemoteFailure, TextScorer } from "./textScorer.ts";
 
-/** Questions at once. None holds memory of an engine, so there are more places than with one, and no line. */
-const admission = { ...admissionDefaults, places: 64, queue: 0 };
+/** No question holds memory of an engine here, so there are many places, and no line. */
+const limits: AdmissionLimits = { places: 64, queue: 0 };
 
 const never = new AbortController().signal;
-const retireLookMs = 50;
+const retirePollMs = 50;
 
 export class RemoteRanker implements Ranker {
   readonly manifest: Manifest;
   readonly #scorer: TextScorer;
-  readonly #admission = new Admission(admission);
+  readonly #admission = new Admission(limits);
   #open = 0;
   #retired = false;
 
@@ -47,14 +47,14 @@ export class RemoteRanker implements Ranker {
     if (this.#retired) return fail({ kind: "retired" });
     const query = questionText(this.manifest, question);
     if (!query.ok) return query;
-    // The ticket needs a way to end the question, and the question needs the ticket.
-    let underWay: RemoteQuestion | null = null;
+    // The ticket must be able to end the session, and the session needs the ticket.
+    let session: RemoteSession | null = null;
     this.#admission.sweep();
-    const ticket = this.#admission.enter(() => underWay?.close());
+    const ticket = this.#admission.enter(() => session?.close());
     if (!ticket.ok) return ticket;
     this.#open += 1;
     const hasOptions = question.options.length > 0;
-    underWay = new RemoteQuestion({
+    session = new RemoteSession({
       scorer: this.#scorer,
       ticket: ticket.value,
       query: query.value,
@@ -65,8 +65,8 @@ export class RemoteRanker implements Ranker {
         this.#open -= 1;
       },
     });
-    if (signal.aborted) underWay.close();
-    return ok(underWay);
+    if (signal.aborted) session.close();
+    return ok(session);
   }
 
   refusal(question: Question): OpenFailure | null {
@@ -79,7 +79,7 @@ export class RemoteRanker implements Ranker {
     return { held: this.#admission.held, waiting: 0, heapBytes: 0 };
   }
 
-  /** A server's faults pass without us. */
+  /** Nothing here could be started afresh: a server recovers by itself. */
   fault(): null {
     return null;
   }
@@ -92,7 +92,7 @@ export class RemoteRanker implements Ranker {
         return this.#open === 0;
       },
       never,
-      retireLookMs,
+      retirePollMs,
     );
   }
 }
@@ -127,7 +127,7 @@ async function logitOf(
   return scores.ok ? ok(scores.value.logits[0] ?? null) : scores;
 }
 
-interface RemoteQuestionParts {
+interface RemoteSessionParts {
   readonly scorer: TextScorer;
   readonly ticket: Ticket;
   readonly query: RenderedText;
@@ -145,26 +145,26 @@ interface Waiting {
   readonly resolve: (scored: Scored) => void;
 }
 
-/** TEI takes no more at once, unless told otherwise. */
+/** TEI's default limit of texts in one call. */
 const MOST_AT_ONCE = 32;
 
 const aborted: Result<never, ScoreFailure> = fail({ kind: "aborted" });
 
 /** One question whose candidates the remote engine scores. */
-class RemoteQuestion implements RankedQuestion {
+class RemoteSession implements RankedQuestion {
   readonly prefixTokens = 0;
   readonly remote = true;
   readonly truncated: boolean;
   readonly ready: Promise<Result<void, ScoreFailure>>;
-  readonly #parts: RemoteQuestionParts;
+  readonly #parts: RemoteSessionParts;
   readonly #ended = new AbortController();
   readonly #scores = new Map<string, Promise<Scored>>();
   #waiting: Waiting[] = [];
   #sending = false;
-  /** A call failed: without all scores the others are worth nothing, so no further one is made. */
+  /** A call failed. Without all scores the others have no use, so no further call is made. */
   #failure: Result<never, ScoreFailure> | null = null;
 
-  constructor(parts: RemoteQuestionParts) {
+  constructor(parts: RemoteSessionParts) {
     this.#parts = parts;
     this.truncated = parts.query.truncated;
     this.ready = Promise.resolve(ok(undefined));
@@ -195,7 +195,7 @@ class RemoteQuestion implements RankedQuestion {
 
   async #send(): Promise<void> {
     this.#sending = true;
-    // Whoever asks for several scores asks for them in one turn.
+    // Scores that are asked for in one turn of the event loop go into one call.
     await pause(0);
     while (this.#waiting.length > 0) await this.#sendSome(this.#waiting.splice(0, MOST_AT_ONCE));
     this.#sending = false;

@@ -10,49 +10,37 @@ export interface Attempt<Value> {
   readonly outcome: Result<Value, RemoteFailure>;
   /** Worth another try. */
   readonly again?: boolean;
-  /** How long the server asks to be left alone. */
+  /** How long the server asks to wait. */
   readonly waitSeconds?: number | undefined;
 }
 
 const TRIES = 3;
 const FIRST_WAIT_MS = 150;
-/** The answer waits too: a server that asks for more is given up at once. */
+/** The caller waits meanwhile. If a server asks for a longer wait, give up at once. */
 const LONGEST_WAIT_MS = 2_000;
 
 /**
  * @param attempt one try; it must end soon after its signal fires, and never rejects
  * @param caller ends everything
- * @param timeoutMs for all tries and waits together; past it: `remote_timeout`
+ * @param timeoutMs whole milliseconds for all tries and waits together; past them: `remote_timeout`
  */
 export async function withRetries<Value>(
   attempt: (signal: AbortSignal) => Promise<Attempt<Value>>,
   caller: AbortSignal,
   timeoutMs: number,
 ): Promise<Result<Value, RemoteFailure>> {
-  const end = new AbortController();
   const endsAt = Date.now() + timeoutMs;
-  let late = false;
-  const leave = () => end.abort();
-  const timer = setTimeout(() => {
-    late = true;
-    end.abort();
-  }, timeoutMs);
-  caller.addEventListener("abort", leave, { once: true });
-  if (caller.aborted) leave();
-  try {
-    for (let tried = 1; ; tried += 1) {
-      const { outcome, again = false, waitSeconds } = await attempt(end.signal);
-      if (outcome.ok) return outcome;
-      if (late) return fail({ kind: "remote_timeout" });
-      const waitMs =
-        waitSeconds === undefined ? FIRST_WAIT_MS * 2 ** (tried - 1) : waitSeconds * 1000;
-      const most = Math.min(LONGEST_WAIT_MS, endsAt - Date.now());
-      if (!again || tried === TRIES || waitMs > most || end.signal.aborted) return outcome;
-      await pause(waitMs);
-    }
-  } finally {
-    clearTimeout(timer);
-    caller.removeEventListener("abort", leave);
+  const deadline = AbortSignal.timeout(timeoutMs);
+  const signal = AbortSignal.any([caller, deadline]);
+  for (let tried = 1; ; tried += 1) {
+    const { outcome, again = false, waitSeconds } = await attempt(signal);
+    if (outcome.ok) return outcome;
+    if (deadline.aborted) return fail({ kind: "remote_timeout" });
+    const waitMs =
+      waitSeconds === undefined ? FIRST_WAIT_MS * 2 ** (tried - 1) : waitSeconds * 1000;
+    const most = Math.min(LONGEST_WAIT_MS, endsAt - Date.now());
+    if (!again || tried === TRIES || waitMs > most || signal.aborted) return outcome;
+    await pause(waitMs);
   }
 }
 
@@ -65,16 +53,16 @@ export interface WireScore {
   readonly score: unknown;
 }
 
-/** float32, in which servers compute, knows no probability between 1 and this much less. */
+/** Servers compute in float32, which has no probability between 1 and 1 minus this. */
 const LEAST_DISTANCE = 1e-7;
 
-/** The inverse of the sigmoid, kept within about +-16. */
-export function logitOfProbability(probability: number): number {
+/** The inverse of the sigmoid, limited to about +-16. */
+function logitOfProbability(probability: number): number {
   const p = Math.min(1 - LEAST_DISTANCE, Math.max(LEAST_DISTANCE, probability));
   return Math.log(p / (1 - p));
 }
 
-/** Logits in the order of the texts. Every text must have its score, once. */
+/** Logits in the order of the texts. Every text must have exactly one score. */
 export function readScores(
   entries: readonly WireScore[],
   count: number,

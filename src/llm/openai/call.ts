@@ -15,7 +15,7 @@ export interface Endpoint {
   readonly apiKey: string | null;
   readonly headers: Readonly<Record<string, string>>;
   readonly fetch: Fetch;
-  /** Tries after the first, of the SDK: connection faults, 408, 409, 429, 5xx. */
+  /** Retries by the SDK: after connection faults, 408, 409, 429 and 5xx. */
   readonly maxRetries: number;
 }
 
@@ -24,7 +24,7 @@ export interface Call {
   readonly request: GenerateRequest;
   readonly model: string;
   readonly n: number;
-  /** Names this call to the provider (`X-Client-Request-Id`), for its support and for the replay. */
+  /** The call's name at the provider (`X-Client-Request-Id`), for its support and for the replay. */
   readonly clientRequestId: string;
 }
 
@@ -36,12 +36,12 @@ export interface CallSummary {
   readonly usage: TokenUsage | null;
   /** HTTP requests sent, retries included. */
   readonly requests: number;
-  /** Different choices that showed up, and whether two came under one index. */
+  /** Number of different choices that came, and whether two came under one index. */
   readonly seen: number;
   readonly duplicated: boolean;
 }
 
-/** Read `settled` to its end, then `summary`. */
+/** Made once, with `run`. */
 export class StreamedCall {
   readonly #endpoint: Endpoint;
   readonly #call: Call;
@@ -60,21 +60,24 @@ export class StreamedCall {
     this.#choices = new Choices(call.n);
   }
 
-  /** Makes the call; yields each choice when it has settled. Never throws. */
-  async *settled(): AsyncGenerator<Settled, void> {
+  /**
+   * Makes the call and reads its stream to the end. Never throws.
+   * @param settle told of each choice when it has settled
+   */
+  async run(settle: (choice: Settled) => void): Promise<CallSummary> {
     let streaming = false;
     try {
       const { data, response } = await client(this.#endpoint, this.#watch, this.#scope)
         .chat.completions.create(body(this.#call, this.#traits), {
           signal: this.#scope.signal,
-          // The scope ends calls, sooner; the SDK's own clock starts anew with each try.
+          // The scope ends a call sooner. The SDK's own clock starts anew with each try.
           timeout: this.#scope.remainingMs() + 60_000,
           headers: { "X-Client-Request-Id": this.#call.clientRequestId },
         })
         .withResponse();
       streaming = true;
       if (isEventStream(response)) {
-        yield* this.#read(data);
+        await this.#read(data, settle);
       } else {
         data.controller.abort();
         this.#failure = { reason: "malformed", status: response.status };
@@ -85,10 +88,7 @@ export class StreamedCall {
     // The SDK ends a stream silently when its signal fires.
     const ended = this.#scope.ended();
     if (ended !== null) this.#failure = { reason: ended };
-    yield* this.#choices.end(this.#failure?.reason ?? null);
-  }
-
-  summary(): CallSummary {
+    for (const choice of this.#choices.end(this.#failure?.reason ?? null)) settle(choice);
     return {
       failure: this.#failure,
       refused: this.#failure && refusedParameter(this.#failure, this.#watch.errorBody),
@@ -99,7 +99,7 @@ export class StreamedCall {
     };
   }
 
-  async *#read(stream: AsyncIterable<unknown>): AsyncGenerator<Settled, void> {
+  async #read(stream: AsyncIterable<unknown>, settle: (choice: Settled) => void): Promise<void> {
     let chunks = 0;
     for await (const raw of stream) {
       const chunk = readChunk(raw);
@@ -107,7 +107,7 @@ export class StreamedCall {
       chunks += 1;
       // Some providers repeat a running total in every chunk: the last one counts.
       this.#usage = chunk.usage ?? this.#usage;
-      yield* this.#choices.add(chunk);
+      for (const choice of this.#choices.add(chunk)) settle(choice);
       if (this.#choices.duplicated || this.#choices.exhausted) return;
     }
     this.#failure = this.#howItEnded(chunks);
@@ -134,7 +134,7 @@ function client(
 ) {
   return new OpenAI({
     baseURL: baseUrl,
-    // Each of these would otherwise come from the environment, where there is one.
+    // The SDK would otherwise read each of these from the environment.
     apiKey: apiKey ?? "none",
     adminAPIKey: null,
     organization: null,

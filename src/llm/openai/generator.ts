@@ -1,5 +1,11 @@
-/** The generator for OpenAI-compatible endpoints: OpenAI, vLLM, Ollama, AI Gateway, the replay. */
-import type { Generator } from "../generator.ts";
+/**
+ * The generator for OpenAI-compatible endpoints: OpenAI, vLLM, Ollama, AI Gateway, the replay.
+ *
+ * Between the SDK's stream and the caller of `generate` stands one async generator of ours: `generate` itself.
+ * `StreamedCall` reads the stream and calls back, `Round` does so with the events of all its calls, and `generate` yields
+ * them from a queue.
+ */
+import type { GenerateEvent, GenerateRequest, Generator } from "../generator.ts";
 import type { Endpoint } from "./call.ts";
 import type { Fetch } from "./guardedFetch.ts";
 import { openScope } from "./guardedFetch.ts";
@@ -39,14 +45,50 @@ export function openAIGenerator(options: OpenAIGeneratorOptions): Generator {
   };
   return {
     model: options.model,
-    generate: async function* (request) {
-      const scope = openScope(request.signal, request.deadlineMs);
-      const model = request.model ?? options.model;
-      try {
-        yield* new Round(endpoint, options.memory, model, request, scope).run();
-      } finally {
-        scope.close();
-      }
-    },
+    generate: (request) => generate(endpoint, options, request),
   };
+}
+
+async function* generate(
+  endpoint: Endpoint,
+  { memory, model }: OpenAIGeneratorOptions,
+  request: GenerateRequest,
+): AsyncGenerator<GenerateEvent, void> {
+  const scope = openScope(request.signal, request.deadlineMs);
+  const waiting: GenerateEvent[] = [];
+  let over = false;
+  let wake = (): void => {};
+  const emit = (event: GenerateEvent) => {
+    waiting.push(event);
+    wake();
+  };
+  const round = new Round({
+    endpoint,
+    memory,
+    model: request.model ?? model,
+    request,
+    scope,
+    emit,
+  });
+  const running = round.run().finally(() => {
+    over = true;
+    wake();
+  });
+  // A fault of the program is thrown below, where the caller still reads.
+  running.catch(() => {});
+  try {
+    for (;;) {
+      const event = waiting.shift();
+      if (event !== undefined) yield event;
+      else if (over) return await running;
+      else {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    }
+  } finally {
+    // Ends the calls of a caller that reads no further.
+    scope.close();
+  }
 }

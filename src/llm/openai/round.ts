@@ -1,9 +1,10 @@
 /**
- * One request's way through one or more calls.
+ * One request's way through one or more calls. It tells events through `emit`, so that no event passes through an
+ * async generator here; `generator.ts` has the only one.
  *
- * K candidates are asked for in one streamed call with `n = K`: providers then bill the prompt once.
- * Where the provider refuses `n`, ignores it, or sends fewer choices than asked for, the rest come
- * from parallel calls for one each, and the memory spares the provider the question next time.
+ * One streamed call with `n = K` asks for K candidates: the provider then bills the prompt once. If the provider refuses
+ * `n`, ignores it, or sends fewer choices, the rest come from parallel calls for one candidate each. The memory then
+ * avoids the refused call next time.
  */
 import type { GenerateEvent, GenerateRequest, TokenUsage } from "../generator.ts";
 import { type CallSummary, type Endpoint, StreamedCall } from "./call.ts";
@@ -12,7 +13,7 @@ import type { CallFailure } from "./failure.ts";
 import type { Scope } from "./guardedFetch.ts";
 import type { ProviderMemory, ProviderTraits } from "./providerMemory.ts";
 
-/** Cloudflare Workers: six connections may wait for headers at once; one is left for the rest. */
+/** In Cloudflare Workers six connections may wait for headers at once. One is left for everything else. */
 const MAX_PARALLEL_CALLS = 5;
 
 /** After these, a call that has not started yet would only fail the same way. */
@@ -24,97 +25,92 @@ const HOPELESS: ReadonlySet<string> = new Set([
   "not_recorded",
 ]);
 
-type Failed = Extract<GenerateEvent, { kind: "failed" }>;
+/** What a round needs. */
+export interface RoundParts {
+  readonly endpoint: Endpoint;
+  readonly memory: ProviderMemory;
+  readonly model: string;
+  readonly request: GenerateRequest;
+  readonly scope: Scope;
+  /** Told of every event, as it happens. */
+  readonly emit: (event: GenerateEvent) => void;
+}
 
 export class Round {
-  readonly #endpoint: Endpoint;
-  readonly #memory: ProviderMemory;
-  readonly #model: string;
-  readonly #request: GenerateRequest;
-  readonly #scope: Scope;
+  readonly #parts: RoundParts;
   readonly #id = crypto.randomUUID();
   /** Numbers of the candidates that have neither come nor failed. */
   readonly #open: Set<number>;
   #usage: TokenUsage = { promptTokens: 0, completionTokens: 0 };
   #requests = 0;
-  /** What this request's calls have put otherwise; the memory learns it from a call that it helped. */
+  /** Changes that this request's calls have tried. The memory learns one when a call with it succeeds. */
   #tried: Partial<ProviderTraits> = {};
+  /** The largest `n` that the provider seems to take; the memory learns it when a call for one brings its candidate. */
+  #limit: number | null = null;
+  /** Why a call that has not started yet would fail; null: no reason is known. */
+  #hopeless: CallFailure | null = null;
 
-  constructor(
-    endpoint: Endpoint,
-    memory: ProviderMemory,
-    model: string,
-    request: GenerateRequest,
-    scope: Scope,
-  ) {
-    this.#endpoint = endpoint;
-    this.#memory = memory;
-    this.#model = model;
-    this.#request = request;
-    this.#scope = scope;
-    const first = request.first ?? 0;
-    this.#open = new Set(Array.from({ length: request.n }, (_, at) => first + at));
+  constructor(parts: RoundParts) {
+    this.#parts = parts;
+    const { first = 0, n } = parts.request;
+    this.#open = new Set(Array.from({ length: n }, (_, at) => first + at));
   }
 
-  /** Every candidate's event, then the usage. */
-  async *run(): AsyncGenerator<GenerateEvent, void> {
-    const { n } = this.#request;
-    const limit = n > this.#traits.maxN ? null : yield* this.#askTogether();
+  /** Asks for all candidates: an event for each, and the usage last. Never rejects for a fault of the provider. */
+  async run(): Promise<void> {
+    const { request, emit } = this.#parts;
+    if (request.n <= this.#traits.maxN) await this.#askTogether();
     const mode = this.#open.size > 0 ? "parallel" : "n";
-    yield* this.#askOneByOne(limit);
-    yield { kind: "usage", usage: this.#usage, requests: this.#requests, mode };
+    await this.#askOneByOne();
+    emit({ kind: "usage", usage: this.#usage, requests: this.#requests, mode });
   }
 
-  /**
-   * One call for all. It leaves open what calls for one may still bring.
-   * @returns the largest `n` the provider seems to take, where this one was too many
-   */
-  async *#askTogether(): AsyncGenerator<GenerateEvent, number | null> {
-    const { n, first = 0 } = this.#request;
-    const { failure, refused, duplicated, seen } = yield* this.#call(n, first);
-    if (n > 1 && refused === "n") return n - 1;
-    if (failure !== null) yield* this.#failOpen(failure);
-    return n > 1 && (duplicated || seen === 1) ? 1 : null;
-  }
-
-  /** @param limit learnt about the provider as soon as a call for one succeeds */
-  async *#askOneByOne(limit: number | null): AsyncGenerator<GenerateEvent, void> {
-    let hopeless: CallFailure | null = null;
-    const ask = (number: number) => this.#askFor(number, () => hopeless);
-    for await (const event of inParallel([...this.#open], MAX_PARALLEL_CALLS, ask)) {
-      if (event.kind === "failed" && HOPELESS.has(event.reason)) hopeless ??= event;
-      if (event.kind === "candidate" && limit !== null) this.#learn({ maxN: limit });
-      yield event;
+  /** One call for all. Candidates that separate calls may still bring stay open. */
+  async #askTogether(): Promise<void> {
+    const { n, first = 0 } = this.#parts.request;
+    const { failure, refused, duplicated, seen } = await this.#call(n, first);
+    if (n > 1 && refused === "n") {
+      this.#limit = n - 1;
+      return;
     }
+    if (failure !== null) for (const number of [...this.#open]) this.#fail(number, failure);
+    if (n > 1 && (duplicated || seen === 1)) this.#limit = 1;
   }
 
-  /** Asks for one candidate, or fails it unasked where another call has shown that to be in vain. */
-  async *#askFor(
-    number: number,
-    hopeless: () => CallFailure | null,
-  ): AsyncGenerator<GenerateEvent, void> {
-    const failure = hopeless() ?? (yield* this.#call(1, number)).failure;
-    if (this.#open.has(number)) yield this.#fail(number, failure ?? { reason: "no_choices" });
+  /** Calls for one candidate each, a bounded number at once. Each of them, when done, goes on with the next candidate. */
+  async #askOneByOne(): Promise<void> {
+    const waiting = [...this.#open];
+    const askInTurn = async () => {
+      for (let number = waiting.shift(); number !== undefined; number = waiting.shift()) {
+        await this.#askFor(number);
+      }
+    };
+    await Promise.all(Array.from({ length: MAX_PARALLEL_CALLS }, askInTurn));
   }
 
-  /** One call, made again when the provider refuses a parameter that can be put otherwise. */
-  async *#call(n: number, number: number): AsyncGenerator<GenerateEvent, CallSummary> {
-    const { seed } = this.#request;
+  /** Asks for one candidate. Where another call has shown that this is in vain, fails it unasked. */
+  async #askFor(number: number): Promise<void> {
+    const failure = this.#hopeless ?? (await this.#call(1, number)).failure;
+    if (this.#open.has(number)) this.#fail(number, failure ?? { reason: "no_choices" });
+  }
+
+  /** One call; made again when the provider refuses a parameter that can be changed. */
+  async #call(n: number, number: number): Promise<CallSummary> {
+    const { endpoint, model, request, scope } = this.#parts;
+    const { seed } = request;
     const call = {
-      request: seed === undefined ? this.#request : { ...this.#request, seed: seed + number },
-      model: this.#model,
+      request: seed === undefined ? request : { ...request, seed: seed + number },
+      model,
       n,
       clientRequestId: `${this.#id}.${number}`,
     };
     const helps: Partial<ProviderTraits>[] = [];
     for (;;) {
       const traits = this.#traits;
-      const streamed = new StreamedCall(this.#endpoint, call, traits, this.#scope);
-      for await (const settled of streamed.settled()) {
+      const summary = await new StreamedCall(endpoint, call, traits, scope).run((settled) => {
         if (settled.kind === "candidate") for (const trait of helps.splice(0)) this.#learn(trait);
-        yield this.#numbered(settled, number);
-      }
-      const summary = streamed.summary();
+        this.#settle(settled, number);
+      });
       this.#requests += summary.requests;
       this.#addUsage(summary.usage);
       const better = otherwise(summary, traits);
@@ -124,27 +120,29 @@ export class Round {
     }
   }
 
-  /** The event of a choice of a call whose first choice has this number. */
-  #numbered(settled: Settled, first: number): GenerateEvent {
-    if (settled.kind === "failed") return this.#fail(first + settled.index, settled);
+  /** Passes on a choice of a call whose first choice has the number `first`. */
+  #settle(settled: Settled, first: number): void {
+    if (settled.kind === "failed") {
+      this.#fail(first + settled.index, settled);
+      return;
+    }
+    if (this.#limit !== null) this.#learn({ maxN: this.#limit });
     const index = first + settled.candidate.index;
     this.#open.delete(index);
-    return { kind: "candidate", candidate: { ...settled.candidate, index } };
+    this.#parts.emit({ kind: "candidate", candidate: { ...settled.candidate, index } });
   }
 
-  *#failOpen(failure: CallFailure): Generator<GenerateEvent> {
-    for (const number of [...this.#open]) yield this.#fail(number, failure);
-  }
-
-  #fail(number: number, { reason, status, retryAfterSeconds }: CallFailure): Failed {
+  #fail(number: number, failure: CallFailure): void {
+    const { reason, status, retryAfterSeconds } = failure;
+    if (HOPELESS.has(reason)) this.#hopeless ??= failure;
     this.#open.delete(number);
-    return {
+    this.#parts.emit({
       kind: "failed",
       index: number,
       reason,
       ...(status === undefined ? {} : { status }),
       ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
-    };
+    });
   }
 
   #addUsage(more: TokenUsage | null): void {
@@ -155,15 +153,18 @@ export class Round {
   }
 
   get #traits(): ProviderTraits {
-    return { ...this.#memory.traits(this.#endpoint.baseUrl, this.#model), ...this.#tried };
+    return {
+      ...this.#parts.memory.traits(this.#parts.endpoint.baseUrl, this.#parts.model),
+      ...this.#tried,
+    };
   }
 
   #learn(traits: Partial<ProviderTraits>): void {
-    this.#memory.learn(this.#endpoint.baseUrl, this.#model, traits);
+    this.#parts.memory.learn(this.#parts.endpoint.baseUrl, this.#parts.model, traits);
   }
 }
 
-/** How to put the same call so that the refused parameter is not in it; null: it cannot be. */
+/** The change that keeps the refused parameter out of the call; null: there is none. */
 function otherwise(
   { refused }: CallSummary,
   traits: ProviderTraits,
@@ -173,44 +174,4 @@ function otherwise(
     return { tokenLimitName: "max_completion_tokens" };
   }
   return null;
-}
-
-/**
- * Runs generators side by side, a bounded number at once, and yields what any of them yields.
- * @param limit how many run at once
- * @param start begins the work for one item; called when there is room for it
- */
-export async function* inParallel<Item, Value>(
-  items: readonly Item[],
-  limit: number,
-  start: (item: Item) => AsyncGenerator<Value, void>,
-): AsyncGenerator<Value, void> {
-  type Running = AsyncGenerator<Value, void>;
-  const waiting = [...items];
-  const next = new Map<Running, Promise<{ of: Running; step: IteratorResult<Value, void> }>>();
-  const advance = (of: Running) => {
-    next.set(
-      of,
-      of.next().then((step) => ({ of, step })),
-    );
-  };
-  const fill = () => {
-    for (const item of waiting.splice(0, limit - next.size)) advance(start(item));
-  };
-  try {
-    fill();
-    while (next.size > 0) {
-      const { of, step } = await Promise.race(next.values());
-      if (step.done) {
-        next.delete(of);
-        fill();
-      } else {
-        advance(of);
-        yield step.value;
-      }
-    }
-  } finally {
-    // Not awaited: one that hangs in a read ends when its own signal fires, after this.
-    for (const of of next.keys()) of.return().catch(() => undefined);
-  }
 }

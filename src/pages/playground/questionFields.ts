@@ -78,7 +78,7 @@ export async function loadExamples(): Promise<readonly Example[]> {
 }
 
 /** Fills a list, grouped by task. */
-export function fillExamples(list: HTMLSelectElement, examples: readonly Example[]): void {
+function fillExamples(list: HTMLSelectElement, examples: readonly Example[]): void {
   for (const task of new Set(examples.map((example) => example.task))) {
     const group = make("optgroup", "");
     group.label = task;
@@ -104,7 +104,7 @@ export function readOptions(text: string): NonNullable<Asked["options"]> {
     });
 }
 
-export function writeOptions(options: Asked["options"]): string {
+function writeOptions(options: Asked["options"]): string {
   return (options ?? [])
     .map(({ label, text }) => (label === text ? label : `${label}: ${text}`))
     .join("\n");

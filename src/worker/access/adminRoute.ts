@@ -8,7 +8,7 @@ import { NAME, type Scope } from "./caller.ts";
 import { type KeyStore, revokeKey } from "./keyStore.ts";
 import { isSameText, KEY_ID, makeKey, shownKey } from "./keys.ts";
 
-/** Lets in who knows the secret. Without a secret or a key store there is nothing here. */
+/** Lets in callers who know the secret. Without a secret or a key store the routes do not exist. */
 export function adminOnly() {
   return createMiddleware<AppEnv>(async (c, next) => {
     const { config, keyStore } = c.get("parts");
@@ -130,7 +130,7 @@ export function adminRoutes(app: OpenAPIHono<AppEnv>, scopes: readonly Scope[]):
     const { records, next } = await storeOf(c.get("parts").keyStore)
       .page(limit, cursor)
       .catch((error: unknown) => {
-        // KV's words for a cursor that it did not make are its own; without one it is not the caller's fault.
+        // KV has its own words for a bad cursor. Without a cursor the fault is not the caller's.
         if (cursor === null || !/\b400\b|cursor/iu.test(String(error))) throw error;
         throw fieldProblem("invalid_request", "cursor", "must be the next_cursor of a page");
       });
@@ -145,7 +145,7 @@ export function adminRoutes(app: OpenAPIHono<AppEnv>, scopes: readonly Scope[]):
   });
 }
 
-/** `adminOnly` has seen to it that there is one. */
+/** `adminOnly` has checked that there is one. */
 function storeOf(store: KeyStore | null): KeyStore {
   if (store === null) throw new Problem("not_found");
   return store;

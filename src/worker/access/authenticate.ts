@@ -32,7 +32,7 @@ const kinds: Readonly<Record<IdentityFault["kind"], "invalid_api_key" | "access_
   store_unavailable: "access_unavailable",
 };
 
-/** The period of the rate-limit binding in wrangler.toml, seconds: who waits that long is let through. */
+/** The period of the rate-limit binding in wrangler.toml, in seconds. A caller who waits that long is let through. */
 const RATE_LIMIT_SECONDS = 10;
 
 /** Finds the caller, or refuses the request. */

@@ -6,7 +6,7 @@ import type { Credentials } from "./identify.ts";
 import { KeyCache, type KeyStore, kvKeyStore } from "./keyStore.ts";
 import { Jwks, type TokenRules } from "./tokens.ts";
 
-/** What the composition knows: all scopes that a token may name, and those that a caller on the own machine has. */
+/** All scopes that a token may name, and those that a caller on the own machine has. */
 export interface AllScopes {
   readonly known: readonly Scope[];
   readonly open: readonly Scope[];

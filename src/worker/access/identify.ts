@@ -25,11 +25,11 @@ export type Identity =
   | { readonly ok: false; readonly fault: IdentityFault };
 
 /**
- * Hosts that no request from the internet has: Cloudflare routes by host, and these are nobody's zone. Another Worker's
- * service binding may use any, which is why a deployed Worker must not be open to them.
+ * Hosts of the own machine. No request from the internet has one: Cloudflare routes by host, and these are no zones. But
+ * another Worker's service binding may use any host, so a deployed Worker must not be open to them.
  */
 const LOCAL_HOSTS: readonly string[] = ["localhost", "127.0.0.1", "[::1]"];
-/** Compared with where a key is unknown, so that its refusal takes as long as that of a wrong secret. */
+/** Compared with if the key is unknown, so its refusal takes as long as that of a wrong secret. */
 const NO_HASH = "0".repeat(64);
 
 /** Who sends this request, or why it is refused. */
@@ -39,7 +39,7 @@ export async function identify(request: Request, credentials: Credentials): Prom
   if (credential?.includes(".") && credentials.tokens !== null) {
     return readToken(credential, credentials.tokens.rules, credentials.tokens.jwks);
   }
-  // SDKs always send some key: on the own machine a made-up one does no harm.
+  // SDKs always send some key. On the own machine a made-up one does no harm.
   const local = LOCAL_HOSTS.includes(new URL(request.url).hostname);
   if (local && credentials.openOnLocalhost !== null) {
     return { ok: true, caller: openCaller(credentials.openOnLocalhost) };

@@ -1,8 +1,7 @@
 /**
- * Where key records lie: the port, and Workers KV behind it (one entry a key, `key/<id>`).
- *
- * * Key records as an isolate remembers them, so that a request does not wait for KV. With KV's own cache of 30 s a
- * revocation holds everywhere within 50 s of its write.
+ * Where key records are stored: the port, and Workers KV behind it (one entry for each key, `key/<id>`). An isolate
+ * remembers records for 20 s, so most requests do not wait for KV. KV's own cache adds 30 s, so a revoked key is refused
+ * everywhere within 50 s.
  */
 
 import { KEY_ID, KeyRecord } from "./keys.ts";

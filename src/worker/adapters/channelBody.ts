@@ -81,7 +81,7 @@ function trialBody(
 ): ChannelBody[] {
   const { pointer, fault, refused } = channel;
   if (pointer === null && fault === null) return [];
-  const loaded = channel.peek() !== null;
+  const loaded = channel.ready() !== null;
   return [
     {
       channel: name,

@@ -99,7 +99,7 @@ export const getReady: RouteHandler<typeof readyRoute, AppEnv> = async (c) => {
   }
   const { rollouts, config } = setup.parts;
   const looking = [...rollouts.values()].map((rollout) =>
-    rollout.look((work) => c.executionCtx.waitUntil(work)),
+    rollout.refresh((work) => c.executionCtx.waitUntil(work)),
   );
   await waitAtMost(Promise.all(looking), LOOK_WAIT_MS);
   const [first, ...others] = [...rollouts.values()].map((rollout) => stateOf(rollout, config));

@@ -13,7 +13,7 @@ import type { Ranker } from "../../adapter/ranker.ts";
 import type { PublicKeys } from "../../adapter/signature.ts";
 import type { WaitUntil } from "../http/waiting.ts";
 import type { RankerShelf } from "./shelf.ts";
-import type { AdapterFault, RankerSource } from "./source.ts";
+import type { AdapterFault, RankerSource, Served } from "./source.ts";
 import { PointerWatch } from "./watch.ts";
 
 export type { WaitUntil } from "../http/waiting.ts";
@@ -44,7 +44,6 @@ export interface AdapterStatus {
 }
 
 export class AdapterHost implements RankerSource {
-  readonly servedBy = "stable";
   readonly #options: AdapterHostOptions;
   readonly #watch: PointerWatch;
   readonly #restarts: Restarts;
@@ -79,33 +78,39 @@ export class AdapterHost implements RankerSource {
     return this.#watch.stale;
   }
 
-  /** The ranker that serves now, or null. */
-  peek(): Ranker | null {
-    return this.#version === null ? null : this.#options.shelf.peek(this.#version);
+  /** The ranker that serves, unless the last check of the pointer is too old to rely on. */
+  ready(): Served | null {
+    return this.#watch.stale ? null : this.current();
   }
 
-  settled(): Ranker | null {
-    return this.peek();
+  /** The ranker that serves now, or null. */
+  current(): Served | null {
+    const ranker = this.#version === null ? null : this.#options.shelf.ready(this.#version);
+    return ranker && { ranker, servedBy: "stable" };
+  }
+
+  fault(): AdapterFault | null {
+    return this.#restarts.fault ?? this.#watch.fault;
   }
 
   status(): AdapterStatus {
     const { pointer } = this.#watch;
-    const fault = this.#restarts.fault ?? this.#watch.fault;
+    const fault = this.fault();
     const version = this.#version;
     const serial = version === null ? null : (pointer?.serial ?? null);
-    const ranker = this.peek();
+    const ranker = this.current()?.ranker ?? null;
     const { heapBytes } = this.#options.shelf;
     return { name: this.name, channel: "stable", ranker, version, serial, heapBytes, fault };
   }
 
   /**
-   * See `PointerWatch.look`: ends when a newer version serves, or is refused; and when one whose engine failed has been
+   * See `PointerWatch.refresh`: ends when a newer version serves, or is refused; and when one whose engine failed has been
    * started afresh.
    */
-  async look(waitUntil: WaitUntil): Promise<void> {
+  async refresh(waitUntil: WaitUntil): Promise<void> {
     const restarting =
-      this.#version === null ? null : this.#restarts.look(this.#version, waitUntil);
-    await Promise.all([restarting, this.#watch.look(waitUntil)]);
+      this.#version === null ? null : this.#restarts.refresh(this.#version, waitUntil);
+    await Promise.all([restarting, this.#watch.refresh(waitUntil)]);
   }
 
   async #follow(pointer: Pointer | null, waitUntil: WaitUntil): Promise<AdapterFault | null> {
@@ -113,11 +118,11 @@ export class AdapterHost implements RankerSource {
     const version = pointer?.version ?? null;
     const old = this.#version;
     // A new pointer to the same version is one more chance for an engine that could not be started afresh.
-    if (version === null || (version === old && shelf.peek(old) !== null)) return null;
+    if (version === null || (version === old && shelf.ready(old) !== null)) return null;
     const taken = await shelf.take(version, "stable");
     if (!taken.ok) {
       // It had to go for one that is no good.
-      if (old !== null && shelf.peek(old) === null) await shelf.take(old, "stable");
+      if (old !== null && shelf.ready(old) === null) await shelf.take(old, "stable");
       return { ...taken.failure, version };
     }
     this.#version = version;
@@ -163,7 +168,7 @@ export class Restarts {
   }
 
   /** To be called by every request: ends when a restart that is due, if any, is done. */
-  look(version: string, waitUntil: WaitUntil): Promise<void> | null {
+  refresh(version: string, waitUntil: WaitUntil): Promise<void> | null {
     const now = Date.now();
     this.#note(version);
     if (this.#fallen === null || this.#over) return null;

@@ -2,11 +2,10 @@
  * Versions that callers ask for by name: any that is kept in R2, signed where there is a key. To withdraw one, delete it.
  */
 import { type BundleStore, verifyManifest } from "../../adapter/bundle.ts";
-import type { Ranker } from "../../adapter/ranker.ts";
 import type { PublicKeys } from "../../adapter/signature.ts";
 import { pause } from "../../net/sharedWork.ts";
 import type { RankerShelf } from "./shelf.ts";
-import type { AdapterFault, RankerSource } from "./source.ts";
+import type { AdapterFault, RankerSource, Served } from "./source.ts";
 
 export interface PinnedVersionsOptions {
   readonly store: BundleStore;
@@ -36,7 +35,7 @@ export class PinnedVersions {
   /** Whether a version is among those kept. Rejects when the store does. */
   async knows(version: string): Promise<boolean> {
     const { store, shelf, adapter, signedBy } = this.#options;
-    if (shelf.peek(version) !== null) return true;
+    if (shelf.ready(version) !== null) return true;
     const files = store.open(adapter, version);
     return (await verifyManifest(files, { expect: { adapter, version }, signedBy })).ok;
   }
@@ -45,15 +44,17 @@ export class PinnedVersions {
   source(version: string): RankerSource {
     const { shelf } = this.#options;
     let fault: AdapterFault | null = null;
-    const peek = (): Ranker | null => shelf.peek(version);
+    const current = (): Served | null => {
+      const ranker = shelf.ready(version);
+      return ranker && { ranker, servedBy: "pinned" };
+    };
     return {
-      servedBy: "pinned",
-      peek,
-      settled: peek,
-      look: async () => {
-        fault = peek() === null ? await this.#load(version) : null;
+      ready: current,
+      current,
+      refresh: async () => {
+        fault = current() === null ? await this.#load(version) : null;
       },
-      status: () => ({ fault }),
+      fault: () => fault,
     };
   }
 

@@ -55,10 +55,10 @@ export class Rollout {
   }
 
   /** Looks at all pointers; ends when that has been done. */
-  async look(waitUntil: WaitUntil): Promise<void> {
+  async refresh(waitUntil: WaitUntil): Promise<void> {
     const { stable, canary, shadow } = this.parts;
     const watches = [stable, canary.channel.watch, shadow.watch];
-    await Promise.all(watches.map((watch) => watch.look(waitUntil)));
+    await Promise.all(watches.map((watch) => watch.refresh(waitUntil)));
   }
 
   /** Counts a request that had scores to give and no choice to make. */
@@ -90,10 +90,10 @@ export class Rollout {
   #compareCanary({ requestId }: Ended, outcome: FinishedAnswer, waitUntil: WaitUntil): void {
     const { stable, canary, comparing, tally } = this.parts;
     const { trial } = canary;
-    const serving = canary.channel.peek();
+    const serving = canary.channel.ready();
     if (trial === null || serving === null) return;
     if (!isSampled(trial.version, requestId, trial.bounds.compareShare)) return;
-    const second = () => Promise.resolve<Ranker | null>(stable.peek());
+    const second = () => Promise.resolve<Ranker | null>(stable.current()?.ranker ?? null);
     const work = comparing.run(serving, second, outcome).then((end) => {
       // That stable could not score is no fault of the canary.
       const compared = end === "same" || end === "other";
@@ -106,9 +106,9 @@ export class Rollout {
 
   #compareShadow({ requestId }: Ended, outcome: FinishedAnswer, waitUntil: WaitUntil): void {
     const { stable, canary, shadow, comparing, tally } = this.parts;
-    waitUntil(shadow.watch.look(waitUntil));
+    waitUntil(shadow.watch.refresh(waitUntil));
     const { pointer } = shadow;
-    const serving = stable.peek();
+    const serving = stable.current()?.ranker ?? null;
     if (pointer === null || serving === null || pointer.version === stable.version) return;
     const { version, share } = pointer;
     if (shadow.refused || !isSampled(version, requestId, share)) return;

@@ -98,7 +98,7 @@ export const getAdapters: RouteHandler<typeof adaptersRoute, AppEnv> = async (c)
 
 async function entryOf(c: Context<AppEnv>, rollout: Rollout) {
   const { canary, guard, versions } = rollout.parts;
-  const looking = rollout.look((work) => c.executionCtx.waitUntil(work));
+  const looking = rollout.refresh((work) => c.executionCtx.waitUntil(work));
   await waitAtMost(looking, LOOK_WAIT_MS);
   const [listed, overview] = await Promise.all([
     versions.list().catch(() => {

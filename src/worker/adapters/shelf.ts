@@ -52,7 +52,7 @@ export class RankerShelf {
   }
 
   /** The ranker of a version that is held and takes questions, or null. */
-  peek(version: string): Ranker | null {
+  ready(version: string): Ranker | null {
     const place = this.#alive(version);
     if (place === undefined) return null;
     place.usedAt = Date.now();

@@ -16,16 +16,21 @@ import type { WaitUntil } from "../http/waiting.ts";
 export const SERVED_BY = ["stable", "canary", "pinned"] as const;
 export type ServedBy = (typeof SERVED_BY)[number];
 
-export interface RankerSource {
-  /** Begins whatever has to be looked at or loaded; ends with it where `peek` has nothing yet. Never rejects. */
-  look(waitUntil: WaitUntil): Promise<void>;
-  /** The ranker to use at once; null: it is known only when `look` has ended. */
-  peek(): Ranker | null;
-  /** The ranker to use after `look`, or when that took too long; null: `status` says why. */
-  settled(): Ranker | null;
-  /** By what the ranker that was last given came. */
+/** The ranker of a request, and by what it came. */
+export interface Served {
+  readonly ranker: Ranker;
   readonly servedBy: ServedBy;
-  status(): { readonly fault: AdapterFault | null };
+}
+
+export interface RankerSource {
+  /** Begins whatever has to be checked or loaded; ends with it where `ready` has nothing yet. Never rejects. */
+  refresh(waitUntil: WaitUntil): Promise<void>;
+  /** The ranker to use at once; null: it is known only when `refresh` has ended. */
+  ready(): Served | null;
+  /** The ranker to use after `refresh`, or when that took too long; null: `fault` says why. */
+  current(): Served | null;
+  /** Why there is no ranker, or why a newer version is not served; null: nothing is wrong. */
+  fault(): AdapterFault | null;
 }
 
 /** A bundle that cannot serve. */

@@ -34,7 +34,7 @@ export interface PointerWatchOptions {
     waitUntil: WaitUntil,
   ) => Promise<AdapterFault | null> | AdapterFault | null;
   /** Called in every look, last: the pointer may be the same, what depends on it need not. Never rejects. */
-  readonly looked?: (waitUntil: WaitUntil) => Promise<void>;
+  readonly refreshed?: (waitUntil: WaitUntil) => Promise<void>;
   /** Told of every fault, once. */
   readonly onFault: (fault: AdapterFault) => void;
 }
@@ -63,7 +63,7 @@ export class PointerWatch {
   /** Of the last look alone. */
   #transient: AdapterFault | null = null;
   #lookedAt: number | null = null;
-  #look: { readonly done: Promise<void>; readonly since: number } | null = null;
+  #checking: { readonly done: Promise<void>; readonly since: number } | null = null;
 
   constructor(options: PointerWatchOptions) {
     this.#options = options;
@@ -89,25 +89,26 @@ export class PointerWatch {
    * To be called by every request: looks at the pointer again where the last look is older than the interval.
    * @returns a promise that ends with the look under way; only those who find it `stale` need to wait for it
    */
-  look(waitUntil: WaitUntil): Promise<void> {
+  refresh(waitUntil: WaitUntil): Promise<void> {
     const now = Date.now();
-    if (this.#look !== null && now - this.#look.since < STALE_LOOK_MS) return this.#look.done;
+    if (this.#checking !== null && now - this.#checking.since < STALE_LOOK_MS)
+      return this.#checking.done;
     if (this.#lookedAt !== null && now - this.#lookedAt < this.#options.intervalMs) {
       return Promise.resolve();
     }
-    const done = this.#refresh(waitUntil).then(() => {
+    const done = this.#check(waitUntil).then(() => {
       this.#lookedAt = Date.now();
       // A look taken for lost may end after all, while another is under way.
-      if (this.#look?.done === done) this.#look = null;
+      if (this.#checking?.done === done) this.#checking = null;
     });
-    this.#look = { done, since: now };
+    this.#checking = { done, since: now };
     // Others wait for this promise too, so it must outlive the request that began it.
     waitUntil(done);
     return done;
   }
 
-  async #refresh(waitUntil: WaitUntil): Promise<void> {
-    const { store, adapter, channel, looked } = this.#options;
+  async #check(waitUntil: WaitUntil): Promise<void> {
+    const { store, adapter, channel, refreshed } = this.#options;
     try {
       const object = await store.pointer(adapter, channel, this.#etag);
       this.#transient = null;
@@ -122,7 +123,7 @@ export class PointerWatch {
     } catch {
       this.#transient = this.#told({ kind: "store_unavailable" });
     }
-    await looked?.(waitUntil);
+    await refreshed?.(waitUntil);
   }
 
   /** Without its pointer `stable` goes on with what it has; another channel has ended. */

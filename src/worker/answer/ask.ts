@@ -5,8 +5,12 @@
  */
 import type { Abstain, Strategy } from "../../adapter/select/candidates.ts";
 import { renderPrompt } from "../../tasks/prompt.ts";
-import type { ChatMessage, Question } from "../../tasks/question.ts";
-import { fitQuestion, type QuestionFault } from "../../tasks/question.ts";
+import {
+  type ChatMessage,
+  fitQuestion,
+  type Question,
+  type QuestionFault,
+} from "../../tasks/question.ts";
 import { inferTask, taskById } from "../../tasks/registry.ts";
 import type { TaskSpec } from "../../tasks/task.ts";
 import type { AdapterChoice } from "../adapters/rollout.ts";

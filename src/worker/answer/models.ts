@@ -46,9 +46,9 @@ export const getModels: RouteHandler<typeof modelsRoute, AppEnv> = async (c) => 
   const data = config.models.map((id) => {
     const name = adapterOf(id, config);
     const stable = rollouts.get(name)?.parts.stable;
-    void stable?.look((work) => c.executionCtx.waitUntil(work));
+    void stable?.refresh((work) => c.executionCtx.waitUntil(work));
     const mine = mayUseAdapter(c.get("caller"), name, config.access.adapterTenants);
-    const manifest = mine ? stable?.peek()?.manifest : undefined;
+    const manifest = mine ? stable?.current()?.ranker.manifest : undefined;
     return {
       id,
       object: "model" as const,

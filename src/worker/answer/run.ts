@@ -92,7 +92,7 @@ export function meteredAnswer(
   const estimate = estimateOf({
     candidates: ask.k,
     promptChars,
-    adapter: adapters.settled()?.manifest ?? null,
+    adapter: adapters.current()?.ranker.manifest ?? null,
   });
   const work = (admitted: Promise<void>) =>
     answer(ask, {

@@ -6,15 +6,15 @@
 import type { Manifest } from "../../adapter/manifest.ts";
 import type { OpenFailure, RankedQuestion, Ranker, Score } from "../../adapter/ranker.ts";
 import type { Option, Question } from "../../tasks/question.ts";
-import type { DegradedReason, RankerSource, ServedBy } from "../adapters/source.ts";
+import type { DegradedReason, RankerSource, Served, ServedBy } from "../adapters/source.ts";
 import type { StartSpan } from "../http/metrics.ts";
 import { fieldProblem, Problem } from "../http/problems.ts";
 import { type WaitUntil, waitAtMost } from "../http/waiting.ts";
 
 /** How long candidates wait for an adapter that is being loaded, after the first of them came. */
 const LOAD_WAIT_MS = 20_000;
-/** How long they wait for a look at the pointer, where an adapter is there that may be out of date. */
-const LOOK_WAIT_MS = 5_000;
+/** How long they wait for a check of the pointer, where an adapter is there that may be out of date. */
+const REFRESH_WAIT_MS = 5_000;
 /** How long a stream's headers wait for it, so that a refusal can still be a plain response. */
 const ADMISSION_WAIT_MS = 10_000;
 
@@ -83,16 +83,16 @@ export class Scoring {
     this.#tenant = context.tenant;
     this.#signal = context.signal;
     this.#startSpan = context.startSpan;
-    const looking = source.look(context.waitUntil);
-    const ranker = source.peek();
-    if (ranker !== null && this.#open(ranker, source.servedBy)) {
+    const refreshed = source.refresh(context.waitUntil);
+    const served = source.ready();
+    if (served !== null && this.#open(served)) {
       if (this.#refused !== null) throw this.#refused;
       this.#opening = Promise.resolve();
     } else {
-      const held = source.settled();
-      const refusal = held?.refusal(ask.question) ?? null;
+      const held = source.current();
+      const refusal = held?.ranker.refusal(ask.question) ?? null;
       this.#doubtful = refusal !== null && refusal.kind !== "retired";
-      const known = held === null ? looking : waitAtMost(looking, LOOK_WAIT_MS);
+      const known = held === null ? refreshed : waitAtMost(refreshed, REFRESH_WAIT_MS);
       this.#opening = known.then(() => this.#openLate());
     }
   }
@@ -191,13 +191,13 @@ export class Scoring {
   #openLate(): void {
     const decided = this.#session !== null || this.#refused !== null || this.#degraded !== null;
     if (this.#closed || decided) return;
-    const ranker = this.#source.settled();
-    if (ranker !== null && this.#open(ranker, this.#source.servedBy)) return;
-    this.#degraded = this.#source.status().fault?.kind ?? "loading";
+    const served = this.#source.current();
+    if (served !== null && this.#open(served)) return;
+    this.#degraded = this.#source.fault()?.kind ?? "loading";
   }
 
   /** False where the ranker was retired meanwhile: another one is to be had, or will be. */
-  #open(ranker: Ranker, servedBy: ServedBy): boolean {
+  #open({ ranker, servedBy }: Served): boolean {
     const opened = ranker.open(this.#ask.question, this.#signal, this.#tenant);
     if (!opened.ok) {
       if (opened.failure.kind === "retired") return false;

@@ -1,6 +1,6 @@
 /**
- * A batch: many questions in one file, answered when there is room. Words are those of OpenAI's Batch API where it has
- * them. `TenantBatches` is the port to a tenant's batches; behind it is a Durable Object, so that a line that the queue
+ * A batch: many questions in one file, answered when there is room. Names follow OpenAI's Batch API where it has them.
+ * `TenantBatches` is the port to a tenant's batches. A Durable Object stands behind it, so a line that the queue
  * delivers twice is answered and counted once.
  */
 
@@ -50,7 +50,7 @@ export interface NewBatch {
   readonly keyId: string;
   readonly principal: string;
   readonly keepMs: number;
-  /** Without a word from the queue for so long its lines are sent again. Longer than any pause between tries. */
+  /** If the queue is silent for this long, the lines are sent again. Longer than any pause between tries. */
   readonly stallMs: number;
   /** Keyed hash of an Idempotency-Key and its sender, and for how long it is remembered. */
   readonly replay: { readonly id: string; readonly keepMs: number } | null;
@@ -60,7 +60,7 @@ export type CreateResult =
   | { readonly kind: "new" }
   /** Same Idempotency-Key; the fingerprint is null while the first upload still runs. */
   | { readonly kind: "known"; readonly batch: Batch; readonly fingerprint: string | null }
-  /** So many of the tenant's batches are unfinished that no other is taken. */
+  /** The tenant has too many unfinished batches. */
   | { readonly kind: "too_many" };
 
 /** What came in with the upload. */
@@ -90,7 +90,7 @@ export interface LineOutcome {
 
 export interface TenantBatches {
   create(batch: NewBatch): Promise<CreateResult>;
-  /** Its upload goes on: one that is not heard of for some minutes has died. */
+  /** Tells that the upload goes on. An upload that is silent for some minutes counts as dead. */
   uploading(id: string): Promise<void>;
   /** Ends the upload; the lines go to the queue. Null where the batch has gone meanwhile. */
   uploaded(id: string, uploaded: Uploaded): Promise<Batch | null>;
@@ -101,11 +101,11 @@ export interface TenantBatches {
     readonly after: string | null;
     readonly principal: string | null;
   }): Promise<Batch[]>;
-  /** @param leaseMs after which a claimant that is not heard of has died */
+  /** @param leaseMs milliseconds after which a silent claimant counts as dead */
   claim(id: string, line: number, leaseMs: number): Promise<Claim>;
   /** Writes the outcome down, once: false where another has done so, or the batch has gone. */
   finish(id: string, line: number, outcome: LineOutcome): Promise<boolean>;
-  /** Ends a claim without an outcome: the line may be claimed again. `counts`: as one of its attempts. */
+  /** Ends a claim without an outcome. The line may be claimed again. @param counts whether it was one of its attempts */
   letGo(id: string, line: number, counts: boolean): Promise<void>;
   /** No further line is begun. Null where there is none. */
   cancel(id: string): Promise<Batch | null>;
@@ -148,7 +148,7 @@ export function durableBatches(
 ): TenantBatches {
   const stub = () => stubOf(namespace, tenant, jurisdiction);
   return {
-    // Neither is tried twice: the first try may have made the batch, or counted as an attempt.
+    // Neither call is repeated: the first try may have made the batch, or counted as an attempt.
     create: async (batch) => stub().create(batch),
     claim: async (id, line, leaseMs) => stub().claim(id, line, leaseMs),
     uploading: async (id) => stub().uploading(id),

@@ -7,9 +7,9 @@ import {
   type Uploaded,
 } from "./batch.ts";
 
-/** An upload that is not heard of for longer has died: what it left is deleted. */
+/** Milliseconds. An upload that is silent for longer counts as dead, and what it left is deleted. */
 export const UPLOAD_LEASE_MS = 300_000;
-/** Unfinished batches of a tenant. */
+/** The most unfinished batches that a tenant may have. */
 const MAX_OPEN = 50;
 
 type Row = {
@@ -76,7 +76,7 @@ export class BatchTables {
     this.#sql = sql;
   }
 
-  /** Notes a batch whose lines are about to be read in; false where too many are open. */
+  /** Records a batch before its lines are read. Returns false if too many are open. */
   create(batch: NewBatch, now: number): boolean {
     const open = this.#sql.exec<{ n: number }>(
       "SELECT COUNT(*) AS n FROM batch WHERE completed_at IS NULL AND cancelled_at IS NULL",
@@ -102,7 +102,7 @@ export class BatchTables {
     return true;
   }
 
-  /** Its upload lives. */
+  /** Records that the upload goes on. */
   uploading(id: string, now: number): void {
     this.#sql.exec(
       "UPDATE batch SET expires_at = ? WHERE id = ? AND status = 'validating'",
@@ -169,7 +169,7 @@ export class BatchTables {
       .map(batchOf);
   }
 
-  /** Asks for its end; whatever ended before stays as it is. */
+  /** Begins to cancel the batch. A batch that has ended stays as it is. */
   cancel(id: string, now: number): void {
     this.#sql.exec(
       `UPDATE batch SET status = 'cancelling', cancelling_at = ?

@@ -1,8 +1,10 @@
 /**
- * The queue's consumer: answers lines of batches, several at once. A message is acknowledged when its line's outcome is
- * written down, or was before. What may go better later is tried again, with growing pauses; what cannot is an error of
- * its line alone. Where there is no room, or a store is down, the line waits as long as the queue delivers it. What the
- * queue gives up lands in the dead-letter queue, whose lines get an error too, so that every batch ends.
+ * The queue's consumer: answers lines of batches, several at once.
+ *
+ * A message is acknowledged when the line's outcome is stored. A failure that may pass is tried again after growing
+ * pauses; any other failure becomes the error of that line. If there is no room, or a store is down, the line waits for
+ * as long as the queue delivers it. Messages that the queue gives up land in the dead-letter queue. Their lines get an
+ * error too, so every batch ends.
  */
 import { z } from "zod";
 import type { Caller } from "../access/caller.ts";
@@ -23,12 +25,12 @@ import {
   StoreFault,
 } from "./line.ts";
 import { MAX_ATTEMPTS } from "./lineTables.ts";
-import { batchProblems } from "./problems.ts";
+import { batchProblems } from "./schema.ts";
 
-/** Lines that an isolate answers at once: half of its places at the adapter, so that callers who wait find one. */
+/** Lines that an isolate answers at once: half of its places at the adapter, so waiting callers find one. */
 const AT_ONCE = 2;
 const FIRST_PAUSE_S = 5;
-/** What pauses grow to; a longer one that the LLM asks for is kept, up to the second. */
+/** Seconds. Our own pauses grow to the first. A longer pause that the LLM asks for is kept, up to the second. */
 const GROWN_PAUSE_S = 300;
 const LONGEST_PAUSE_S = 600;
 const LOAD_WAIT_MS = 20_000;
@@ -41,7 +43,7 @@ const Place = z.object({
   first: z.int().min(0),
 });
 
-/** What is not the line's fault, but may last: an attempt each. */
+/** Failures that are not the line's fault and may last. Each counts as an attempt. */
 const TRY_AGAIN: readonly ProblemKind[] = [
   "adapter_unavailable",
   "upstream_unreachable",
@@ -93,7 +95,7 @@ async function handled(
     const id = newRequestId();
     const store =
       error instanceof StoreFault ? error.store : isObjectLost(error) ? "batches" : null;
-    // Else a bug, which nobody would see otherwise.
+    // Anything else is a bug, and nobody would see it otherwise.
     const frames = error instanceof Error ? framesOf(error) : [];
     parts.observe(store === null ? { event: "bug", id, frames } : { event: "store", id, store });
     return pauseAfter(attempts);
@@ -120,7 +122,7 @@ async function handleLine(message: LineMessage, context: Context): Promise<Handl
   try {
     return await claimed(message, context, claim);
   } catch (error) {
-    // Free at once, not when its lease ends; a store that is down costs no attempt.
+    // Free the line now, not when its lease ends. A store that is down costs no attempt.
     await batches.letGo(batch, line, !(error instanceof StoreFault)).catch(() => {});
     throw error;
   }
@@ -137,8 +139,8 @@ async function claimed(
   const began = Date.now();
   const figures: LogFigures = {};
   const caller = JSON.parse(claim.caller) as Caller;
-  // Better late than by vote: nobody waits for this line. A look may be another request's that was killed.
-  const looks = [...parts.rollouts.values()].map((rollout) => rollout.look(waitUntil));
+  // Nobody waits for this line, so a late answer with scores is better than a vote.
+  const looks = [...parts.rollouts.values()].map((rollout) => rollout.refresh(waitUntil));
   await waitAtMost(Promise.all(looks), LOAD_WAIT_MS);
   const input = await lineInput(message, caller, parts);
   const result: LineResult =

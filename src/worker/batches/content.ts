@@ -1,9 +1,6 @@
 /**
- * What is kept of a batch in the bucket: its lines until it ends, its outcomes until it expires. All of it encrypted.
- *
- * Several encrypted lines in one object: before each its length, 4 bytes, the most significant first.
- *
- * Deletes everything under a prefix of a bucket.
+ * What we keep of a batch in the bucket: its lines until it ends, its outcomes until it expires. All of it is encrypted.
+ * An object holds several encrypted lines. Before each stands its length: 4 bytes, the most significant first.
  */
 import { type Sealer, sealerFor } from "../http/seal.ts";
 import { batchPrefix } from "./batch.ts";
@@ -88,7 +85,7 @@ export class BatchContent {
   }
 }
 
-/** Keyed hash of lines that come one after the other: of what came before, and the next. */
+/** A keyed hash over all lines, computed chunk by chunk: each step hashes the value before and the next lines. */
 export async function chainOf(
   secret: string,
   tenant: string,
@@ -128,7 +125,7 @@ export function linesIn(whole: Uint8Array): Uint8Array[] | null {
   return lines;
 }
 
-/** What a call of R2 deletes at most. */
+/** The most objects that one call of R2 deletes. */
 const KEYS = 1_000;
 
 export async function purge(bucket: R2Bucket, prefix: string): Promise<void> {

@@ -6,8 +6,8 @@ import { sealerFor } from "../http/seal.ts";
 import { isIdempotencyKey, stillRunning } from "../ledger/idempotency.ts";
 import { type Batch, newBatchId, type TenantBatches } from "./batch.ts";
 import { BatchContent, chainOf } from "./content.ts";
-import { batchesOfCaller } from "./own.ts";
-import { batchProblems } from "./problems.ts";
+import { batchesOfCaller } from "./files.ts";
+import { batchProblems } from "./schema.ts";
 import { type UploadParts, upload } from "./upload.ts";
 
 /** Takes a batch in: refused before its body is read, or kept, line by line, before the answer says so. */
@@ -15,7 +15,7 @@ import { type UploadParts, upload } from "./upload.ts";
 const TYPES: readonly string[] = [JSONL, "application/jsonl", "application/ndjson"];
 /** How long an Idempotency-Key is remembered. */
 const REPLAY_MS = 86_400_000;
-/** How often the batch hears that its upload goes on: well within its lease. */
+/** Milliseconds between two signs of life of an upload. Well within its lease. */
 const BEAT_MS = 30_000;
 
 /** The new batch, or the one that the same Idempotency-Key made before. Throws `Problem`. */
@@ -51,7 +51,7 @@ export async function createBatch(
   }
   const kept = await BatchContent.of(content.bucket, content.secret, tenant, id);
   const taken = takenIn(id, { body, kept, chain, batches });
-  // Goes on when the client leaves: else nobody would clean up.
+  // Goes on when the client leaves. Otherwise nobody would clean up.
   c.executionCtx.waitUntil(taken.catch(() => {}));
   return { batch: await taken, replayed: false };
 }
@@ -63,7 +63,7 @@ interface Taking {
   readonly batches: TenantBatches;
 }
 
-/** Reads the lines in; what fails leaves nothing, neither a key in use. */
+/** Reads the lines in. A failure leaves nothing behind and frees the Idempotency-Key. */
 async function takenIn(id: string, { body, kept, chain, batches }: Taking): Promise<Batch> {
   let heard = Date.now();
   const put = async (chunk: number, lines: readonly string[]) => {

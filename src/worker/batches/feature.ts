@@ -7,7 +7,7 @@ import type { ProblemKind } from "../http/problems.ts";
 import type { RequestId } from "../http/request.ts";
 import { type BatchNamespace, durableBatches, type TenantBatches } from "./batch.ts";
 import { consume } from "./consume.ts";
-import { batchProblems } from "./problems.ts";
+import { batchProblems } from "./schema.ts";
 
 declare module "../config/parts.ts" {
   interface Bindings {

@@ -1,12 +1,15 @@
-/** A batch's results and errors as JSON lines, decrypted while they are read; also under OpenAI's file routes. */
+/**
+ * Which batches a caller may see, and their results and errors as JSON lines, decrypted while they are read; also under
+ * OpenAI's file routes.
+ */
 import { createRoute, type RouteHandler, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { AppEnv } from "../config/parts.ts";
 import { JSONL, jsonLinesResponse } from "../http/eventStream.ts";
 import { Problem } from "../http/problems.ts";
 import { keepingRefusals, problemResponses } from "../http/schema.ts";
+import type { Batch, TenantBatches } from "./batch.ts";
 import { BatchContent, type BatchFile, FILES } from "./content.ts";
-import { ownBatch } from "./own.ts";
 import { BatchId } from "./schema.ts";
 
 const responses = {
@@ -63,4 +66,22 @@ async function sendFile(c: Context<AppEnv>, id: string, file: BatchFile) {
   if (content === null) throw new Problem("storage_unavailable");
   const kept = await BatchContent.of(content.bucket, content.secret, c.get("caller").tenant, id);
   return jsonLinesResponse(c, kept.read(file));
+}
+
+/** The batches of the caller's tenant. Throws `Problem` where there can be none. */
+export function batchesOfCaller(c: Context<AppEnv>): TenantBatches {
+  const { batchesOf } = c.get("parts");
+  if (batchesOf === null) throw new Problem("storage_unavailable");
+  return batchesOf(c.get("caller").tenant);
+}
+
+/** A batch that the caller may see. Throws `Problem`: another's is as unknown as one that never was. */
+export async function ownBatch(c: Context<AppEnv>, id: string): Promise<Batch> {
+  const batch = await batchesOfCaller(c).get(id);
+  const { how, principal } = c.get("caller");
+  // A token is one user of an app, a key the tenant's own server.
+  if (batch === null || (how === "token" && batch.principal !== principal)) {
+    throw new Problem("not_found");
+  }
+  return batch;
 }

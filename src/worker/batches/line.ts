@@ -1,7 +1,6 @@
 /**
- * A line of a batch, from its text to its outcome: what `/v1/answer` would say to the same body.
- *
- * What is read before a line is asked: its text, and whether its sender's key still holds.
+ * A line of a batch, from its stored text to its outcome: what `/v1/answer` would say to the same body. Before the LLM is
+ * asked, we check that the sender's key is still valid.
  */
 import { z } from "@hono/zod-openapi";
 import type { Caller } from "../access/caller.ts";
@@ -21,7 +20,7 @@ import { Meter } from "../ledger/meter.ts";
 import { holdMs } from "../ledger/metering.ts";
 import type { LineMessage } from "./batch.ts";
 import { BatchContent } from "./content.ts";
-import { batchProblems } from "./problems.ts";
+import { batchProblems } from "./schema.ts";
 import { TOO_LONG } from "./upload.ts";
 
 /** A line as OpenAI's Batch API has it; a line may also be the body alone. */
@@ -34,7 +33,7 @@ const Wrapped = z.object({
 
 export type LineResult = { readonly customId: string | null } & (
   | { readonly ok: true; readonly body: AnswerBody }
-  /** With what stands first where its question, as far as it could be read, tells of an emergency. */
+  /** `urgentText` is set if the question, as far as we could read it, tells of an emergency. */
   | { readonly ok: false; readonly problem: Problem; readonly urgentText: string | null }
 );
 
@@ -50,7 +49,7 @@ export interface LineContext {
 /** No room now, here or at the LLM. */
 const NO_ROOM: readonly ProblemKind[] = ["overloaded", "upstream_rate_limited"];
 
-/** Whether a line should wait: it may be tried any number of times, so that its tries cost its sender no request. */
+/** Whether the line should wait. It may be tried any number of times, so its tries cost the sender no request. */
 export function isBackpressure(thrown: unknown): boolean {
   return thrown instanceof Problem && NO_ROOM.includes(thrown.kind);
 }
@@ -114,7 +113,7 @@ async function answerBody(
   }
 }
 
-/** A store that cannot be read now: no fault of the line, and no bug. Nothing was asked yet. */
+/** A store cannot be read now. This is neither the line's fault nor a bug. The LLM was not asked. */
 export class StoreFault extends Error {
   readonly store: "content" | "keys";
 
@@ -124,7 +123,7 @@ export class StoreFault extends Error {
   }
 }
 
-/** Whether a call of the batches' object failed by the platform's fault, as when it is started anew: it says so. */
+/** Whether a call of the Durable Object failed because of the platform, for example at its restart. The error says so. */
 export function isObjectLost(thrown: unknown): boolean {
   const marks = ["retryable", "overloaded", "durableObjectReset"];
   return thrown instanceof Error && marks.some((mark) => Reflect.get(thrown, mark) === true);
@@ -157,7 +156,7 @@ async function lineText(message: LineMessage, parts: Parts): Promise<string | nu
   return lines?.[message.line - message.first] ?? null;
 }
 
-/** A key that was revoked since answers nothing more. */
+/** A problem if the key was revoked after the upload. */
 async function keyProblem(caller: Caller, parts: Parts): Promise<Problem | null> {
   if (caller.how !== "key") return null;
   const found = parts.credentials.keys?.find(caller.keyId).catch(() => {

@@ -2,7 +2,7 @@
 import { joined, partsOf } from "../ledger/durable.ts";
 import type { Claim, LineMessage, LineOutcome } from "./batch.ts";
 
-/** A line that was tried so often is given up: whatever it does kills those who try. */
+/** A line that was tried this often is given up: it seems to kill whoever tries it. */
 export const MAX_ATTEMPTS = 5;
 
 /** Outcomes that are to be written, and what they are. */
@@ -72,7 +72,7 @@ export class LineTables {
     return { kind: "yours", attempt, caller: batch.caller };
   }
 
-  /** Once a line, also after its lease has ended or its batch was cancelled: what was answered is not lost. */
+  /** Takes one outcome for each line, also after its lease ended or its batch was cancelled: no answer is lost. */
   finish(id: string, line: number, { failed, sealed }: LineOutcome): boolean {
     const known = this.#sql.exec(
       `UPDATE line SET done = 1 WHERE batch = ?1 AND line = ?2 AND done = 0
@@ -125,7 +125,7 @@ export class LineTables {
     return found.map(({ parts, ...rest }) => ({ ...rest, sealed: joined(parts) }));
   }
 
-  /** Forgets outcomes that are in the bucket; the next segment has the next number. */
+  /** Deletes outcomes that are in the bucket now. The next segment gets the next number. */
   written(id: string, lines: readonly number[]): void {
     for (const line of lines) {
       this.#sql.exec("DELETE FROM outcome WHERE batch = ? AND line = ?", id, line);
@@ -187,7 +187,7 @@ export class LineTables {
     );
   }
 
-  /** When the first batch will not have been heard of for too long. */
+  /** When the first batch will have been silent for too long. */
   nextResend(): number | null {
     return this.#sql
       .exec<{ at: number | null }>(

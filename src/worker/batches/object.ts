@@ -1,9 +1,7 @@
 /**
- * * The Durable Object behind a tenant's batches. It sends lines to the queue, knows who works at which, takes outcomes,
- * writes them to the bucket in segments, and deletes what has expired. Each change is one transaction; what needs the
- * queue or the bucket is done again by the alarm where it failed.
- *
- * A tenant's batches behind their Durable Object.
+ * The Durable Object behind a tenant's batches. It sends lines to the queue, knows who works on which line, takes
+ * outcomes, writes them to the bucket in segments, and deletes what has expired. Each change is one transaction. If the
+ * queue or the bucket fails, the alarm tries again.
  */
 import { DurableObject } from "cloudflare:workers";
 import {
@@ -20,7 +18,7 @@ import { BatchTables } from "./batchTables.ts";
 import { framed, purge } from "./content.ts";
 import { LineTables } from "./lineTables.ts";
 
-/** Outcomes wait at most so long, or until there are so many, for others to be written with. */
+/** Outcomes are written together: after this time, or when there are this many. */
 const WRITE_AFTER_MS = 10_000;
 const WRITE_AFTER_LINES = 100;
 const SEGMENT_BYTES = 4_000_000;
@@ -125,18 +123,18 @@ export class BatchObject extends DurableObject<BatchObjectEnv> {
     for (const { id, tenant } of this.#batches.expired(now)) this.#batches.remove(id, tenant);
   }
 
-  /** Does at once what the alarm would do, and will where it fails here. */
+  /** Does the alarm's work now. If it fails, the alarm does it later. */
   async #tidy(): Promise<void> {
     await this.#writeAndPurge().catch(() => {});
   }
 
-  /** In this order: an outcome that is being written while its batch is removed is deleted with it. */
+  /** In this order, an outcome that is written while its batch is removed is deleted too. */
   async #writeAndPurge(): Promise<void> {
     await this.#write();
     await this.#purge();
   }
 
-  /** Sends the next lines to the queue. Those sent twice, where this object died between, are claimed once. */
+  /** Sends the next lines to the queue. If this object dies in between, lines are sent twice and claimed once. */
   async #send(): Promise<void> {
     for (let call = 0; call < CALLS; call += 1) {
       const messages = this.#lines.toSend(MESSAGES);
@@ -147,7 +145,7 @@ export class BatchObject extends DurableObject<BatchObjectEnv> {
     }
   }
 
-  /** Writes all outcomes that wait, one after the other: two at once would write the same segment. */
+  /** Writes all waiting outcomes, one write after the other: two at once would write the same segment. */
   #write(): Promise<void> {
     const writing = this.#writing.catch(() => {}).then(() => this.#writeAll());
     this.#writing = writing;

@@ -7,8 +7,16 @@ import { Problem } from "../http/problems.ts";
 import { idempotencyKey, keepingRefusals, keptHeaders, problemResponses } from "../http/schema.ts";
 import { idempotent } from "../ledger/idempotent.ts";
 import { createBatch } from "./create.ts";
-import { errorsRoute, fileRoute, getErrors, getFile, getResults, resultsRoute } from "./files.ts";
-import { batchesOfCaller, ownBatch } from "./own.ts";
+import {
+  batchesOfCaller,
+  errorsRoute,
+  fileRoute,
+  getErrors,
+  getFile,
+  getResults,
+  ownBatch,
+  resultsRoute,
+} from "./files.ts";
 import { BatchBody, BatchId, batchBody } from "./schema.ts";
 
 const json = { "application/json": { schema: BatchBody } };
@@ -26,7 +34,7 @@ const createBatchRoute = createRoute({
     headers: idempotencyKey,
     body: {
       required: true,
-      // Text of no JSON type: a schema of one would describe what cannot be sent.
+      // JSON lines are no JSON value. Any schema would describe something that cannot be sent.
       content: { [JSONL]: { schema: z.unknown().openapi({ example: '{"question": "..."}\n' }) } },
     },
   },

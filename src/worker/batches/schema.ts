@@ -1,5 +1,6 @@
 /** Batches on the wire: OpenAI's Batch object, but for `input_file_id`, which nothing here has. */
 import { z } from "@hono/zod-openapi";
+import { defineProblems } from "../http/problemTable.ts";
 import { BATCH_STATUSES, type Batch } from "./batch.ts";
 
 const time = z.int().nullable().openapi({ description: "Seconds since 1970." });
@@ -62,3 +63,41 @@ export function batchBody(batch: Batch): z.infer<typeof BatchBody> {
     metadata: null,
   };
 }
+
+declare module "../http/problemTable.ts" {
+  interface ProblemKinds {
+    batch_too_large: true;
+    too_many_batches: true;
+    jsonl_expected: true;
+    batch_lost: true;
+  }
+}
+
+/** The problems that only batches have. */
+export const batchProblems = defineProblems({
+  batch_too_large: {
+    status: 413,
+    type: "invalid_request_error",
+    message: "A batch is at most 50,000 lines and 100 MB.",
+  },
+
+  too_many_batches: {
+    status: 429,
+    type: "requests",
+    message: "Too many batches are unfinished. Wait for one, or cancel it.",
+    retrySeconds: 60,
+  },
+
+  jsonl_expected: {
+    status: 415,
+    type: "invalid_request_error",
+    message: "The body must be JSON lines, with the header content-type: application/x-ndjson.",
+  },
+
+  batch_lost: {
+    status: 500,
+    type: "api_error",
+    message:
+      "This line could not be answered: it was tried several times, or cannot be read any more.",
+  },
+});

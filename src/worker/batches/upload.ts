@@ -1,12 +1,11 @@
 /**
- * Reads the lines of a new batch in, a chunk at a time.
- *
- * Lines of a body as it comes in, never more of it in memory than one line.
+ * Reads the lines of a new batch as they come in, and keeps them chunk by chunk. Never holds more of the body in memory
+ * than one chunk and one line.
  */
 
 import { Problem } from "../http/problems.ts";
 import type { Uploaded } from "./batch.ts";
-import { batchProblems } from "./problems.ts";
+import { batchProblems } from "./schema.ts";
 
 /** As OpenAI's. */
 export const MAX_LINES = 50_000;
@@ -18,7 +17,7 @@ const MAX_CHARS = 100_000_000;
 const CHUNK_LINES = 100;
 const CHUNK_CHARS = 500_000;
 
-/** Stands for a line that is too long. No other line is empty. */
+/** Stored in place of a line that is too long. No other line is empty. */
 export const TOO_LONG = "";
 
 export interface UploadParts {
@@ -75,7 +74,7 @@ export type Line = { readonly text: string } | "too_long";
 
 /**
  * Lines that are not blank, without their line ends. Bytes that are no UTF-8 become U+FFFD.
- * @param maxBytes of a line; a longer one is passed over and told of
+ * @param maxBytes the longest line; a longer one is skipped and yields `too_long`
  */
 export async function* jsonLines(
   body: ReadableStream<Uint8Array>,

@@ -2,7 +2,7 @@
  * What a deployment gives the Worker, and what is made of it once an isolate.
  *
  * The interfaces here are open. Each folder declares its own members beside the code that reads or makes them
- * (`declare module "../config/parts.ts"`), so that this folder imports no other, and a feature can be taken out
+ * (by `declare module`), so that this folder imports no other, and a feature can be taken out
  * without an edit here.
  */
 

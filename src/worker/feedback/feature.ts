@@ -2,8 +2,8 @@
 import type { Bindings } from "../config/parts.ts";
 import { readDays } from "../config/readers.ts";
 import type { Feature } from "../feature.ts";
+import { defineProblems } from "../http/problemTable.ts";
 import { keepOutcomeIn } from "./keeping.ts";
-import { feedbackProblems } from "./problems.ts";
 import { sweepFeedback } from "./store.ts";
 
 declare module "../config/parts.ts" {
@@ -24,6 +24,29 @@ declare module "../access/caller.ts" {
     "feedback:export": true;
   }
 }
+
+declare module "../http/problemTable.ts" {
+  interface ProblemKinds {
+    feedback_unknown: true;
+    feedback_settled: true;
+  }
+}
+
+/** The problems that only feedback has. */
+export const feedbackProblems = defineProblems({
+  feedback_unknown: {
+    status: 404,
+    type: "not_found_error",
+    message:
+      "Nothing is kept under this id: the answer was asked for without store: true, has expired or was deleted.",
+  },
+
+  feedback_settled: {
+    status: 409,
+    type: "invalid_request_error",
+    message: "A trusted outcome is known already; another must be trusted too.",
+  },
+});
 
 export const feedback: Feature = {
   scopes: [

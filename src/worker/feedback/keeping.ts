@@ -10,7 +10,7 @@ import type { Parts } from "../config/parts.ts";
 import { waitAtMost } from "../http/waiting.ts";
 import { type FeedbackRecord, FeedbackStore } from "./store.ts";
 
-/** A slow store holds no answer up for longer; the answer then says that it is not kept. */
+/** Milliseconds that an answer waits for the store. After that it goes out and says that it is not stored. */
 const PATIENCE_MS = 5_000;
 
 /** Keeps outcomes in the bucket, each until its time is over. */

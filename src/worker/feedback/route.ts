@@ -1,7 +1,6 @@
 /**
- * `/v1/feedback`: how a stored answer turned out, its deletion, and the file that training reads.
- *
- * `POST /v1/feedback`: an answer's id and exactly one word on how it turned out.
+ * `/v1/feedback`: an answer's id and exactly one verdict on it; the deletion of a stored answer; and the file that
+ * training reads.
  */
 import { createRoute, type OpenAPIHono, type RouteHandler, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
@@ -13,8 +12,8 @@ import { JSONL, jsonLinesResponse } from "../http/eventStream.ts";
 import { fieldProblem, Problem } from "../http/problems.ts";
 import { idempotencyKey, keepingRefusals, keptHeaders, problemResponses } from "../http/schema.ts";
 import { idempotent } from "../ledger/idempotent.ts";
+import { feedbackProblems } from "./feature.ts";
 import { feedbackId, trainingLine } from "./keeping.ts";
-import { feedbackProblems } from "./problems.ts";
 import { type FeedbackRecord, FeedbackStore, type Verdict } from "./store.ts";
 
 export const FeedbackRequest = z
@@ -159,12 +158,12 @@ async function storeOf(c: Context<AppEnv>): Promise<FeedbackStore> {
   return FeedbackStore.of(content, c.get("caller").tenant);
 }
 
-/** A token is one user of an app: it reaches its own answers alone. */
+/** A token belongs to one user of an app, and reaches only that user's answers. */
 function mayTouch({ how, principal }: Caller, record: FeedbackRecord): boolean {
   return how !== "token" || record.principal === principal;
 }
 
-/** The one verdict that is given, if it says something of this answer. Throws `Problem`. */
+/** The verdict, if it fits this answer. Throws `Problem`. */
 function readVerdict(given: Omit<FeedbackRequest, "id">, record: FeedbackRecord): Verdict {
   const { gold, correct, rating } = given;
   if (gold !== undefined) {

@@ -1,9 +1,7 @@
 /**
- * * Stored answers of a tenant in a bucket, encrypted, each with an expiry: past it nothing is read, and the clock's sweep
- * deletes it. Beside each lies an empty mark, named by the time, by which the sweep finds what is due without a look
- * at the rest.
- *
- * Deletes stored answers whose time is over. Run by the clock (wrangler.toml's `crons`).
+ * Stored answers of a tenant in a bucket, encrypted. Each has an expiry. After it, nothing is read, and the sweep deletes
+ * it (wrangler.toml's `crons`). An empty mark lies beside each answer, named by its expiry, so the sweep finds what is
+ * due without reading the rest. R2's lifecycle rules would not do: see docs/dependencies.md.
  */
 
 import { z } from "zod";
@@ -12,7 +10,7 @@ import { type Sealer, sealerFor } from "../http/seal.ts";
 const utf8 = new TextEncoder();
 /** Objects that an export reads at once. */
 const EXPORT_AT_ONCE = 8;
-/** Writers that lose a race try again so often. */
+/** How often a writer that lost a race tries again. */
 const TRIES = 5;
 
 /** How an answer turned out: the right option, whether the chosen answer was right, or stars. */
@@ -35,7 +33,7 @@ export const FeedbackRecord = z.strictObject({
   adapter: z.string().nullable(),
   question: z.string(),
   context: z.string().nullable(),
-  /** Absent where there was none, so that an earlier version of the Worker reads the record too. */
+  /** Absent if there was none, so an earlier version of the Worker can read the record too. */
   evidence: z.string().optional(),
   options: z.array(z.tuple([z.string(), z.string()])),
   candidates: z.array(
@@ -86,7 +84,7 @@ export class FeedbackStore {
   }
 
   /**
-   * Writes what `change` makes of the record, though others write as well.
+   * Replaces the record by what `change` makes of it, safely beside other writers.
    * @returns the new record; null where there is none. Throws what `change` throws.
    */
   async update(
@@ -159,7 +157,7 @@ export function feedbackKey(tenant: string, id: string): string {
   return `feedback/${tenant}/${id}`;
 }
 
-/** Everything due lies first in the order of names. */
+/** Prefix of the marks. Their names sort by time, so what is due comes first. */
 export const MARKS = "expiry/";
 
 function markKey(expiresAt: number, tenant: string, id: string): string {
@@ -173,7 +171,7 @@ function expiryOf(object: R2Object): number {
 
 /** What a call of R2 lists, and half of what one deletes. */
 const AT_ONCE = 500;
-/** Calls a run makes; what is left is the next run's. */
+/** The most calls that one run makes. The next run does the rest. */
 const CALLS = 40;
 
 /** @returns how many were deleted */
@@ -186,7 +184,7 @@ export async function sweepFeedback(bucket: R2Bucket, now: number): Promise<numb
       return Number(time) <= now ? [{ key, content: feedbackKey(tenant, id) }] : [];
     });
     if (due.length === 0) return deleted;
-    // The content first: a mark without content does no harm, content without a mark would stay.
+    // Delete the content first. A mark without content does no harm; content without a mark would stay for ever.
     await bucket.delete(due.map(({ content }) => content));
     await bucket.delete(due.map(({ key }) => key));
     deleted += due.length;

@@ -1,12 +1,14 @@
 /**
- * A response of server-sent events (WHATWG HTML, section 9.2). While nothing else is sent, a comment goes out every
- * second or sooner: proxies keep the connection, and a client that left is noticed (through the dev server only a write
- * tells). Writing never waits for the reader, so that a slow one holds up neither LLM nor scoring.
+ * Responses that are sent piece by piece: server-sent events (WHATWG HTML, section 9.2), and JSON lines.
+ *
+ * While an event stream has nothing else to send, it sends a comment at least once a second. Proxies then keep the
+ * connection, and we notice a client that left (the dev server tells at a write only). Writing never waits for the
+ * reader, so a slow reader delays neither the LLM nor the scoring.
  */
 import type { Context } from "hono";
 import type { AppEnv } from "../config/parts.ts";
 
-/** A client that left is noticed at the second write after (measured: 1.0 to 1.9 s at 900 ms), and has to be within 2 s. */
+/** We notice a client that left at the second write after it did (measured: 1.0 to 1.9 s at 900 ms). The limit is 2 s. */
 const KEEP_ALIVE_MS = 700;
 
 const encoder = new TextEncoder();
@@ -61,7 +63,7 @@ export class EventStream {
   }
 }
 
-/** Neither name is registered; `application/jsonl` is taken as well. */
+/** The media type of JSON lines. No name is registered; `application/jsonl` is accepted too. */
 export const JSONL = "application/x-ndjson";
 
 /** Lines as a response that is read no faster than its client reads. */
@@ -75,6 +77,6 @@ export function jsonLinesResponse(c: Context<AppEnv>, lines: AsyncGenerator<Uint
     cancel: () => void lines.return(),
   });
   const headers = { "content-type": JSONL, "cache-control": "no-store" };
-  // The route's types know JSON alone.
+  // The route's types only know JSON.
   return c.body(body, 200, headers) as never;
 }

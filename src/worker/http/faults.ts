@@ -1,9 +1,9 @@
 /**
- * Whatever was thrown, as a problem: the one place where exceptions become what the caller sees.
+ * Turns whatever was thrown into a problem. This is the only place where an exception becomes what the caller sees.
  *
- * zod's issues become fields and reasons in our own words. zod's messages are not passed on: some hold what the caller
- * sent. Names that a caller made up (keys of `options`) are not repeated either; only an unknown field is named, and
- * only when it looks like a field's name.
+ * zod's issues become fields and reasons in our own words. We do not pass zod's messages on, because some repeat what
+ * the caller sent. We do not repeat names that a caller made up (keys of `options`). We name an unknown field only if
+ * it looks like a field's name.
  */
 
 import type { z } from "@hono/zod-openapi";
@@ -25,7 +25,7 @@ const httpKinds: Readonly<
 
 declare module "hono" {
   interface ContextVariableMap {
-    /** Set where the question tells of an emergency: stands first in whatever is answered. */
+    /** Set if the question tells of an emergency. It comes first in every answer, and in every error. */
     urgentText: string | null | undefined;
   }
 }
@@ -89,9 +89,9 @@ function faultsOf(issue: Issue, parent: readonly PropertyKey[]): FieldFault[] {
   return [{ field: fieldPath(path), reason: reasonOf(issue) }];
 }
 
-/** Of several accepted forms the one the caller meant: of the right kind, with the fewest fields missing. */
+/** Picks the form that the caller meant: the right JSON type, with the fewest fields missing. */
 function meantBranch(branches: readonly Issue[][]): readonly Issue[] | undefined {
-  // A fraction is of the right kind for a whole number.
+  // A fraction where we want a whole number has the right type.
   const wrongKind = (issue: Issue) =>
     issue.path.length === 0 && issue.code === "invalid_type" && issue.expected !== "int";
   const missing = (issues: readonly Issue[]) => issues.filter(isMissing).length;

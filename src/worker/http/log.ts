@@ -27,7 +27,7 @@ export interface LogFigures {
   adapter?: AdapterId;
 }
 
-/** An adapter's version as usage, logs and metrics name it: its publisher's words, no caller's. */
+/** An adapter's version as usage, logs and metrics name it. It comes from the publisher, never from a caller. */
 export type AdapterId = string & { readonly brand: "AdapterId" };
 
 /** `name@version`. */
@@ -35,7 +35,7 @@ export function adapterId({ name, version }: { name: string; version: string }):
   return `${name}@${version}` as AdapterId;
 }
 
-/** A registered route's path without parameters and what follows them, or `other`. */
+/** The path of a registered route, cut before its first parameter; or `other`. */
 export type RoutePath = string & { readonly brand: "RoutePath" };
 
 /** A line of code, without the message that an exception carries. */

@@ -1,6 +1,6 @@
 /**
- * What is measured of a request, beside its log record: the data point for Workers Analytics Engine, made from that very
- * record; the header `Server-Timing`; and spans. No field of them could hold a text.
+ * What we measure of a request beside its log record: the data point for Workers Analytics Engine (made from that
+ * record), the header `Server-Timing`, and spans. None of them has a field that could hold text.
  */
 import { createMiddleware } from "hono/factory";
 import type { AppEnv } from "../config/parts.ts";

@@ -1,7 +1,7 @@
 /**
  * Errors: a named failure (`problemTable.ts`) becomes a status, a public message and OpenAI's error type. Bodies are
- * problem details (RFC 9457) that also carry OpenAI's `error` member, so that both kinds of client understand them.
- * Messages stand in the table, whole: nothing of the caller's input, the LLM's output or an exception's text gets in.
+ * problem details (RFC 9457) that also carry OpenAI's `error` member, so both kinds of client understand them.
+ * The table holds whole messages. Nothing of the caller's input, the LLM's output or an exception's text gets in.
  */
 
 import {
@@ -57,7 +57,7 @@ export function fieldProblem(kind: TableKind, field: string, reason?: string): P
 
 /**
  * The body of a problem: RFC 9457 members, the fields at fault, and OpenAI's `error`.
- * @param urgentText what stands first where the question tells of an emergency, fault or not
+ * @param urgentText shown first if the question tells of an emergency
  */
 export function problemBody(problem: Problem, requestId: string, urgentText?: string | null) {
   const { row } = problem;
@@ -82,7 +82,7 @@ export function problemBody(problem: Problem, requestId: string, urgentText?: st
   };
 }
 
-/** The response of a problem, with Retry-After and Allow where they belong. */
+/** The response for a problem, with `Retry-After` and `Allow` where they apply. */
 export function problemResponse(
   problem: Problem,
   requestId: string,

@@ -1,11 +1,10 @@
 /**
- * Errors on the wire: RFC 9457 problem details with OpenAI's `error` member.
- *
- * Headers of requests and responses, for `/openapi.json`: what reads and writes them stands elsewhere.
+ * What all routes share in `/openapi.json`: its head, headers of requests and responses, and problems (RFC 9457 problem
+ * details with OpenAI's `error` member).
  */
 import { z } from "@hono/zod-openapi";
 
-/** Of the POST routes that know it. Checked by the ledger's own reader, before the body is: here any text passes. */
+/** The header of POST routes that support it. The ledger checks it before the body is read, so any text passes here. */
 export const idempotencyKey = z.object({
   "Idempotency-Key": z.string().optional().openapi({
     description:
@@ -16,7 +15,7 @@ export const idempotencyKey = z.object({
 
 const text = (description: string) => ({ description, schema: { type: "string" as const } });
 
-/** Of answers that cost nothing. */
+/** Headers of answers that cost nothing. */
 export const keptHeaders = {
   "idempotent-replayed": {
     description: "There where an earlier request with this Idempotency-Key had the answer.",
@@ -24,7 +23,7 @@ export const keptHeaders = {
   },
 };
 
-/** Of a key or a token with a quota, from the ledger's exact figures. */
+/** Headers for a key or token with a quota: the ledger's exact figures. */
 export const rateLimits = {
   "x-ratelimit-limit-requests": text("Requests a month; there where there is a quota."),
   "x-ratelimit-remaining-requests": text("What is left of them, this request counted."),
@@ -38,7 +37,7 @@ export const retryAfter = {
   },
 };
 
-/** Of answers that are counted. */
+/** Headers of answers that are counted. */
 export const answerHeaders = { ...keptHeaders, ...rateLimits };
 
 export const OpenAIError = z.object({
@@ -67,7 +66,7 @@ const ProblemBody = z
 
 const content = { "application/problem+json": { schema: ProblemBody } };
 
-/** Responses that every route that asks or scores can give; other routes name those of theirs. */
+/** The refusals of every route that asks an LLM or scores. Other routes pick theirs. */
 export const problemResponses = {
   400: { description: "A field is missing, not valid or not supported", content },
   401: { description: "No valid API key or token", content },
@@ -100,7 +99,7 @@ export const problemResponses = {
   504: { description: "The LLM took too long", content },
 };
 
-/** Of them those of every route that takes parameters and keeps content, beside its own. */
+/** The refusals that all routes of batches and feedback share. */
 export const keepingRefusals = {
   400: problemResponses[400],
   401: problemResponses[401],
@@ -108,4 +107,29 @@ export const keepingRefusals = {
   429: problemResponses[429],
   500: problemResponses[500],
   503: problemResponses[503],
+};
+
+/** The head of `/openapi.json`; its paths and schemas come from the routes themselves. */
+export const openApiDocument = {
+  openapi: "3.1.0",
+  info: {
+    title: "MedAdapter Edge",
+    version: "0.1.0",
+    description:
+      "Medical questions answered by a frozen LLM, its candidates ranked by a small adapter, with a calibrated confidence. Not medical advice.",
+    license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+  },
+  security: [{ bearer: [] }],
+  tags: [
+    { name: "Answers", description: "Ask, chat, score." },
+    { name: "Usage and keys", description: "What was used, and who may call." },
+    { name: "Service", description: "Probes." },
+  ],
+};
+
+/** How callers authenticate. A deployment that is open on localhost asks for nothing there. */
+export const bearerScheme = {
+  type: "http" as const,
+  scheme: "bearer",
+  description: "An API key (`ma_...`) or a JWT of the configured issuer.",
 };

@@ -78,7 +78,7 @@ export const postRerank: RouteHandler<typeof rerankRoute, AppEnv> = async (c) =>
   const estimate = estimateOf({
     candidates: texts.length,
     promptChars: null,
-    adapter: adapters.settled()?.manifest ?? null,
+    adapter: adapters.current()?.ranker.manifest ?? null,
   });
   const { scored, scoring } = await c.get("meter").run(estimate, async (admitted) => {
     const ask = { question, questionField: "query" };

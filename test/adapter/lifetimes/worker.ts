@@ -1,5 +1,5 @@
 /** One place, shared by all requests of an isolate, as the ranker's places are. */
-import { Admission, admissionDefaults } from "../../../src/adapter/admission.ts";
+import { Admission } from "../../../src/adapter/admission.ts";
 import { pause } from "../../../src/net/sharedWork.ts";
 
 const never = new AbortController().signal;
@@ -11,7 +11,7 @@ let shared: Admission | null = null;
  */
 export default {
   async fetch(request: Request): Promise<Response> {
-    shared ??= new Admission({ ...admissionDefaults, places: 1, queue: 4, staleMs: 3000 });
+    shared ??= new Admission({ places: 1, queue: 4 }, 3000);
     const url = new URL(request.url);
     if (url.pathname === "/state") {
       return Response.json({ held: shared.held, waiting: shared.waiting });

@@ -1,7 +1,8 @@
 /** One bundle, many questions at once: real weights, and no score that belongs to another. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Bundle, type Verified, verifyBundle } from "../../../src/adapter/bundle.ts";
-import { loadRanker, type StartEngine } from "../../../src/adapter/load.ts";
+import { BundleRanker } from "../../../src/adapter/bundleRanker.ts";
+import { loadEncoder, loadRanker, type StartEngine } from "../../../src/adapter/load.ts";
 import type { CandidateText, RankedQuestion, Ranker } from "../../../src/adapter/ranker.ts";
 import type { Question } from "../../../src/tasks/question.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -12,9 +13,10 @@ export function rankerSuite(surroundings: Surroundings): void {
   let ranker: Ranker;
 
   async function load(places: number, queue: number): Promise<Ranker> {
-    const loaded = await loadRanker(bundle, surroundings.startEngine, { places, queue });
+    const loaded = await loadEncoder(bundle, surroundings.startEngine);
     if (!loaded.ok) throw new Error(loaded.failure.kind);
-    return loaded.value;
+    const { tokenizer, engine } = loaded.value;
+    return new BundleRanker(bundle.manifest, tokenizer, engine, { places, queue });
   }
 
   /** A ranker whose engine's calls are counted. */

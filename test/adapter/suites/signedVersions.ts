@@ -115,14 +115,14 @@ export function hostOver(read: Partial<R2Bucket> = {}) {
     signedBy,
     onChange: () => {},
   });
-  return { host, look: () => host.look(() => {}) };
+  return { host, refresh: () => host.refresh(() => {}) };
 }
 
 /** A score of what serves now. */
 export async function scores(host: AdapterHost): Promise<boolean> {
   const options = ["yes", "no"].map((label) => ({ label, text: label }));
   const question = { question: "Is zinc blue?", options, context: null };
-  const opened = host.peek()?.open(question, never);
+  const opened = host.current()?.ranker.open(question, never);
   if (!opened?.ok) return false;
   const score = await opened.value.score({ answer: null, text: "It is." });
   opened.value.close();

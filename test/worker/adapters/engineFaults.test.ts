@@ -76,11 +76,11 @@ async function serving() {
     signedBy: null,
     onChange: (fault) => told.push(fault?.kind ?? "serving"),
   });
-  const look = () => host.look(() => {});
-  await look();
+  const refresh = () => host.refresh(() => {});
+  await refresh();
   return {
     host,
-    look,
+    refresh,
     store,
     told,
     publish: () => {
@@ -92,7 +92,7 @@ async function serving() {
 
 function open(host: AdapterHost, about: string): RankedQuestion {
   const options = ["yes", "no"].map((label) => ({ label, text: label }));
-  const opened = host.peek()?.open({ question: about, options, context: null }, never);
+  const opened = host.current()?.ranker.open({ question: about, options, context: null }, never);
   if (!opened?.ok) throw new Error("not opened");
   return opened.value;
 }
@@ -109,41 +109,41 @@ const failed = (reason: string) => ({ kind: "engine_failed", reason });
 const fault = (reason: string) => ({ ...failed(reason), version });
 
 describe("an engine that traps", () => {
-  it("serves nobody any more; the next look finds it started afresh, with the same scores", async () => {
-    const { host, look, told } = await serving();
+  it("serves nobody any more; the next refresh finds it started afresh, with the same scores", async () => {
+    const { host, refresh, told } = await serving();
     const before = await scored(host);
     expect(before).toBeTypeOf("number");
     instances.at(-1)?.breakNext(FAULT.trap);
     expect(await scored(host)).toEqual(failed("trap"));
-    expect(host.peek()).toBeNull();
-    const looking = look();
+    expect(host.current()).toBeNull();
+    const refreshing = refresh();
     expect(host.status().fault).toEqual(fault("trap"));
-    await looking;
+    await refreshing;
     expect(instances).toHaveLength(2);
     expect(host.status()).toMatchObject({ version, fault: null });
     expect(await scored(host)).toBe(before);
     expect(told).toEqual(["serving", "engine_failed", "serving"]);
   });
 
-  it("and traps again at once is started afresh when the pointer is next looked at, not before", async () => {
-    const { host, look, later } = await serving();
+  it("and traps again at once is started afresh when the pointer is next checked, not before", async () => {
+    const { host, refresh, later } = await serving();
     for (const made of [1, 2]) {
       expect(instances).toHaveLength(made);
       instances.at(-1)?.breakNext(FAULT.trap);
       expect(await scored(host)).toEqual(failed("trap"));
-      await look();
+      await refresh();
     }
     expect(host.status()).toMatchObject({ ranker: null, fault: fault("trap") });
-    await look();
+    await refresh();
     expect(instances).toHaveLength(2);
     later(INTERVAL_MS);
-    await look();
+    await refresh();
     expect(instances).toHaveLength(3);
     expect(await scored(host)).toBeTypeOf("number");
   });
 
-  it("while a look is under way is started afresh by the next one, at once", async () => {
-    const { host, look, store, later } = await serving();
+  it("while a refresh is under way is started afresh by the next one, at once", async () => {
+    const { host, refresh, store, later } = await serving();
     const slow = Promise.withResolvers<void>();
     const { pointer } = store;
     store.pointer = async (...parts) => {
@@ -151,44 +151,44 @@ describe("an engine that traps", () => {
       return pointer(...parts);
     };
     later(INTERVAL_MS);
-    const looking = look();
+    const refreshing = refresh();
     instances.at(-1)?.breakNext(FAULT.trap);
     expect(await scored(host)).toEqual(failed("trap"));
-    const same = look();
-    expect(host.peek()).toBeNull();
+    const same = refresh();
+    expect(host.current()).toBeNull();
     slow.resolve();
-    await Promise.all([looking, same, look()]);
-    await look();
+    await Promise.all([refreshing, same, refresh()]);
+    await refresh();
     expect(await scored(host)).toBeTypeOf("number");
   });
 
   it("while its store is down is started afresh when that is up again", async () => {
-    const { host, look, store, later } = await serving();
+    const { host, refresh, store, later } = await serving();
     instances.at(-1)?.breakNext(FAULT.trap);
     await scored(host);
     const { open: up } = store;
     store.open = () => ({ read: () => Promise.reject(new Error("down")) });
-    await look();
+    await refresh();
     expect(host.status()).toMatchObject({ ranker: null, fault: fault("trap") });
     store.open = up;
     later(INTERVAL_MS);
-    await look();
+    await refresh();
     expect(await scored(host)).toBeTypeOf("number");
   });
 
   it("and whose bundle has gone is given up by name, until a pointer brings one", async () => {
-    const { host, look, store, later, publish } = await serving();
+    const { host, refresh, store, later, publish } = await serving();
     instances.at(-1)?.breakNext(FAULT.trap);
     await scored(host);
     const { open: whole } = store;
     store.open = () => ({ read: async () => null });
-    await look();
+    await refresh();
     const gone = { kind: "manifest_missing", version };
     expect(host.status()).toMatchObject({ ranker: null, fault: gone });
     store.open = whole;
     publish();
     later(INTERVAL_MS);
-    await look();
+    await refresh();
     expect(host.status()).toMatchObject({ serial: 2, fault: null });
     expect(await scored(host)).toBeTypeOf("number");
   });
@@ -196,14 +196,14 @@ describe("an engine that traps", () => {
 
 describe("an engine that gives no number", () => {
   it("goes on with other questions until it is started afresh", async () => {
-    const { host, look } = await serving();
+    const { host, refresh } = await serving();
     const before = await scored(host);
     instances.at(-1)?.breakNext(FAULT.notFinite);
     expect(await scored(host)).toEqual(failed("not_finite"));
-    const looking = look();
+    const refreshing = refresh();
     expect(host.status()).toMatchObject({ version, fault: fault("not_finite") });
     expect(await scored(host)).toBe(before);
-    await looking;
+    await refreshing;
     expect(instances).toHaveLength(2);
     expect(host.status().fault).toBeNull();
     expect(await scored(host)).toBe(before);
@@ -212,12 +212,12 @@ describe("an engine that gives no number", () => {
 
 describe("an engine whose memory does not grow", () => {
   it("fails the question that it has no room for, not the one that it holds, and has room afresh", async () => {
-    const { host, look } = await serving();
+    const { host, refresh } = await serving();
     const held = open(host, "Is iron blue?");
     expect((await held.ready).ok).toBe(true);
     expect(await scored(host)).toEqual(failed("out_of_memory"));
     expect((await held.score({ answer: null, text: "It is." })).ok).toBe(true);
-    await look();
+    await refresh();
     expect(instances).toHaveLength(2);
     expect(host.status().fault).toBeNull();
     expect(await scored(host)).toBeTypeOf("number");
@@ -229,12 +229,14 @@ describe("an engine whose memory does not grow", () => {
     const { host } = await serving();
     const options = ["yes", "no"].map((label) => ({ label, text: label }));
     for (const question of ["Is iron blue?", "Is zinc blue?"]) {
-      const opened = host.peek()?.open({ question, options, context: null }, never, "a tenant");
+      const opened = host
+        .current()
+        ?.ranker.open({ question, options, context: null }, never, "a tenant");
       if (!opened?.ok) throw new Error("not opened");
       expect(await opened.value.ready).toEqual({ ok: true });
       opened.value.close();
     }
     expect(instances).toHaveLength(1);
-    expect(host.peek()?.fault()).toBeNull();
+    expect(host.current()?.ranker.fault()).toBeNull();
   });
 });

@@ -1,4 +1,4 @@
-/** When the pointer in R2 is looked at, and what a look costs a request. Real R2; swaps are tested end to end. */
+/** When the pointer in R2 is checked, and what that costs a request. Real R2; swaps are tested end to end. */
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { type BundleStore, verifyBundle } from "../../../src/adapter/bundle.ts";
@@ -65,8 +65,8 @@ function counted(
     intervalMs,
     onChange: (fault) => counts.faults.push(fault?.kind ?? "serving"),
   });
-  const look = () => host.look((work) => waiting.push(work));
-  return { host, counts, look, waiting };
+  const refresh = () => host.refresh((work) => waiting.push(work));
+  return { host, counts, refresh, waiting };
 }
 
 describe("the R2 store", () => {
@@ -91,11 +91,11 @@ describe("the R2 store", () => {
   });
 });
 
-describe("a look at the pointer", () => {
+describe("a check of the pointer", () => {
   it("happens once for requests that come together, and not again within the interval", async () => {
-    const { look, counts, waiting } = counted(3_600_000);
-    await Promise.all(Array.from({ length: 10 }, look));
-    await look();
+    const { refresh, counts, waiting } = counted(3_600_000);
+    await Promise.all(Array.from({ length: 10 }, refresh));
+    await refresh();
     expect(counts.pointers).toBe(1);
     expect(waiting).toHaveLength(1);
   });
@@ -103,25 +103,25 @@ describe("a look at the pointer", () => {
   it("does not hold up a request: what serves is known at once", async () => {
     const slow = Promise.withResolvers<{ kind: "absent" }>();
     const store: BundleStore = { ...r2BundleStore(bucket), pointer: () => slow.promise };
-    const { host, look } = counted(0, store);
-    const looking = look();
-    expect(host.peek()).toBeNull();
+    const { host, refresh } = counted(0, store);
+    const refreshing = refresh();
+    expect(host.current()).toBeNull();
     expect(host.status().fault).toBeNull();
     slow.resolve({ kind: "absent" });
-    await looking;
+    await refreshing;
     expect(host.status().fault).toEqual({ kind: "pointer_absent" });
   });
 
   it("reads a refused bundle once, and again only when the pointer changes", async () => {
     await bucket.put(key, pointer("7.0.0", 1));
-    const { host, look, counts } = counted(0);
-    await look();
-    await look();
-    await look();
+    const { host, refresh, counts } = counted(0);
+    await refresh();
+    await refresh();
+    await refresh();
     expect(counts).toMatchObject({ pointers: 3, loads: 1, faults: ["manifest_missing"] });
     expect(host.status().fault).toEqual({ kind: "manifest_missing", version: "7.0.0" });
     await bucket.put(key, pointer("7.0.1", 2));
-    await look();
+    await refresh();
     expect(counts.loads).toBe(2);
     expect(host.status().fault).toMatchObject({ version: "7.0.1" });
   });
@@ -133,11 +133,11 @@ describe("a look at the pointer", () => {
       ...real,
       pointer: (...parts) => (down ? Promise.reject(new Error("down")) : real.pointer(...parts)),
     };
-    const { host, look } = counted(0, store);
-    await look();
+    const { host, refresh } = counted(0, store);
+    await refresh();
     expect(host.status().fault).toEqual({ kind: "store_unavailable" });
     down = false;
-    await look();
+    await refresh();
     expect(host.status().fault).toEqual({ kind: "pointer_absent" });
   });
 });
@@ -173,10 +173,10 @@ describe("with a public key", () => {
   const at = (kind: string, path: string) => ({ kind, path, version: "2026.11.1" });
 
   it("follows signed pointers of its channel to signed manifests, and nothing else", async () => {
-    const { host, look, counts } = counted(0, r2BundleStore(bucket), keysOf(golden.publicKey));
+    const { host, refresh, counts } = counted(0, r2BundleStore(bucket), keysOf(golden.publicKey));
     const seen = async (text: string | undefined) => {
       await bucket.put(key, text ?? "");
-      await look();
+      await refresh();
       return host.status().fault;
     };
     const pointerFault = (kind: string) => ({ kind, field: "signature" });
@@ -202,7 +202,7 @@ describe("with a public key", () => {
     const raw = new Uint8Array(
       (await crypto.subtle.exportKey("raw", pair.publicKey)) as ArrayBuffer,
     );
-    const { host, look } = counted(0, r2BundleStore(bucket), [raw]);
+    const { host, refresh } = counted(0, r2BundleStore(bucket), [raw]);
     const kindAt = async (serial: number, signed: boolean) => {
       const body = JSON.parse(pointer(`9.${serial}.0`, serial));
       const message = signedMessage({ kind: "pointer", channel: "stable", pointer: body });
@@ -210,7 +210,7 @@ describe("with a public key", () => {
       const value = btoa(String.fromCharCode(...made));
       const signature = { alg: "Ed25519", key: "0".repeat(16), value };
       await bucket.put(key, JSON.stringify(signed ? { ...body, signature } : body));
-      await look();
+      await refresh();
       return host.status().fault?.kind;
     };
     expect(await kindAt(5, true)).toBe("manifest_missing");

@@ -16,8 +16,8 @@ function pinning(heapBytes = 80_000_000, signedBy: ReturnType<typeof parsePublic
   /** What a request that pins this version is scored by, or why not. */
   const request = async (version: string) => {
     const source = pinnedVersions.source(version);
-    await source.look(() => {});
-    return source.settled()?.manifest.version ?? source.status().fault?.kind;
+    await source.refresh(() => {});
+    return source.current()?.ranker.manifest.version ?? source.fault()?.kind;
   };
   return { ...fake, pinnedVersions, faults, request };
 }
@@ -40,7 +40,7 @@ describe("a pinned version", () => {
     expect(await request("1.2.0")).toBe("1.2.0");
     expect(await request("1.0.0")).toBe("1.0.0");
     expect(loaded).toEqual(["1.0.0", "1.1.0", "1.2.0"]);
-    expect(shelf.peek("1.0.0")).not.toBeNull();
+    expect(shelf.ready("1.0.0")).not.toBeNull();
   });
 
   it("waits for a canary's requests to end, and then is served", async () => {
@@ -49,8 +49,8 @@ describe("a pinned version", () => {
     await shelf.take("1.1.0", "canary");
     ranker("1.1.0").busy = 1;
     const served = request("1.2.0");
-    await expect.poll(() => shelf.peek("1.1.0")).toBeNull();
-    expect(shelf.peek("1.2.0")).toBeNull();
+    await expect.poll(() => shelf.ready("1.1.0")).toBeNull();
+    expect(shelf.ready("1.2.0")).toBeNull();
     ranker("1.1.0").busy = 0;
     expect(await served).toBe("1.2.0");
   });

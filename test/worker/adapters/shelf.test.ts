@@ -42,9 +42,9 @@ describe("an isolate with room for two", () => {
     for (const end of await Promise.all(takers)) expect(end).toMatchObject(taken);
     expect(loaded).toEqual(["1.0.0"]);
     await shelf.drop("1.0.0", "canary");
-    expect(shelf.peek("1.0.0")).not.toBeNull();
+    expect(shelf.ready("1.0.0")).not.toBeNull();
     await shelf.drop("1.0.0", "stable");
-    expect(shelf.peek("1.0.0")).toBeNull();
+    expect(shelf.ready("1.0.0")).toBeNull();
     expect(ranker("1.0.0").retired).toBe(true);
     expect(shelf.heldBytes).toBe(0);
   });
@@ -54,7 +54,7 @@ describe("an isolate with room for two", () => {
     await shelf.take("1.0.0", "stable");
     expect(await shelf.take("1.1.0", "canary")).toMatchObject(taken);
     expect(await shelf.take("1.2.0", "shadow")).toEqual(noRoom);
-    expect(shelf.peek("1.1.0")).not.toBeNull();
+    expect(shelf.ready("1.1.0")).not.toBeNull();
     expect(shelf.heldBytes).toBeLessThan(TWO);
   });
 
@@ -66,8 +66,8 @@ describe("an isolate with room for two", () => {
     expect(ranker("1.1.0").retired).toBe(true);
     expect(ranker("1.0.0").retired).toBe(false);
     expect(await shelf.take("1.3.0", "pinned")).toMatchObject(taken);
-    expect(shelf.peek("1.2.0")).toBeNull();
-    expect(shelf.peek("1.0.0")).not.toBeNull();
+    expect(shelf.ready("1.2.0")).toBeNull();
+    expect(shelf.ready("1.0.0")).not.toBeNull();
   });
 
   it("drains the canary for a pinned version, and lets it back only when nobody pins any more", async () => {
@@ -76,14 +76,14 @@ describe("an isolate with room for two", () => {
     await shelf.take("1.1.0", "canary");
     ranker("1.1.0").busy = 1;
     expect(await shelf.take("1.2.0", "pinned")).toEqual(noRoom);
-    expect(shelf.peek("1.1.0")).toBeNull();
+    expect(shelf.ready("1.1.0")).toBeNull();
     expect(ranker("1.1.0").retired).toBe(false);
     ranker("1.1.0").busy = 0;
     expect(await shelf.take("1.2.0", "pinned")).toMatchObject(taken);
     expect(await shelf.take("1.1.0", "canary")).toEqual(noRoom);
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 31_000 });
     expect(await shelf.take("1.1.0", "canary")).toMatchObject(taken);
-    expect(shelf.peek("1.2.0")).toBeNull();
+    expect(shelf.ready("1.2.0")).toBeNull();
   });
 
   it("drains a busy canary for stable", async () => {
@@ -92,9 +92,9 @@ describe("an isolate with room for two", () => {
     await shelf.take("1.1.0", "canary");
     ranker("1.1.0").busy = 1;
     const swapping = shelf.take("1.2.0", "stable");
-    await expect.poll(() => shelf.peek("1.1.0")).toBeNull();
+    await expect.poll(() => shelf.ready("1.1.0")).toBeNull();
     expect(ranker("1.1.0").retired).toBe(false);
-    expect(shelf.peek("1.0.0")).not.toBeNull();
+    expect(shelf.ready("1.0.0")).not.toBeNull();
     ranker("1.1.0").busy = 0;
     expect(await swapping).toMatchObject(taken);
     expect(ranker("1.0.0").retired).toBe(false);
@@ -134,7 +134,7 @@ describe("an isolate with room for", () => {
     expect(await shelf.take("1.1.0", "canary")).toEqual(noRoom);
     ranker("1.0.0").busy = 1;
     const swapping = shelf.take("1.1.0", "stable");
-    await expect.poll(() => shelf.peek("1.0.0")).toBeNull();
+    await expect.poll(() => shelf.ready("1.0.0")).toBeNull();
     expect(loaded).toEqual(["1.0.0"]);
     ranker("1.0.0").busy = 0;
     expect(await swapping).toMatchObject(taken);

@@ -92,18 +92,17 @@ function cold(opened: Result<RankedQuestion, Refusal>) {
 
 /** A pipeline whose adapter is there, but so long not looked at that a newer one may be: `load` brings that. */
 function stale(held: Result<RankedQuestion, Refusal>, newer: Result<RankedQuestion, Refusal>) {
-  const looking = Promise.withResolvers<void>();
-  let settled = rankerThat(held);
+  const refreshed = Promise.withResolvers<void>();
+  let ranker = rankerThat(held);
   const adapters: RankerSource = {
-    servedBy: "stable",
-    look: () => looking.promise,
-    peek: () => null,
-    settled: () => settled,
-    status: () => ({ fault: null }),
+    refresh: () => refreshed.promise,
+    ready: () => null,
+    current: () => ({ ranker, servedBy: "stable" }),
+    fault: () => null,
   };
   const load = () => {
-    settled = rankerThat(newer);
-    looking.resolve();
+    ranker = rankerThat(newer);
+    refreshed.resolve();
   };
   return { ...pipeline(adapters), load };
 }

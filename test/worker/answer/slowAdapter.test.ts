@@ -114,19 +114,18 @@ it("takes the next version where the one that it found was retired before it cou
   const retired: Ranker = { ...ranker, open: () => fail({ kind: "retired" }) };
   let found: Ranker | null = retired;
   const source: RankerSource = {
-    look: async () => {
+    refresh: async () => {
       found = ranker;
     },
-    peek: () => retired,
-    settled: () => found,
-    servedBy: "stable",
-    status: () => ({ fault: null }),
+    ready: () => ({ ranker: retired, servedBy: "stable" }),
+    current: () => found && { ranker: found, servedBy: "stable" },
+    fault: () => null,
   };
   const scoring = scoringOf(source);
   expect(await scoring.score(null, "one")).toEqual(score);
   expect(scoring.degraded).toBeNull();
   found = retired;
-  const gone = scoringOf({ ...source, look: async () => {} });
+  const gone = scoringOf({ ...source, refresh: async () => {} });
   expect(await gone.score(null, "one")).toBeNull();
   expect(gone.degraded).toBe("loading");
 });

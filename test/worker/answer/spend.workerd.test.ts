@@ -1,7 +1,6 @@
 /** What a deployment lets a caller have the LLM write: `MAX_K` candidates of `MAX_TOKENS`, on every route that asks. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { deployed, fakeLlm, newKey } from "../access/worker.ts";
-import { allSent, keepingWorker, parsed } from "../batches/worker.ts";
 
 const bounds = { MAX_K: "4", MAX_TOKENS: "256" };
 const question = "Is it?";
@@ -64,20 +63,6 @@ describe("a deployment that allows 4 candidates of 256 tokens", () => {
     const asked = askedOf();
     expect(asked.reduce((sum, { n = 1 }) => sum + n, 0)).toBe(4);
     for (const { max_tokens } of asked) expect(max_tokens).toBe(256);
-  });
-
-  it("refuses a batch's line alike", async () => {
-    const { key, tenant } = await newKey({ scopes: ["batch"] });
-    const worker = await keepingWorker(bounds);
-    const { body } = await worker.batch(key, [
-      { question, k: 5 },
-      { question, k: 4 },
-    ]);
-    await allSent(tenant);
-    await worker.deliver({ tenant, batch: body.id }, [0, 1]);
-    const errors = parsed((await worker.send(key, `/v1/batches/${body.id}/errors`)).text);
-    expect(JSON.stringify(errors)).toContain("k: must be at most 4");
-    expect(errors).toHaveLength(1);
   });
 });
 

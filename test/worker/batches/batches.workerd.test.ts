@@ -6,7 +6,7 @@ import { kvKeyStore, revokeKey } from "../../../src/worker/access/keyStore.ts";
 import type { BatchNamespace } from "../../../src/worker/batches/batch.ts";
 import { LineTables } from "../../../src/worker/batches/lineTables.ts";
 import { fakeLlm, newKey } from "../access/worker.ts";
-import { content, type Deployed, keepingWorker, kept, parsed } from "./worker.ts";
+import { type Batching, batchingWorker, content, kept, parsed } from "./worker.ts";
 
 const options = { yes: "yes", no: "no" };
 const ask = { question: "Is water wet?", options, k: 2 };
@@ -18,11 +18,11 @@ const { BATCHES, KEYS } = env as unknown as {
   readonly KEYS: KVNamespace;
 };
 
-let worker: Deployed;
+let worker: Batching;
 
 beforeEach(async () => {
   vi.spyOn(console, "log").mockImplementation(() => {});
-  worker = await keepingWorker();
+  worker = await batchingWorker();
 });
 afterEach(() => {
   vi.restoreAllMocks();
@@ -199,7 +199,7 @@ describe("a batch", () => {
     expect((await read("errors"))[0]).toMatchObject({ error: { code: "insufficient_quota" } });
     const owner = await begun([ask]);
     await revokeKey(kvKeyStore(KEYS), owner.id, new Date());
-    worker = await keepingWorker();
+    worker = await batchingWorker();
     // The new isolate's first call finds the batches' object started anew, which is a try again.
     await expect.poll(async () => (await worker.deliver(owner.to, [0])).done).toEqual([0]);
     const reader = await key({ tenant: owner.tenant });
@@ -257,7 +257,7 @@ describe("a batch", () => {
 
   it("expires: then nothing is left of it", async () => {
     fakeLlm();
-    worker = await keepingWorker({ BATCH_DAYS: String(2 / 86_400) });
+    worker = await batchingWorker({ BATCH_DAYS: String(2 / 86_400) });
     const { key: owner, to, state } = await begun([ask]);
     await worker.deliver(to, [0]);
     expect((await state()).status).toBe("completed");
@@ -351,7 +351,7 @@ describe("who sends a batch", () => {
     ]);
     expect(await code([ask], { "idempotency-key": "ü" })).toEqual([400, "invalid_request"]);
     await expect.poll(async () => (await worker.send(owner, "/v1/batches")).body.data).toEqual([]);
-    worker = await keepingWorker({ CONTENT_SECRET: "" });
+    worker = await batchingWorker({ CONTENT_SECRET: "" });
     expect(await code([ask])).toEqual([400, "storage_unavailable"]);
   });
 });

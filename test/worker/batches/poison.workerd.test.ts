@@ -4,16 +4,16 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type BatchNamespace, durableBatches } from "../../../src/worker/batches/batch.ts";
 import { MAX_ATTEMPTS } from "../../../src/worker/batches/lineTables.ts";
 import { fakeLlm, newKey } from "../access/worker.ts";
-import { type Deployed, keepingWorker, parsed } from "./worker.ts";
+import { type Batching, batchingWorker, parsed } from "./worker.ts";
 
 const ask = { question: "Is water wet?", options: { yes: "yes", no: "no" }, k: 2 };
 const { BATCHES } = env as unknown as { readonly BATCHES: BatchNamespace };
 
-let worker: Deployed;
+let worker: Batching;
 
 beforeEach(async () => {
   vi.spyOn(console, "log").mockImplementation(() => {});
-  worker = await keepingWorker();
+  worker = await batchingWorker();
 });
 afterEach(() => {
   vi.restoreAllMocks();

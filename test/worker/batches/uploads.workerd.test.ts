@@ -5,17 +5,17 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { BatchNamespace, NewBatch } from "../../../src/worker/batches/batch.ts";
 import { BatchTables, UPLOAD_LEASE_MS } from "../../../src/worker/batches/batchTables.ts";
 import { newKey } from "../access/worker.ts";
-import { type Deployed, keepingWorker, kept } from "./worker.ts";
+import { type Batching, batchingWorker, kept } from "./worker.ts";
 
 const ask = { question: "Is water wet?", options: { yes: "yes", no: "no" }, k: 2 };
 const { BATCHES } = env as unknown as { readonly BATCHES: BatchNamespace };
 const named = { "idempotency-key": "upload-1" };
 
-let worker: Deployed;
+let worker: Batching;
 
 beforeEach(async () => {
   vi.spyOn(console, "log").mockImplementation(() => {});
-  worker = await keepingWorker();
+  worker = await batchingWorker();
 });
 afterEach(() => {
   vi.restoreAllMocks();

@@ -5,7 +5,7 @@ import { isBackpressure } from "../../../src/worker/batches/line.ts";
 import type { Bindings } from "../../../src/worker/config/parts.ts";
 import { Problem } from "../../../src/worker/http/problems.ts";
 import { fakeLlm, newKey } from "../access/worker.ts";
-import { type Deployed, keepingWorker, parsed } from "./worker.ts";
+import { type Batching, batchingWorker, parsed } from "./worker.ts";
 
 const ask = { question: "Is water wet?", options: { yes: "yes", no: "no" }, k: 2 };
 const bindings = env as unknown as Bindings;
@@ -21,13 +21,13 @@ afterEach(() => {
 });
 
 /** A batch of one line, and how often it is delivered: its pauses, until it is done. */
-async function begun(worker: Deployed, line: object = ask) {
+async function begun(worker: Batching, line: object = ask) {
   const owner = await newKey({ scopes: ["batch", "usage"], quota: 1 });
   const { body } = await worker.batch(owner.key, [line]);
   const to = { tenant: owner.tenant, batch: body.id as string };
   const read = async (file: string) =>
     parsed((await worker.send(owner.key, `/v1/batches/${to.batch}/${file}`)).text);
-  const deliver = async (by: Deployed, attempts: number) =>
+  const deliver = async (by: Batching, attempts: number) =>
     (await by.deliver(to, [0], false, attempts)).again[0]?.[1] ?? "done";
   const usage = async () => (await worker.send(owner.key, "/v1/usage")).body.data;
   return { deliver, read, usage };
@@ -51,7 +51,7 @@ function breakable<Binding extends object>(binding: Binding) {
 
 describe("a line", () => {
   it("whose LLM is rate limited waits for it with growing pauses: no attempt, no request of its quota", async () => {
-    const worker = await keepingWorker();
+    const worker = await batchingWorker();
     const { deliver, read, usage } = await begun(worker);
     const headers = { "retry-after": "60" };
     const llm = vi
@@ -79,8 +79,8 @@ describe("a line", () => {
       const keys = breakable(bindings.KEYS as object);
       const state = store === "content" ? content.state : keys.state;
       const variables = { CONTENT: content.proxy, KEYS: keys.proxy } as Partial<Bindings>;
-      const { deliver, read, usage } = await begun(await keepingWorker(variables));
-      const worker = await keepingWorker(variables); // remembers no key; its first call finds the object started anew
+      const { deliver, read, usage } = await begun(await batchingWorker(variables));
+      const worker = await batchingWorker(variables); // remembers no key; its first call finds the object started anew
       state.isDown = true;
       const pauses: unknown[] = [];
       for (let attempts = 1; attempts <= 8; attempts += 1) {
@@ -99,7 +99,7 @@ describe("a line", () => {
   it("that pins a version while R2 is down is tried again", async () => {
     fakeLlm();
     const { state, proxy } = breakable(bindings.ADAPTERS as object);
-    const worker = await keepingWorker({ ADAPTERS: proxy } as Partial<Bindings>);
+    const worker = await batchingWorker({ ADAPTERS: proxy } as Partial<Bindings>);
     const { deliver, read } = await begun(worker, { ...ask, adapter: "mini@9.9.9" });
     state.isDown = true;
     expect(await deliver(worker, 1)).toBe(5);

@@ -1,57 +1,26 @@
-/** A Worker that keeps content, as if deployed: its requests, and deliveries of the queue made by hand. */
+/** A Worker that takes batches, as if deployed: deliveries of its queue made by hand. */
 import {
   createExecutionContext,
   createMessageBatch,
   getQueueResult,
   runInDurableObject,
-  waitOnExecutionContext,
 } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { expect, vi } from "vitest";
+import { expect } from "vitest";
 import type { BatchNamespace, LineMessage } from "../../../src/worker/batches/batch.ts";
 import type { Bindings } from "../../../src/worker/config/parts.ts";
-import type main from "../main.ts";
+import { keepingWorker } from "../keepingWorker.ts";
 
-export const content = (env as unknown as { readonly CONTENT: R2Bucket }).CONTENT;
-const secret = "a content secret of 32 characters";
+export { content, kept, parsed, type Sent } from "../keepingWorker.ts";
 
-export interface Sent {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly text: string;
-  // biome-ignore lint/suspicious/noExplicitAny: bodies of many shapes, looked at member by member
-  readonly body: any;
-}
+export type Batching = Awaited<ReturnType<typeof batchingWorker>>;
 
-export type Deployed = Awaited<ReturnType<typeof keepingWorker>>;
-
-/** An isolate of its own, with a secret to keep content with. */
-export async function keepingWorker(variables: Partial<Bindings> = {}) {
-  vi.resetModules();
-  const worker = (await import("../main.ts")).default as typeof main;
-  const all = { ...(env as unknown as Bindings), CONTENT_SECRET: secret, ...variables };
-  /** A request that nobody waits for: its response, and when its work has ended. */
-  const open = (key: string, path: string, init: RequestInit = {}) => {
-    const headers = new Headers(init.headers);
-    headers.set("authorization", `Bearer ${key}`);
-    const context = createExecutionContext();
-    const request = new Request(`https://api.example${path}`, { ...init, headers });
-    return { response: Promise.resolve(worker.fetch(request, all, context)), context };
-  };
-  const send = async (key: string, path: string, init: RequestInit = {}): Promise<Sent> => {
-    const { response: coming, context } = open(key, path, init);
-    const response = await coming;
-    // The runtime warns of `text()` where the content type is not one that it knows.
-    const text = new TextDecoder().decode(await response.arrayBuffer());
-    await waitOnExecutionContext(context);
-    const json = response.headers.get("content-type")?.endsWith("json") ?? false;
-    const whole = json && !response.headers.get("content-type")?.includes("nd");
-    const { status } = response;
-    return { status, headers: response.headers, text, body: whole ? JSON.parse(text) : null };
-  };
+/** An isolate of its own, with a secret to keep content with, and its batches. */
+export async function batchingWorker(changes: Partial<Bindings> = {}) {
+  const keeping = await keepingWorker(changes);
+  const { worker, variables, send } = keeping;
   return {
-    open,
-    send,
+    ...keeping,
     /** Posts a batch of lines: text as it is, anything else as JSON. */
     batch: (key: string, lines: readonly unknown[], headers: Record<string, string> = {}) =>
       send(key, "/v1/batches", {
@@ -60,12 +29,6 @@ export async function keepingWorker(variables: Partial<Bindings> = {}) {
         body: lines
           .map((line) => (typeof line === "string" ? line : JSON.stringify(line)))
           .join("\n"),
-      }),
-    post: (key: string, path: string, body: unknown) =>
-      send(key, path, {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify(body),
       }),
     deliverAll,
     /** Delivers lines of a batch's first chunk; numbers of those acknowledged, and pauses of those that come again. */
@@ -83,12 +46,6 @@ export async function keepingWorker(variables: Partial<Bindings> = {}) {
         done: done.map((at) => lines[at]),
         again: again.map(([at, pause]) => [lines[at], pause] as const),
       };
-    },
-    tick: async () => {
-      const context = createExecutionContext();
-      const event = { scheduledTime: Date.now(), cron: "*", noRetry: () => {} };
-      await worker.scheduled(event as ScheduledController, all, context);
-      await waitOnExecutionContext(context);
     },
   };
 
@@ -111,7 +68,7 @@ export async function keepingWorker(variables: Partial<Bindings> = {}) {
       };
     }
     const context = createExecutionContext();
-    await worker.queue(batch, all, context);
+    await worker.queue(batch, variables, context);
     const result = await getQueueResult(batch, context);
     const placeOf = (id: string) => Number(id.slice(1));
     return {
@@ -133,17 +90,4 @@ export async function allSent(tenant: string): Promise<void> {
       return storage.sql.exec<{ n: number }>(count).one().n;
     });
   await expect.poll(unsent, { timeout: 20_000 }).toBe(0);
-}
-
-/** Names of what the bucket holds under a prefix. */
-export async function kept(prefix: string): Promise<string[]> {
-  return (await content.list({ prefix })).objects.map(({ key }) => key);
-}
-
-/** JSON lines, parsed. */
-export function parsed(text: string) {
-  return text
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => JSON.parse(line));
 }

@@ -1,7 +1,7 @@
 /** Answers that are kept on request, joined with how they turned out, exported, deleted, gone after their time. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { deployed, fakeLlm, newKey } from "../access/worker.ts";
-import { content, type Deployed, keepingWorker, kept, parsed } from "../batches/worker.ts";
+import { content, type Deployed, keepingWorker, kept, parsed } from "../keepingWorker.ts";
 
 const ask = { question: "Is water wet?", options: { yes: "yes", no: "no" }, k: 2, store: true };
 const DAY_S = 86_400;
@@ -251,5 +251,13 @@ describe("feedback", () => {
     expect(await kept(`feedback/${short.tenant}`)).toEqual([]);
     expect((await kept("expiry/")).filter((name) => name.includes(short.tenant))).toEqual([]);
     expect(await kept(`feedback/${long.tenant}`)).toHaveLength(1);
+  });
+
+  it("makes no trusted word of a key that is not", async () => {
+    fakeLlm();
+    const { key } = await newKey({ scopes: ["answer"] });
+    const { body } = await worker.post(key, "/v1/answer", { ...ask });
+    const said = await worker.post(key, "/v1/feedback?trusted=true", { id: body.id, gold: "no" });
+    expect(said.body).toMatchObject({ trusted: false });
   });
 });

@@ -1,18 +1,11 @@
 /** Requests that would cost more than they should: refused by size, depth or number, on every route that has a body. */
-import { runInDurableObject } from "cloudflare:test";
-import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import type { BatchNamespace } from "../../../src/worker/batches/batch.ts";
-import { newBatchId } from "../../../src/worker/batches/batch.ts";
-import { BatchTables } from "../../../src/worker/batches/batchTables.ts";
-import { fakeLlm, newKey } from "../access/worker.ts";
-import { allSent, type Deployed, keepingWorker, parsed } from "../batches/worker.ts";
+import { newKey } from "../access/worker.ts";
+import { type Deployed, keepingWorker } from "../keepingWorker.ts";
 import { type DescribedRoute, described } from "./routes.ts";
 
 const admin = "an-admin-token-of-32-characters-or-more";
 const MIB = 1024 * 1024;
-const { BATCHES } = env as unknown as { readonly BATCHES: BatchNamespace };
-const UNFINISHED = 50;
 let routes: readonly DescribedRoute[];
 let worker: Deployed;
 
@@ -41,26 +34,14 @@ async function posted(body: string): Promise<Record<string, number>> {
   return found;
 }
 
-/** Batches whose lines are still being read in; their ids. */
-function begin(tenant: string, count: number): Promise<string[]> {
-  return runInDurableObject(BATCHES.get(BATCHES.idFromName(tenant)), (_, { storage }) => {
-    const rows = new BatchTables(storage.sql);
-    return Array.from({ length: count }, () => {
-      const who = { tenant, caller: "{}", keyId: "k", principal: "k" };
-      const id = newBatchId();
-      rows.create({ id, ...who, keepMs: 60_000, stallMs: 60_000, replay: null }, Date.now());
-      return id;
-    });
-  });
-}
-
-const every = (status: number) => ({
-  "/v1/admin/keys": status,
-  "/v1/answer": status,
-  "/v1/chat/completions": status,
-  "/v1/feedback": status,
-  "/v1/rerank": status,
-});
+/** The same status of every route that takes JSON: those that are always there are among them. */
+const every = (status: number) => {
+  const json = routes.filter(({ bodies }) => "application/json" in bodies);
+  const paths = json.map(({ path }) => path);
+  const always = ["/v1/admin/keys", "/v1/answer", "/v1/chat/completions", "/v1/rerank"];
+  expect(paths).toEqual(expect.arrayContaining(always));
+  return Object.fromEntries(paths.map((path) => [path, status]));
+};
 
 describe("every route with a JSON body", () => {
   it("refuses one over 1 MiB", async () => {
@@ -71,32 +52,5 @@ describe("every route with a JSON body", () => {
     const deep = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;
     expect(await posted(deep)).toEqual(every(400));
     expect(await posted(`{"question": ${deep}, "query": ${deep}}`)).toEqual(every(400));
-  });
-});
-
-describe("batches", () => {
-  it("have errors for lines that are too long or too deep, and answer the others", async () => {
-    const llm = fakeLlm();
-    const { key, tenant } = await newKey({ scopes: ["batch"] });
-    const good = { question: "Is water wet?", options: { yes: "yes", no: "no" }, k: 1 };
-    const deep = `{"question": ${"[".repeat(100_000)}${"]".repeat(100_000)}}`;
-    const { body } = await worker.batch(key, [`"${"x".repeat(MIB)}"`, deep, good]);
-    await worker.deliver({ tenant, batch: body.id }, [0, 1, 2]);
-    const errors = parsed((await worker.send(key, `/v1/batches/${body.id}/errors`)).text);
-    expect(errors.map(({ line }) => line).toSorted()).toEqual([1, 2]);
-    expect((await worker.send(key, `/v1/batches/${body.id}`)).body.status).toBe("completed");
-    expect(llm.requests).toBe(1);
-  });
-
-  it("are at most so many unfinished ones of a tenant, and one that ends makes room", async () => {
-    const { key, tenant } = await newKey({ scopes: ["batch"] });
-    const other = await newKey({ tenant, scopes: ["batch"] });
-    const ids = await begin(tenant, UNFINISHED);
-    const refused = await worker.batch(other.key, ["{}"]);
-    expect([refused.status, refused.body.code]).toEqual([429, "too_many_batches"]);
-    expect(refused.headers.get("retry-after")).not.toBeNull();
-    await worker.send(key, `/v1/batches/${ids[0]}`, { method: "DELETE" });
-    expect((await worker.batch(other.key, ["{}"])).status).toBe(200);
-    await allSent(tenant);
   });
 });

@@ -10,7 +10,7 @@ import { staleAfterMs } from "../watch.ts";
 import type { Guard, Stop, Trial, Verdict } from "./guard.ts";
 import { TrialChannel, type TrialChannelOptions } from "./trialChannel.ts";
 
-export interface CanaryOptions extends Omit<TrialChannelOptions, "channel" | "looked"> {
+export interface CanaryOptions extends Omit<TrialChannelOptions, "channel" | "refreshed"> {
   readonly guard: Guard;
   /** Told once of a trial that was stopped. */
   readonly onStop: (stop: Stop) => void;
@@ -38,8 +38,8 @@ export class Canary {
     this.#guard = guard;
     this.#onStop = onStop;
     this.#trustMs = Math.max(staleAfterMs(options.intervalMs), LEAST_TRUST_MS);
-    const looked = (waitUntil: WaitUntil) => this.#looked(waitUntil);
-    this.channel = new TrialChannel({ ...options, channel: "canary", looked });
+    const refreshed = (waitUntil: WaitUntil) => this.#refreshed(waitUntil);
+    this.channel = new TrialChannel({ ...options, channel: "canary", refreshed });
   }
 
   /** The trial that is on, stopped or not; null: there is none. */
@@ -81,7 +81,7 @@ export class Canary {
   }
 
   /** Asks the guard, and has the version ready before the first request needs it. */
-  async #looked(waitUntil: WaitUntil): Promise<void> {
+  async #refreshed(waitUntil: WaitUntil): Promise<void> {
     const { pointer } = this.channel;
     if (pointer === null) return;
     if (this.stop === null) {
@@ -94,7 +94,7 @@ export class Canary {
     }
     // One that was stopped stays so.
     if (this.stop !== null) waitUntil(this.channel.unload());
-    if (this.serves && this.channel.peek() === null) waitUntil(this.channel.load());
+    if (this.serves && this.channel.ready() === null) waitUntil(this.channel.load());
   }
 }
 

@@ -1,15 +1,13 @@
 /** The ranker of a request that pinned no version: the canary's where the request is of its share, else stable's. */
-import type { Ranker } from "../../../adapter/ranker.ts";
 import type { WaitUntil } from "../../http/waiting.ts";
 import type { AdapterHost } from "../host.ts";
-import type { RankerSource, ServedBy } from "../source.ts";
+import type { AdapterFault, RankerSource, Served } from "../source.ts";
 import type { Canary, RequestKey } from "./canary.ts";
 
 export class ChannelSource implements RankerSource {
   readonly #stable: AdapterHost;
   readonly #canary: Canary;
   readonly #key: RequestKey;
-  #servedBy: ServedBy = "stable";
 
   constructor(stable: AdapterHost, canary: Canary, key: RequestKey) {
     this.#stable = stable;
@@ -17,36 +15,34 @@ export class ChannelSource implements RankerSource {
     this.#key = key;
   }
 
-  get servedBy(): ServedBy {
-    return this.#servedBy;
-  }
-
-  async look(waitUntil: WaitUntil): Promise<void> {
+  async refresh(waitUntil: WaitUntil): Promise<void> {
     const { channel } = this.#canary;
-    const looking = Promise.all([this.#stable.look(waitUntil), channel.watch.look(waitUntil)]);
+    const looking = Promise.all([
+      this.#stable.refresh(waitUntil),
+      channel.watch.refresh(waitUntil),
+    ]);
     // Whoever has a ranker waits for no look, least of all for one that another request began.
-    if (this.peek() !== null) return;
+    if (this.ready() !== null) return;
     await looking;
-    if (!this.#isCanarys() || channel.peek() !== null) return;
+    if (!this.#isCanarys() || channel.ready() !== null) return;
     const loading = channel.load();
     waitUntil(loading);
     await loading;
   }
 
-  peek(): Ranker | null {
+  ready(): Served | null {
     if (this.#stable.stale || this.#canary.channel.watch.stale) return null;
-    if (this.#isCanarys() && this.#canary.channel.peek() === null) return null;
-    return this.settled();
+    if (this.#isCanarys() && this.#canary.channel.ready() === null) return null;
+    return this.current();
   }
 
-  settled(): Ranker | null {
-    const canary = this.#isCanarys() ? this.#canary.channel.peek() : null;
-    this.#servedBy = canary === null ? "stable" : "canary";
-    return canary ?? this.#stable.peek();
+  current(): Served | null {
+    const ranker = this.#isCanarys() ? this.#canary.channel.ready() : null;
+    return ranker === null ? this.#stable.current() : { ranker, servedBy: "canary" };
   }
 
-  status(): { readonly fault: ReturnType<AdapterHost["status"]>["fault"] } {
-    return this.#stable.status();
+  fault(): AdapterFault | null {
+    return this.#stable.fault();
   }
 
   /** A canary that stable has caught up with is none. */

@@ -19,7 +19,7 @@ export interface TrialChannelOptions {
   /** Told of every fault, and of every version that begins to serve (null). */
   readonly onChange: (fault: AdapterFault | null) => void;
   /** See `PointerWatch`. */
-  readonly looked?: (waitUntil: WaitUntil) => Promise<void>;
+  readonly refreshed?: (waitUntil: WaitUntil) => Promise<void>;
 }
 
 /** Where there was no room for a version, there may be later. */
@@ -42,7 +42,7 @@ export class TrialChannel {
 
   constructor(options: TrialChannelOptions) {
     this.#options = options;
-    const { looked } = options;
+    const { refreshed } = options;
     this.watch = new PointerWatch({
       store: options.store,
       adapter: options.adapter,
@@ -50,7 +50,7 @@ export class TrialChannel {
       intervalMs: options.intervalMs,
       signedBy: options.signedBy,
       follow: (pointer, waitUntil) => this.#follow(pointer, waitUntil),
-      ...(looked === undefined ? {} : { looked }),
+      ...(refreshed === undefined ? {} : { refreshed }),
       onFault: options.onChange,
     });
   }
@@ -78,9 +78,9 @@ export class TrialChannel {
     return this.refused || (this.#crowded !== null && Date.now() < this.#crowded.until);
   }
 
-  peek(): Ranker | null {
+  ready(): Ranker | null {
     const { pointer } = this;
-    return pointer === null ? null : this.#options.shelf.peek(pointer.version);
+    return pointer === null ? null : this.#options.shelf.ready(pointer.version);
   }
 
   /** The ranker, loaded if need be; null where that cannot be done, or not now. Never rejects. */

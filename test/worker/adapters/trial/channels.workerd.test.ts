@@ -81,12 +81,12 @@ function isolate({
   /** Sends a request through: which version and channel it gets. */
   const request = async (requestId = "req_1", tenant = "local") => {
     const source = new ChannelSource(stable, canary, { tenant, requestId });
-    await source.look(waitUntil);
+    await source.refresh(waitUntil);
     // The looks that went on beside it, and what they began.
     await Promise.all(waiting);
     await Promise.all(waiting);
-    const version = source.settled()?.manifest.version ?? null;
-    return `${source.servedBy} ${version}`;
+    const served = source.current();
+    return `${served?.servedBy ?? "stable"} ${served?.ranker.manifest.version ?? null}`;
   };
   return { stable, canary, shadow, guard, request, faults, loaded, ranker, shelf, waitUntil };
 }
@@ -141,7 +141,7 @@ describe("a canary", () => {
     expect(canary.stop).toMatchObject({ serial: 7, reason: "failure_rate" });
     expect(faults.at(-1)).toBe("stopped: failure_rate");
     expect(await request()).toBe("stable 1.0.0");
-    expect(shelf.peek("1.1.0")).toBeNull();
+    expect(shelf.ready("1.1.0")).toBeNull();
     // An isolate that has just begun knows it from the start.
     const other = isolate({ guard });
     expect(await other.request()).toBe("stable 1.0.0");
@@ -262,24 +262,24 @@ describe("a look that is long ago", () => {
     await put("stable", body(1, { version: "1.0.0" }));
     const { stable, canary, waitUntil, request } = isolate({ intervalMs: 1_000 });
     const source = () => new ChannelSource(stable, canary, { tenant: "t", requestId: "r" });
-    expect(source().peek()).toBeNull();
+    expect(source().ready()).toBeNull();
     await request();
-    expect(source().peek()?.manifest.version).toBe("1.0.0");
+    expect(source().ready()?.ranker.manifest.version).toBe("1.0.0");
     await put("stable", body(2, { version: "1.1.0" }));
     await new Promise((resolve) => setTimeout(resolve, 1_300));
     // Older than the interval: still used, while the look that this request begins goes on.
     const beside = source();
-    await beside.look(waitUntil);
-    expect(beside.peek()?.manifest.version).toBe("1.0.0");
-    await stable.look(waitUntil);
-    expect(beside.peek()?.manifest.version).toBe("1.1.0");
+    await beside.refresh(waitUntil);
+    expect(beside.ready()?.ranker.manifest.version).toBe("1.0.0");
+    await stable.refresh(waitUntil);
+    expect(beside.ready()?.ranker.manifest.version).toBe("1.1.0");
     await put("stable", body(3, { version: "1.0.0" }));
     await new Promise((resolve) => setTimeout(resolve, 3_100));
     const late = source();
-    const waited = late.look(waitUntil);
-    expect(late.peek()).toBeNull();
+    const waited = late.refresh(waitUntil);
+    expect(late.ready()).toBeNull();
     await waited;
-    expect(late.peek()?.manifest.version).toBe("1.0.0");
+    expect(late.ready()?.ranker.manifest.version).toBe("1.0.0");
   });
 });
 
@@ -307,12 +307,12 @@ describe("a shadow", () => {
     await put("shadow", body(1, { version: "1.2.0", share: 0.5 }));
     const { shadow, shelf, request, waitUntil } = isolate();
     expect(await request()).toBe("stable 1.0.0");
-    await shadow.watch.look(waitUntil);
-    expect(shelf.peek("1.2.0")).toBeNull();
+    await shadow.watch.refresh(waitUntil);
+    expect(shelf.ready("1.2.0")).toBeNull();
     expect((await shadow.load())?.manifest.version).toBe("1.2.0");
     await put("shadow", body(2, { version: null, share: 0 }));
-    await shadow.watch.look(waitUntil);
-    await expect.poll(() => shelf.peek("1.2.0")).toBeNull();
+    await shadow.watch.refresh(waitUntil);
+    await expect.poll(() => shelf.ready("1.2.0")).toBeNull();
     expect(await shadow.load()).toBeNull();
   });
 });
