@@ -17,6 +17,7 @@ import { bundleDir, root } from "../../scripts/lib/localStack.ts";
 import { openPage, startChromium } from "./chromium.ts";
 
 const run = promisify(execFile);
+const python = process.env.PYTHON_VENV ?? join(root, ".venv", "bin", "python");
 const sets = ["pubmedqa", "medqa", "yesno"];
 let folder: string;
 
@@ -40,8 +41,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 async function evaluate(out: string, ...more: string[]): Promise<string> {
   const data = sets.map((set) => join(folder, `${set}.jsonl`));
   const args = ["--data", ...data, "--bundle", bundleDir, "--out", join(folder, out), ...more];
-  const script = join(root, "scripts", "eval", "main.ts");
-  const { stdout } = await run(process.execPath, [script, ...args], { cwd: root });
+  const { stdout } = await run(python, ["-m", "medadapter_train.cli.eval", ...args], { cwd: root });
   return stdout;
 }
 

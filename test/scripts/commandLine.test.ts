@@ -15,8 +15,9 @@ const commands = Object.entries(scripts).filter(
 
 function run(script: string, option: string): Promise<{ code: number; output: string }> {
   const [, file = ""] = script.split(" ");
-  // So that none of them sets up a Python.
-  const env = { ...process.env, PYTHON_VENV: process.env.PYTHON_VENV ?? "python3" };
+  // So that none of them sets up a Python. `eval` is a command of the training package's.
+  const python = process.env.PYTHON_VENV ?? join(root, ".venv", "bin", "python");
+  const env = { ...process.env, PYTHON_VENV: python };
   return new Promise((resolve) => {
     execFile(process.execPath, [file, option], { cwd: root, env }, (error, stdout, stderr) => {
       resolve({ code: Number(error?.code ?? 0), output: `${stdout}${stderr}` });

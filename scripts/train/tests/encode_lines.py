@@ -1,5 +1,6 @@
-"""Encodes the requests of `test/fuzz/bothLanguages.test.ts`, a JSON object a line, with Python's
-template and tokenizer. The first line written holds the characters that both can be asked about.
+"""Encodes what `test/fuzz/bothLanguages.test.ts` sends with Python's template and tokenizer.
+
+A JSON object a line. The first line that it writes are the characters that both can be asked about.
 """
 
 from __future__ import annotations

@@ -17,11 +17,22 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** The command; measuring (Python) has tests of its own. */
+/** The core, asked to score the file; it ends when it has answered. */
 function start(out: string) {
-  const script = join(root, "scripts", "eval", "main.ts");
-  const args = ["--data", join(folder, "small.jsonl"), "--out", join(folder, out)];
-  return spawn(process.execPath, [script, ...args, "--python", "true"], { stdio: "ignore" });
+  const script = join(root, "scripts", "core.ts");
+  const child = spawn(process.execPath, [script], { stdio: ["pipe", "ignore", "ignore"] });
+  const request = {
+    op: "score",
+    data: [{ file: join(folder, "small.jsonl"), lines: null }],
+    bundle: join(root, "models", "mini"),
+    engine: "node",
+    url: null,
+    threads: null,
+    ks: [1, 2],
+    out: join(folder, out),
+  };
+  child.stdin.end(`${JSON.stringify(request)}\n`);
+  return child;
 }
 
 function ended(out: string): Promise<number | null> {

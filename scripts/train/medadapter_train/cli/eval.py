@@ -12,7 +12,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
 
-import click
 import typer
 
 from medadapter_train.core import ROOT, ask
@@ -128,11 +127,8 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGINT, _stop)
     signal.signal(signal.SIGTERM, _stop)
     try:
-        app(arguments, standalone_mode=False)
-    except click.ClickException as error:
-        print(f"eval: {error.format_message()}", file=sys.stderr)
-        return 1
-    except TrainError as error:
+        app(arguments, prog_name="npm run eval --", standalone_mode=False)
+    except (typer.TyperException, TrainError) as error:
         print(f"eval: {error}", file=sys.stderr)
         return 1
     return 0
