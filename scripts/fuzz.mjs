@@ -41,7 +41,7 @@ try {
     FUZZ_SEED: seed,
     FUZZ_REPORT: report,
   });
-  const args = ["run", "--project", "node", "test/fuzz"];
+  const args = ["run", "--project", "tools", "test/fuzz"];
   const { status } = spawnSync("vitest", args, { cwd: root, env, stdio: "inherit" });
   summary(report);
   rmSync(folder, { recursive: true });
