@@ -4,7 +4,14 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { commandLine } from "./lib/commandLine.mjs";
-import { childEnvironment, ensurePackages, root, SetupError, say } from "./lib/setup.mjs";
+import {
+  childEnvironment,
+  ensurePackages,
+  ensurePython,
+  root,
+  SetupError,
+  say,
+} from "./lib/setup.mjs";
 
 const usage = `npm run fuzz -- [--inputs N] [--seed N]
   --inputs N  for all properties together; a million by default
@@ -40,6 +47,8 @@ try {
     FUZZ_INPUTS: values.inputs,
     FUZZ_SEED: seed,
     FUZZ_REPORT: report,
+    // One property asks Python as well.
+    PYTHON_VENV: process.env.PYTHON_VENV ?? ensurePython(),
   });
   const args = ["run", "--project", "tools", "test/fuzz"];
   const { status } = spawnSync("vitest", args, { cwd: root, env, stdio: "inherit" });

@@ -5,7 +5,7 @@
 import type { Dependency } from "./dependency.ts";
 
 const permissive = [
-  ..."MIT MIT-0 MIT-CMU Apache-2.0 BSD-2-Clause BSD-3-Clause BSD 0BSD ISC Zlib BSL-1.0 BlueOak-1.0.0 CC0-1.0".split(
+  ..."MIT MIT-0 MIT-CMU Apache-2.0 BSD-2-Clause BSD-3-Clause BSD 0BSD ISC Zlib BSL-1.0 CC0-1.0 BlueOak-1.0.0".split(
     " ",
   ),
   ..."PSF-2.0 Python-2.0 CNRI-Python".split(" "),

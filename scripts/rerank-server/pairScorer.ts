@@ -10,8 +10,8 @@ import { fail, ok, type Result } from "../../src/adapter/result.ts";
 import {
   encodeCandidate,
   encodeQuestion,
+  PART_SEPARATOR,
   type QuestionTooLong,
-  SEAM,
 } from "../../src/adapter/template.ts";
 import type { TextTokenizer } from "../../src/adapter/tokenizer.ts";
 
@@ -80,7 +80,7 @@ export class PairScorer {
 
 /** The parts before and after the first seam. */
 function split(text: string): [string, string?] {
-  const at = text.indexOf(SEAM);
+  const at = text.indexOf(PART_SEPARATOR);
   return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)];
 }
 

@@ -31,11 +31,11 @@ export interface Overloaded {
   readonly retryAfterSeconds: number;
 }
 
-/** A place, or the claim to one. */
+/** A place, or a position in the line for one. */
 export interface Ticket {
-  /** Resolves true when the place is there, false when released or aborted before. */
+  /** Resolves true when the ticket has its place, false when it was released or the signal fired before. */
   granted(signal: AbortSignal): Promise<boolean>;
-  /** Gives the place (or the claim) back; more than one call does no harm. */
+  /** Gives the place or position back. A second call does nothing. */
   release(): void;
 }
 
@@ -45,7 +45,7 @@ interface Entry {
 }
 
 const beatMs = 1000;
-const lookMs = 10;
+const pollMs = 10;
 
 export class Admission {
   readonly #limits: AdmissionLimits;
@@ -67,7 +67,10 @@ export class Admission {
     return this.#waiting.length;
   }
 
-  /** Takes a place or a position in the line, or says at once that there is neither. `dropped` is called when the ticket goes stale. */
+  /**
+   * Takes a place or a position in the line; fails at once where there is neither.
+   * @param dropped called when the ticket is dropped as stale
+   */
   enter(dropped: () => void): Result<Ticket, Overloaded> {
     const overloaded = this.refusal();
     if (overloaded !== null) return fail(overloaded);
@@ -78,7 +81,7 @@ export class Admission {
     return ok(this.#ticket(entry));
   }
 
-  /** Whether `enter` would find no place now, nor a position in the line. */
+  /** What `enter` would fail with now; null: it would not fail. */
   refusal(): Overloaded | null {
     this.sweep();
     if (this.#free || this.#waiting.length < this.#limits.queue) return null;
@@ -106,7 +109,7 @@ export class Admission {
     const known = (): boolean => this.#holding.has(entry) || this.#waiting.includes(entry);
     return {
       granted: async (signal) => {
-        await until(() => this.#take(entry) || !known(), signal, lookMs);
+        await until(() => this.#take(entry) || !known(), signal, pollMs);
         return this.#holding.has(entry);
       },
       release: () => {

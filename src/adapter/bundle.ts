@@ -21,23 +21,23 @@ import {
 export interface BundleFiles {
   /** Bytes of the file beside the manifest, or null where there is none. Rejects when the store is down. */
   read(path: string): Promise<Uint8Array | null>;
-  /** The same piece by piece, where the store can: what is large need then not be held twice. */
+  /** The same bytes as a stream, where the store can, so that a large file is not held twice. */
   stream?(path: string): Promise<ReadableStream<Uint8Array> | null>;
-  /** Size and SHA-256 (hexadecimal) of a file, computed from its bytes without holding them all, where the store can. */
+  /** Size and SHA-256 (hexadecimal) of a file, where the store can compute them without holding all bytes. */
   digest?(path: string): Promise<{ readonly bytes: number; readonly sha256: string } | null>;
 }
 
-/** Outcome of a (conditional) look at a channel's pointer. */
+/** Result of reading a channel's pointer, conditionally on its etag. */
 export type PointerObject =
   | { readonly kind: "found"; readonly bytes: Uint8Array; readonly etag: string }
   | { readonly kind: "unchanged" }
   | { readonly kind: "absent" };
 
-/** Where bundles and pointers lie: R2 in the Worker, a folder in Node, memory in tests. */
+/** Where bundles and pointers are stored: R2 in the Worker, a folder in Node, memory in tests. */
 export interface BundleStore {
   /** The pointer of `channels/<adapter>/<channel>.json`; `unchanged` where it still has `knownEtag`. */
   pointer(adapter: string, channel: string, knownEtag: string | null): Promise<PointerObject>;
-  /** The files of `adapters/<adapter>/<version>/`; whether there are any shows when they are read. */
+  /** The files of `adapters/<adapter>/<version>/`. Missing files show when they are read. */
   open(adapter: string, version: string): BundleFiles;
 }
 
@@ -51,7 +51,7 @@ export interface Bundle {
   readonly manifest: Manifest;
   /** By role; only the roles that `verifyBundle` was told to keep. */
   readonly contents: ReadonlyMap<FileRole, Uint8Array<ArrayBuffer>>;
-  /** Where files that were left unread come from. They are unchecked: see `checkedFile`. */
+  /** Reads the files that `verifyBundle` left unread. They are unchecked: see `checkedFile`. */
   readonly files: BundleFiles;
 }
 
@@ -59,7 +59,7 @@ export type BundleFailure =
   | { readonly kind: "manifest_missing" }
   | { readonly kind: SignatureFault; readonly path: typeof MANIFEST_SIGNATURE }
   | ManifestFailure
-  /** The manifest is another adapter's or another version's than the one asked for. */
+  /** The manifest belongs to another adapter or version than the one asked for. */
   | { readonly kind: "identity_mismatch"; readonly field: "name" | "version" }
   | { readonly kind: "file_missing"; readonly path: string }
   | { readonly kind: "size_mismatch"; readonly path: string }
@@ -67,7 +67,7 @@ export type BundleFailure =
   /** A role that the engine needs is not in the bundle. */
   | { readonly kind: "role_missing"; readonly role: FileRole };
 
-/** A file that turned out not to be the manifest's when an engine read it. */
+/** An engine read a file that is not the one that the manifest names. */
 export class BundleFileError extends Error {
   readonly failure: BundleFailure;
 
@@ -78,7 +78,7 @@ export class BundleFileError extends Error {
   }
 }
 
-/** The store failed, not the bundle: it may be there the next time. */
+/** The store failed, not the bundle. A later try may succeed. */
 export class BundleStoreError extends Error {
   constructor(cause: unknown) {
     super("the bundle's store failed", { cause });
@@ -89,17 +89,17 @@ export class BundleStoreError extends Error {
 export interface VerifyOptions {
   /** Refuse a manifest that names another adapter or version. */
   readonly expect?: { readonly adapter: string; readonly version: string };
-  /** Whose bytes to keep. Every file is checked; the others are let go at once to spare memory. */
+  /** The roles whose bytes to keep. Every file is checked; bytes of other roles are dropped at once to spare memory. */
   readonly keep: readonly FileRole[];
-  /** Not read here: what the engine reads and checks itself as it comes. None by default. */
+  /** The roles that the engine reads and checks itself, as a stream. None by default. */
   readonly leave?: readonly FileRole[];
   /** Refuse a manifest that none of these keys signed, before anything in it is read. */
   readonly signedBy?: PublicKeys | null;
 }
 
 /**
- * Reads the manifest, then every file one after another, and compares sizes and SHA-256 (WebCrypto).
- * Bytes beside the manifest that it does not name are ignored. Rejects only when the store does.
+ * Reads the manifest, then every file in turn, and compares sizes and SHA-256 (WebCrypto).
+ * Files that the manifest does not name are ignored. Rejects only when the store does.
  */
 export async function verifyBundle(
   files: BundleFiles,
@@ -127,7 +127,7 @@ export async function verifyBundle(
   return ok(bundle as Verified<Bundle>);
 }
 
-/** The manifest alone, if it is signed as it must be and of its place. Rejects only when the store does. */
+/** The manifest alone, if its signature, name and version are as expected. Rejects only when the store does. */
 export async function verifyManifest(
   files: BundleFiles,
   { expect, signedBy }: Pick<VerifyOptions, "expect" | "signedBy">,
@@ -148,7 +148,7 @@ export async function verifyManifest(
   return parsed;
 }
 
-/** A file's bytes, if they are those that the manifest names. */
+/** A file's bytes, if size and hash are those in the manifest. */
 export async function checkedFile(
   files: BundleFiles,
   entry: ManifestFile,
@@ -162,7 +162,7 @@ export async function checkedFile(
   return fault === null ? ok(bytes as Uint8Array<ArrayBuffer>) : fail(fault);
 }
 
-/** What is wrong with a file of which size and hash are known; null: nothing. */
+/** What is wrong with a file, by its size and hash; null: nothing. */
 export function fileFault(
   { path, bytes, sha256 }: ManifestFile,
   found: { readonly bytes: number; readonly sha256: string } | null,
@@ -191,14 +191,14 @@ async function manifestSignatureFault(
   return fault === null ? null : "signature_invalid";
 }
 
-/** The bytes of a role that `verifyBundle` was told to keep. Throws where it was not: a fault of the program. */
+/** The bytes of a role that `verifyBundle` was told to keep. Throws for any other role: a fault of the program. */
 export function contentOf(bundle: Verified<Bundle>, role: FileRole): Uint8Array<ArrayBuffer> {
   const bytes = bundle.contents.get(role);
   if (bytes === undefined) throw new Error(`bundle was verified without keeping role ${role}`);
   return bytes;
 }
 
-/** WebCrypto takes no view on shared memory; stores never give one, so this copies nothing in practice. */
+/** WebCrypto takes no view of shared memory. Stores never give one, so this copies nothing in practice. */
 function ownBuffer(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return bytes.buffer instanceof ArrayBuffer
     ? (bytes as Uint8Array<ArrayBuffer>)

@@ -1,4 +1,4 @@
-/** The ranker of one loaded bundle: hands out questions, and frees its engine after the last of them. */
+/** The ranker of one loaded bundle: opens a session for each question, and frees its engine after the last one. */
 
 import { until } from "../net/sharedWork.ts";
 import type { Question } from "../tasks/question.ts";
@@ -13,7 +13,7 @@ import { encodeCandidate, encodeQuestion } from "./template.ts";
 import type { TextTokenizer } from "./tokenizer.ts";
 
 const never = new AbortController().signal;
-const retireLookMs = 50;
+const retirePollMs = 50;
 
 export class BundleRanker implements Ranker {
   readonly manifest: Manifest;
@@ -48,7 +48,7 @@ export class BundleRanker implements Ranker {
     const { budget, template, calibration } = this.manifest;
     const prefix = encodeQuestion(this.#tokenizer, budget, question);
     if (!prefix.ok) return prefix;
-    // The ticket needs a way to end the question, and the question needs the ticket.
+    // The ticket must be able to end the session, and the session needs the ticket.
     let session: RankingSession | null = null;
     const ticket = this.#admission.enter(() => session?.close());
     if (!ticket.ok) return ticket;
@@ -96,12 +96,12 @@ export class BundleRanker implements Ranker {
         return this.#open === 0;
       },
       never,
-      retireLookMs,
+      retirePollMs,
     );
     await this.#free();
   }
 
-  /** The first fault is kept, unless a later one leaves nothing to go on with. */
+  /** Keeps the first fault, unless a later one ends the engine. */
   #failed(reason: EngineFailureReason): void {
     if (!isEngineFault(reason)) return;
     if (this.#fault === null || endsEngine(reason)) this.#fault = reason;
@@ -109,7 +109,7 @@ export class BundleRanker implements Ranker {
 
   #closed(): void {
     this.#open -= 1;
-    // Whoever retired this ranker may be gone by now, so the last question frees it.
+    // The request that retired this ranker may be gone by now, so the last session frees the engine.
     if (this.#retired && this.#open === 0) void this.#free();
   }
 

@@ -1,9 +1,9 @@
 /**
- * The port behind which an encoder runs: ids in, logits out. Tensors, sessions and WebAssembly heaps
+ * The port behind which an encoder runs: token ids in, logits out. Tensors, sessions and WebAssembly heaps
  * stay on the other side. An engine belongs to one loaded bundle.
  */
 
-/** Token ids with their special tokens, in order; `truncated` when the template had to cut. */
+/** Token ids with their special tokens, in order; `truncated`: the template had to cut text. */
 export interface EncoderInput {
   readonly ids: readonly number[];
   readonly truncated: boolean;
@@ -14,11 +14,11 @@ export interface Prefix {
   readonly tokens: number;
   /** What it takes of the engine's memory. */
   readonly bytes: number;
-  /** Frees the keys and values. More than one call does no harm. */
+  /** Frees the keys and values. A second call does nothing. */
   release(): void;
 }
 
-/** Calls on one engine may overlap; an engine that can do one thing at a time puts them in a line itself. */
+/** Calls on one engine may overlap. An engine that can do one thing at a time queues them itself. */
 export interface Engine {
   /** Encodes a question once. Rejects with `EngineError`. */
   encodePrefix(input: EncoderInput): Promise<Prefix>;
@@ -34,7 +34,7 @@ export interface Engine {
  * - `not_finite`: a logit that is NaN or infinite (damaged weights).
  * - `trap`: the runtime threw or trapped (unreachable code, an access out of bounds).
  * - `out_of_memory`: the heap could not grow; what lies in it is whole.
- * - `aborted`: a runtime that an isolate has only one of has trapped, so that no engine starts on it any more.
+ * - `aborted`: a runtime of which an isolate has only one has trapped. No engine starts on it any more.
  * - `shape`: an input or output does not fit the model.
  * - `closed`: the engine or prefix has been freed.
  */
@@ -46,17 +46,17 @@ export type EngineFailureReason =
   | "shape"
   | "closed";
 
-/** The engine is at fault, not what it was asked: it should be started afresh. */
+/** The fault lies with the engine, not with its input: it should be started afresh. */
 export function isEngineFault(reason: EngineFailureReason): boolean {
   return reason !== "shape" && reason !== "closed";
 }
 
-/** Nothing that the engine computes afterwards can be trusted, if it computes at all. */
+/** The engine can no longer be trusted with anything. */
 export function endsEngine(reason: EngineFailureReason): boolean {
   return reason === "trap" || reason === "aborted";
 }
 
-/** What an engine rejects with. It carries a name only, since a runtime's message may hold input. */
+/** What an engine rejects with. It carries only a name: a runtime's message may hold input. */
 export class EngineError extends Error {
   readonly reason: EngineFailureReason;
 

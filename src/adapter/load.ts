@@ -1,7 +1,7 @@
 /**
- * From verified bytes to a ranker that has proved itself: tokenizer, engine, then the manifest's own
- * self-test vectors. A bundle whose weights are whole but wrong (another base, a damaged export, an
- * engine that computes otherwise) is found here, before it answers anyone.
+ * From verified bytes to a tested ranker: tokenizer, engine, then the manifest's own self-test vectors. A bundle whose
+ * files are intact but wrong (another base model, a damaged export, an engine that computes otherwise) is found here,
+ * before it answers anyone.
  */
 
 import { pause } from "../net/sharedWork.ts";
@@ -32,13 +32,13 @@ export type LoadFailure =
   | RemoteFailure;
 
 /**
- * Starts an engine on a bundle, whose needed roles were kept when it was verified, or left to the engine where it
- * reads them itself. Rejects with `EngineError`, `BundleFileError` for a file that is not the manifest's, or
+ * Starts an engine on a bundle. The roles it needs were kept when the bundle was verified, or left unread where the
+ * engine reads them itself. Rejects with `EngineError`, `BundleFileError` for a file that is not the manifest's, or
  * `BundleStoreError`.
  */
 export type StartEngine = (bundle: Verified<Bundle>) => Promise<Engine>;
 
-/** Tokenizer and engine of one bundle, which gave the manifest's logits. */
+/** Tokenizer and engine of one bundle. Together they gave the manifest's self-test logits. */
 export interface ProvenEncoder {
   readonly tokenizer: TextTokenizer;
   readonly engine: Engine;
@@ -58,7 +58,7 @@ export async function loadRanker(
   return ok(new BundleRanker(bundle.manifest, tokenizer, engine, admissionLimits));
 }
 
-/** The same without a ranker around it. */
+/** Like `loadRanker`, without a ranker around tokenizer and engine. */
 export async function loadEncoder(
   bundle: Verified<Bundle>,
   start: StartEngine,
@@ -90,7 +90,7 @@ async function failedVector(
 ): Promise<number | null> {
   const { vectors, tolerance } = manifest.selfTest;
   for (const [number, vector] of vectors.entries()) {
-    // Requests that the old version serves, or whose LLM is writing, take a turn in between.
+    // Other requests take a turn between two vectors.
     await pause(0);
     const logit = await logitOf(vector, manifest, tokenizer, engine);
     if (logit === null || Math.abs(logit - vector.logit) > tolerance) return number;

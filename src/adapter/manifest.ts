@@ -1,6 +1,6 @@
 /**
  * The manifest is the whole contract between training and serving. It is read strictly: an unknown
- * schema, a missing field and a field too many are all refused, so that nothing is half understood.
+ * schema, a missing field or an extra field is refused, so that nothing is half understood.
  */
 import { z } from "zod";
 import { remoteEngine } from "./remote/textScorer.ts";
@@ -177,7 +177,7 @@ export type ManifestFailure =
 
 /**
  * Reads a manifest from the bytes of `manifest.json` (UTF-8).
- * The schema number is looked at before anything else: a later schema may look quite different.
+ * The schema number is checked first: a later schema may look quite different.
  */
 export function parseManifest(bytes: Uint8Array): Result<Manifest, ManifestFailure> {
   let json: unknown;
@@ -209,7 +209,7 @@ function firstField(error: z.ZodError): string {
   return error.issues[0]?.path.map(String).join(".") ?? "";
 }
 
-/** What each field allows alone but the whole does not. */
+/** The first field that does not fit the others; null: all fit. */
 function inconsistentField(manifest: Manifest): string | null {
   const { budget: b, base: encoder, files, selector: model } = manifest;
   if (b.prefixTokens + b.candidateTokens > b.maxTokens) return "budget.maxTokens";
@@ -217,7 +217,7 @@ function inconsistentField(manifest: Manifest): string | null {
   if (b.answerTokens + 3 > b.candidateTokens) return "budget.answerTokens";
   if (encoder.hidden % encoder.heads !== 0) return "base.heads";
   if (new Set(files.map((entry) => entry.path)).size !== files.length) return "files";
-  // To an engine elsewhere texts are sent.
+  // A remote engine needs no files: it is sent texts.
   const needed = manifest.engine === undefined ? (["onnx", "tokenizer"] as const) : [];
   for (const role of needed) {
     if (files.filter((entry) => entry.role === role).length !== 1) return "files";
@@ -230,10 +230,11 @@ function inconsistentField(manifest: Manifest): string | null {
   return null;
 }
 
+/** The first field that this program cannot run; null: it can run all. */
 function unsupportedField(manifest: Manifest): string | null {
   const { engine: remote, attention, template } = manifest;
   if (remote === undefined && manifest.base.architecture !== "bert") return "base.architecture";
-  // Prefix-shared attention is ours: only our own engines and our own server have it.
+  // Only our own engines and our own server share the prefix's attention.
   const pairsOnly = remote?.kind === "workers-ai";
   if (attention !== "prefix" ? remote === undefined : pairsOnly) return "attention";
   if (template.id !== (attention === "prefix" ? "medadapter-1" : "medadapter-pair-1")) {

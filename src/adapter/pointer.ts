@@ -16,16 +16,16 @@ export type Channel = (typeof CHANNELS)[number];
 
 const share = z.number().min(0).max(1);
 
-/** What a canary must keep to. A rate is judged once `minRequests` stand behind it, on both sides of a difference. */
+/** The limits of a canary. A rate is judged once it counts `minRequests`, on both sides of a difference. */
 const boundsSchema = z.strictObject({
   minRequests: z.int().min(1).max(1_000_000),
-  /** Of the canary's requests, those that it could not score. */
+  /** Largest share of the canary's requests that it could not score. */
   maxFailureRate: share,
-  /** Between the shares of answers withheld by the canary and by stable, in either direction. */
+  /** Largest difference, in either direction, between the shares of answers that canary and stable withhold. */
   maxAbstentionDifference: share,
-  /** Of the answers that both chose, those that were the same. */
+  /** Smallest share of equal answers among those that both chose. */
   minAgreement: share,
-  /** Part of the canary's answers that stable scores as well. */
+  /** Share of the canary's answers that stable scores as well. */
   compareShare: share,
 });
 
@@ -34,20 +34,20 @@ export type Bounds = Readonly<z.infer<typeof boundsSchema>>;
 const pointerSchema = z.strictObject({
   schema: z.literal(1),
   adapter: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/),
-  /** Null: the channel has ended. `stable` never does. */
+  /** Null: the channel has ended. `stable` never ends. */
   version: z
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)
     .nullable(),
-  /** Only ever grows: a lower one than was seen before is an old pointer played back. */
+  /** Only ever grows. A lower one than seen before is a replayed old pointer. */
   serial: z.int().nonnegative(),
-  /** Share of traffic that this channel takes; of `shadow`, of answers that it scores as well; of `stable`, no meaning. */
+  /** Share of traffic that the channel takes. `shadow`: share of answers that it scores as well. `stable`: no meaning. */
   share,
-  /** What decides whether a request is of the share: its tenant, always the same way, or the request alone. */
+  /** What decides whether a request belongs to the share: its tenant (always the same decision) or the request alone. */
   sticky: z.enum(["tenant", "request"]).optional(),
   bounds: boundsSchema.optional(),
   updatedAt: z.iso.datetime({ offset: true }),
-  /** There where publishing has a key. */
+  /** Present where publishing has a key. */
   signature: signatureSchema.optional(),
 });
 
@@ -60,7 +60,7 @@ export type PointerFailure =
   | { readonly kind: "pointer_adapter_mismatch" }
   | { readonly kind: SignatureFault; readonly field: "signature" };
 
-/** Reads a pointer from its bytes (UTF-8 JSON); it must name `adapter` and have what its channel needs. */
+/** Reads a pointer from its bytes (UTF-8 JSON). It must name `adapter` and have the fields that its channel needs. */
 export function parsePointer(
   bytes: Uint8Array,
   adapter: string,
@@ -89,7 +89,7 @@ export function parsePointer(
   return field === null ? ok(parsed.data) : fail({ kind: "pointer_malformed", field });
 }
 
-/** A canary without bounds could not be stopped: it is none. */
+/** The field that the channel needs and the pointer lacks, or null. A canary without bounds could not be stopped. */
 function missingField({ version, sticky, bounds }: Pointer, channel: Channel): string | null {
   if (version === null) return channel === "stable" ? "version" : null;
   if (channel !== "canary") return null;
@@ -97,7 +97,7 @@ function missingField({ version, sticky, bounds }: Pointer, channel: Channel): s
   return bounds === undefined ? "bounds" : null;
 }
 
-/** The failure of a pointer that none of the keys signed for this very channel, or null. */
+/** The failure of a pointer that no key signed for this channel; null: one did. */
 export async function pointerSignatureFailure(
   pointer: Pointer,
   channel: Channel,

@@ -1,19 +1,20 @@
 /**
- * Encoded questions kept for a while after their request has ended: a second request about the same question
- * (a retry, another K, more candidates to rerank) then begins with scoring. Found by the SHA-256 of whose it
- * is and of its token ids, so that no text is held, and never across owners: a hit is faster than a miss, and
- * a stranger could tell from the time that somebody has asked the same.
+ * Encoded questions, kept for a while after their request has ended. A second request about the same question
+ * (a retry, another K, more candidates to rerank) then begins with scoring.
  *
- * Shared state is plain data, as `net/sharedWork.ts` asks for: what is being encoded is shared with nobody.
+ * The key is the SHA-256 of the owner and the token ids, so that no text is held. Owners never share an entry: a hit is
+ * faster than a miss, so a stranger could tell from the time that somebody has asked the same.
+ *
+ * Shared state is plain data (`net/sharedWork.ts`): two requests that encode the same question do not wait for each other.
  */
 import { type EncoderInput, type Engine, EngineError, type Prefix } from "./engine.ts";
 
 export interface PrefixCacheLimits {
-  /** Most prefixes kept that no request uses. */
+  /** Most unused prefixes kept. */
   readonly entries: number;
   /** Most bytes that they hold together. */
   readonly bytes: number;
-  /** Milliseconds after its last use at which a prefix is dropped, when the cache is next used. */
+  /** A prefix unused for so many milliseconds is dropped when the cache is next used. */
   readonly maxAgeMs: number;
 }
 
@@ -27,9 +28,9 @@ export const prefixCacheLimits: PrefixCacheLimits = {
 /** A prefix lent to one request. */
 export interface LentPrefix {
   readonly prefix: Prefix;
-  /** It was there already. */
+  /** It was in the cache. */
   readonly reused: boolean;
-  /** Gives it back. More than one call does no harm. */
+  /** Gives it back. A second call does nothing. */
   release(): void;
 }
 
@@ -52,14 +53,14 @@ export class PrefixCache {
     this.#limits = limits;
   }
 
-  /** Prefixes kept that no request uses. */
+  /** Number of unused prefixes kept. */
   get idle(): number {
     return this.#idleEntries().length;
   }
 
   /**
-   * The prefix of `input`, kept or encoded now. Rejects with `EngineError`.
-   * @param owner whose question it is; null: it is neither looked for nor kept
+   * The prefix of `input`, from the cache or encoded now. Rejects with `EngineError`.
+   * @param owner whose question it is; null: the cache is not used
    */
   async take(owner: string | null, input: EncoderInput): Promise<LentPrefix> {
     this.#trim();
@@ -68,18 +69,18 @@ export class PrefixCache {
     if (known !== undefined) return this.#lend(known, true);
     const prefix = await this.#encode(input);
     const entry: Entry = { key, prefix, users: 0, usedAt: 0 };
-    // Two requests may have encoded the same question beside each other: the first one's is kept.
+    // Two requests may have encoded the same question at once: the first one's prefix is kept.
     if (key !== null && this.#open && !this.#entries.has(key)) this.#entries.set(key, entry);
     return this.#lend(entry, false);
   }
 
-  /** Frees what no request uses, and keeps nothing any more. */
+  /** Frees the unused prefixes. From now on nothing is kept. */
   close(): void {
     this.#open = false;
     for (const entry of this.#idleEntries()) this.#drop(entry);
   }
 
-  /** What is kept for nobody makes way where memory is short. */
+  /** Encodes; where memory is short, frees the unused prefixes and tries again. */
   async #encode(input: EncoderInput): Promise<Prefix> {
     try {
       return await this.#engine.encodePrefix(input);
@@ -114,13 +115,13 @@ export class PrefixCache {
       if (entry.users === 0) this.#drop(entry);
       return;
     }
-    // To the end of the order: used last.
+    // To the end of the order: used most recently.
     this.#entries.delete(entry.key);
     this.#entries.set(entry.key, entry);
     this.#trim();
   }
 
-  /** Drops what is too old, then the least recently used, until the idle ones fit their bounds. */
+  /** Drops unused prefixes that are too old, and the least recently used until the rest fit the limits. */
   #trim(): void {
     const { entries, bytes, maxAgeMs } = this.#limits;
     const oldest = Date.now() - maxAgeMs;

@@ -18,7 +18,7 @@ export interface CandidateText {
 export type OpenFailure =
   /** Question and options alone exceed the prefix budget; only context may be cut. */
   | { readonly kind: "question_too_long"; readonly tokens: number; readonly limit: number }
-  /** All places and the queue are taken. */
+  /** No place is free, and the queue is full. */
   | { readonly kind: "overloaded"; readonly retryAfterSeconds: number }
   /** The ranker was retired: take the current one. */
   | { readonly kind: "retired" };
@@ -29,29 +29,29 @@ export type ScoreFailure =
   | { readonly kind: "engine_failed"; readonly reason: EngineFailureReason }
   | RemoteFailure;
 
-/** A question under way: admitted or in the queue, then encoded, then scoring. */
+/** An open question: admitted or in the queue, then encoded, then scoring. */
 export interface RankedQuestion {
-  /** Tokens of the prefix; 0 where an engine elsewhere reads it. */
+  /** Tokens of the prefix; 0 with a remote engine. */
   readonly prefixTokens: number;
   /**
-   * Its scores are waited for and cost no CPU: asked for as soon as candidates are there, they come sooner. Those of
-   * an engine in here compute, and would hold up what is still being read.
+   * A remote engine computes the scores. They cost no CPU here, so ask as soon as a candidate is there. A built-in
+   * engine takes the CPU, and would hold up the candidates that are still being read.
    */
   readonly remote: boolean;
   /** The context was cut. */
   readonly truncated: boolean;
-  /** Resolves when the question is encoded (or cannot be). Scores wait for it by themselves. */
+  /** Resolves when the question is encoded, or cannot be. `score` waits for it by itself. */
   readonly ready: Promise<Result<void, ScoreFailure>>;
   /**
-   * Scores one candidate. Candidates that are the same to the encoder (case, accents and white space do not
-   * count) are scored once and share the result. Never rejects.
+   * Scores one candidate. Candidates that the encoder cannot tell apart (case, accents, white space) are scored once
+   * and share the result. Never rejects.
    */
   score(candidate: CandidateText): Promise<Result<Score, ScoreFailure>>;
-  /** Frees the prefix and the place, once; scores under way or waiting become `aborted`. */
+  /** Frees the prefix and the place, once. Scores that are not there yet become `aborted`. */
   close(): void;
 }
 
-/** What a ranker has in hand, for `/readyz` and metrics. */
+/** The current load of a ranker, for `/readyz` and metrics. */
 export interface RankerLoad {
   /** Prefixes held or being encoded. */
   readonly held: number;
@@ -63,21 +63,21 @@ export interface RankerLoad {
 export interface Ranker {
   readonly manifest: Manifest;
   /**
-   * Tokenizes and asks for a place, without waiting. Whoever gets a session must close it.
-   * @param owner whose question it is: its prefix is kept for a while, for the same owner's next request
-   * about it; null or left out: it is not kept
+   * Tokenizes and asks for a place, without waiting. The caller must close the session that it gets.
+   * @param owner whose question it is. Its prefix is kept for a while, for this owner's next request about the same
+   * question. Null or left out: it is not kept
    */
   open(
     question: Question,
     signal: AbortSignal,
     owner?: string | null,
   ): Result<RankedQuestion, OpenFailure>;
-  /** Why `open` would refuse the question now, without a place being taken; null: it would not. */
+  /** Why `open` would refuse the question now; null: it would not. Takes no place. */
   refusal(question: Question): OpenFailure | null;
   load(): RankerLoad;
-  /** Why its engine should be started afresh (`isEngineFault`); null: there is no reason. */
+  /** Why the engine should be started afresh (`isEngineFault`); null: no reason. */
   fault(): EngineFailureReason | null;
-  /** Opens no more; frees the engine when the last open session closes, then resolves. */
+  /** From now on opens no session. Resolves when the last open session has closed and the engine is freed. */
   retire(): Promise<void>;
 }
 
@@ -91,7 +91,7 @@ export type Probability = number & { readonly [probability]: true };
 
 export interface Score {
   readonly logit: Logit;
-  /** Calibrated where the manifest says how, otherwise sigmoid(logit). */
+  /** Calibrated by the manifest's fit; without one, sigmoid(logit). */
   readonly probability: Probability;
   /** The candidate was over budget and its text was cut in the middle. */
   readonly truncated: boolean;

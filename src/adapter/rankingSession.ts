@@ -1,4 +1,4 @@
-/** One question under way: waits for its place, encodes the prefix, then scores in the order asked. */
+/** One question with one ranker: it waits for its place, encodes the prefix, then scores in the order asked. */
 
 import { pause } from "../net/sharedWork.ts";
 import type { Option } from "../tasks/question.ts";
@@ -13,7 +13,7 @@ export interface SessionParts {
   readonly engine: Engine;
   readonly ticket: Ticket;
   readonly prefix: EncoderInput;
-  /** Encodes the prefix, or finds it. Rejects with `EngineError`. */
+  /** Takes the prefix from the cache, or encodes it. Rejects with `EngineError`. */
   readonly takePrefix: () => Promise<LentPrefix>;
   readonly encode: (candidate: { answer: Option | null; text: string }) => EncoderInput;
   readonly calibration: { readonly a: number; readonly b: number } | null;
@@ -35,7 +35,7 @@ export class RankingSession implements RankedQuestion {
   readonly #ended = new AbortController();
   readonly #scores = new Map<string, Promise<Result<Score, ScoreFailure>>>();
   #prefix: LentPrefix | null = null;
-  /** Scores of one question follow each other; questions take turns between them. */
+  /** A question's scores are computed in turn; other questions take turns between them. */
   #last: Promise<unknown>;
 
   constructor(parts: SessionParts) {
@@ -54,7 +54,7 @@ export class RankingSession implements RankedQuestion {
     } catch (error) {
       return Promise.resolve(this.#failure(error));
     }
-    // What the encoder reads decides the score, so it decides also which candidates are the same.
+    // The encoder's input decides the score, so it also decides which candidates are the same.
     const key = `${input.truncated} ${input.ids.join()}`;
     const known = this.#scores.get(key);
     if (known !== undefined) return known;
@@ -75,7 +75,7 @@ export class RankingSession implements RankedQuestion {
   };
 
   async #encodePrefix(): Promise<Result<void, ScoreFailure>> {
-    // A turn of the event loop first: the caller sends the LLM request before the encoder takes the CPU.
+    // The caller sends the LLM request before the encoder takes the CPU.
     await pause(0);
     const { ticket, takePrefix } = this.#parts;
     if (!(await ticket.granted(this.#ended.signal))) {

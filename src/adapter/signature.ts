@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 
-/** A signature as publishing writes it; `key` is a hint which key to try and proves nothing. */
+/** A signature as publishing writes it. `key` hints at which key signed, and proves nothing. */
 export const signatureSchema = z.strictObject({
   alg: z.literal("Ed25519"),
   key: z.string().regex(/^[0-9a-f]{16}$/),
@@ -14,15 +14,15 @@ export const signatureSchema = z.strictObject({
 
 export type Signature = Readonly<z.infer<typeof signatureSchema>>;
 
-/** Where a version's signature lies, beside its manifest: one signature object. */
+/** The file beside the manifest that holds a version's signature: one signature object. */
 export const MANIFEST_SIGNATURE = "manifest.sig.json";
 
 export type SignatureFault = "signature_missing" | "signature_invalid";
 
-/** Raw public keys, 32 bytes each: a signature by any of them counts, so that keys can be exchanged. */
+/** Raw public keys, 32 bytes each. A signature by any of them counts, so that keys can be rotated. */
 export type PublicKeys = readonly [Uint8Array<ArrayBuffer>, ...Uint8Array<ArrayBuffer>[]];
 
-/** Public keys from base64 of their 32 bytes, separated by commas; null where one is none. */
+/** Public keys from base64 of their 32 bytes, separated by commas; null where one is not a key. */
 export function parsePublicKeys(text: string): PublicKeys | null {
   const [first, ...others] = text.split(",").map((key) => decodeBase64(key.trim()));
   const keys = [first, ...others].filter((key) => key?.byteLength === 32);
@@ -32,19 +32,19 @@ export function parsePublicKeys(text: string): PublicKeys | null {
 /** What can be signed, with what the signature covers beside it. */
 export type Signed =
   | { readonly kind: "manifest"; readonly bytes: Uint8Array }
-  /** `pointer` without its member `signature`. The channel is covered: a canary's pointer is none for `stable`. */
+  /** `pointer` without its member `signature`. The channel is covered: a canary's pointer is not valid for `stable`. */
   | {
       readonly kind: "pointer";
       readonly channel: string;
       readonly pointer: FlatOrNested & { readonly adapter: string };
     };
 
-/** What a pointer holds: no lists, and numbers that JavaScript and Python write the same. */
+/** What a pointer holds: no lists, and numbers that JavaScript and Python write alike. */
 interface FlatOrNested {
   readonly [member: string]: string | number | null | undefined | FlatOrNested;
 }
 
-/** The exact bytes that a signature covers. Each kind of object begins with a line of its own. */
+/** The exact bytes that a signature covers. Each kind of object has its own first line. */
 export function signedMessage(signed: Signed): Uint8Array<ArrayBuffer> {
   if (signed.kind === "manifest") {
     const head = new TextEncoder().encode("medadapter-manifest-v1\n");
@@ -60,7 +60,7 @@ export function signedMessage(signed: Signed): Uint8Array<ArrayBuffer> {
   return new Uint8Array(new TextEncoder().encode(text));
 }
 
-/** Null where the signature fits one of the keys. `signature` is an object as decoded from JSON, or null or undefined. */
+/** Null where one of the keys made the signature. `signature` is an object as decoded from JSON, or null or undefined. */
 export async function signatureFault(
   keys: PublicKeys,
   signed: Signed,
@@ -87,7 +87,7 @@ async function verifies(
     const imported = await crypto.subtle.importKey("raw", key, algorithm, false, ["verify"]);
     return await crypto.subtle.verify(algorithm, imported, signature, message);
   } catch {
-    // Bytes that are no point of the curve.
+    // The key's bytes are not a point of the curve.
     return false;
   }
 }
@@ -106,7 +106,7 @@ function byKey([a]: readonly [string, unknown], [b]: readonly [string, unknown])
   return a < b ? -1 : 1;
 }
 
-/** Bytes of padded base64, or null where it is none. */
+/** Bytes of padded base64, or null where the text is not base64. */
 function decodeBase64(text: string): Uint8Array<ArrayBuffer> | null {
   if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return null;
   const binary = atob(text);

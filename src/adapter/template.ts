@@ -43,7 +43,7 @@ export function encodeQuestion(
   budget: Budget,
   question: Question,
 ): Result<EncoderInput, QuestionTooLong> {
-  // Tokenized apart: a word piece never spans the seam, whatever the question ends with.
+  // Tokenized apart: no word piece spans both, whatever the question ends with.
   const head = tokenizer.encode(question.question);
   for (const id of tokenizer.encode(question.options.map(renderOption).join("\n"))) head.push(id);
   const ids = [tokenizer.cls, ...head, tokenizer.sep];
@@ -60,7 +60,7 @@ export function encodeQuestion(
 
 /**
  * Ids of a candidate, at most `budget.candidateTokens`. `answer` is the option that it parsed to;
- * `noAnswer` stands for none. Free-text questions have no options, and nothing stands in its place.
+ * `noAnswer` is written where it parsed to none. Free-text questions have no options, and get no answer part.
  */
 export function encodeCandidate(
   tokenizer: TextTokenizer,
@@ -88,8 +88,8 @@ function cutMiddle(ids: readonly number[], keep: number): readonly number[] {
   return [...ids.slice(0, keep - tail), ...ids.slice(ids.length - tail)];
 }
 
-/** Stands between the parts of template `medadapter-1`. */
-export const SEAM = "\u001e";
+/** Separates the parts of template `medadapter-1` in a text. */
+export const PART_SEPARATOR = "\u001e";
 
 /** Tokens of English text are 4 to 5 characters on average. */
 export const CHARS_PER_TOKEN = 16;
@@ -117,8 +117,8 @@ export function questionText(
   const given = readByAdapter(question);
   if (given === null) return ok({ text: head, truncated: false });
   const context = cutText(clean(given), room);
-  const seam = template.id === "medadapter-1" ? SEAM : "\n";
-  return ok({ text: `${head}${seam}${context.text}`, truncated: context.truncated });
+  const separator = template.id === "medadapter-1" ? PART_SEPARATOR : "\n";
+  return ok({ text: `${head}${separator}${context.text}`, truncated: context.truncated });
 }
 
 /** The second text of a pair: the answer that the candidate parsed to, then its reasoning. */
@@ -130,12 +130,13 @@ export function candidateText(
   const answerText = answer === null ? template.noAnswer : renderOption(answer);
   const lead = hasOptions ? clean(answerText) : "";
   const body = cutText(clean(text), budget.candidateTokens * CHARS_PER_TOKEN);
-  if (template.id === "medadapter-1") return { ...body, text: `${lead}${SEAM}${body.text}` };
+  if (template.id === "medadapter-1")
+    return { ...body, text: `${lead}${PART_SEPARATOR}${body.text}` };
   return { ...body, text: `${hasOptions ? `${lead}\n` : ""}${body.text.trim()}` };
 }
 
 function clean(text: string): string {
-  return text.toWellFormed().replaceAll(SEAM, "");
+  return text.toWellFormed().replaceAll(PART_SEPARATOR, "");
 }
 
 /** The beginning and the end of a text, together `keep` characters, and a blank between. */

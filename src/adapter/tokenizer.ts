@@ -1,12 +1,12 @@
 /**
  * Text to token ids, equal to what Python's `tokenizers` gives for the same tokenizer.json.
- * The work is done by @huggingface/tokenizers; what stands here mends where it differs from the
- * Rust original (found by comparing every code point, and random texts, with Python's ids):
+ * @huggingface/tokenizers does the work. This module corrects where it differs from the Rust original
+ * (found by comparing every code point, and random texts, with Python's ids):
  * - lone surrogates count as U+FFFD, which is how a text with them reaches Python at all;
  * - ideographs beyond U+FFFF get no spaces around them, since it looks at UTF-16 units;
  * - a capital sigma at a word's end is lowered to U+03C2 by JavaScript, to U+03C3 by Rust.
- * What still differs: combining marks and punctuation of scripts that came after Unicode 8, which
- * Rust's older tables do not know. No such character stands in any text the adapter was trained on.
+ * One difference remains: combining marks and punctuation of scripts that came after Unicode 8, which Rust's older
+ * tables do not know. No training text has such a character.
  */
 import { Tokenizer } from "@huggingface/tokenizers";
 import { fail, ok, type Result } from "./result.ts";
@@ -50,15 +50,15 @@ export function readTokenizer(
     return fail({ kind: "tokenizer_unsupported", field: "vocabulary" });
   }
   const encode = (text: string): number[] =>
-    tokenizer.encode(mend(text), { add_special_tokens: false }).ids;
+    tokenizer.encode(alignWithRust(text), { add_special_tokens: false }).ids;
   return ok({ encode, cls, sep });
 }
 
-/** The planes' blocks that BertNormalizer sets apart (U+2B820 to U+2B91F is left out there too). */
+/** The blocks that BertNormalizer puts spaces around (it leaves out U+2B820 to U+2B91F too). */
 const farIdeograph =
   /[\u{20000}-\u{2A6DF}\u{2A700}-\u{2B81F}\u{2B920}-\u{2CEAF}\u{2F800}-\u{2FA1F}]/gu;
 
-function mend(text: string): string {
+function alignWithRust(text: string): string {
   return text.toWellFormed().replace(farIdeograph, " $& ").replaceAll("\u03A3", "\u03C3");
 }
 
@@ -68,7 +68,7 @@ function largestId(tokenizer: Tokenizer): number {
   return largest;
 }
 
-/** `mend` is right for this normalizer only, so any other is refused. */
+/** `alignWithRust` is right for this normalizer only, so any other is refused. */
 function unsupportedField(json: unknown): string | null {
   const typeOf = (key: string): unknown =>
     at(at(json, key), "type") ?? (key === "model" ? undefined : null);

@@ -1,7 +1,7 @@
 /**
- * The port through which the service asks an LLM for candidates, in the core's own words.
- * Implementations: `openai/` (any OpenAI-compatible endpoint), `workersAi.ts` (Cloudflare's binding). A generator never throws for a fault
- * of the LLM; it yields a `failed` event for every candidate that will not come.
+ * The port through which the service asks an LLM for candidates. Implementations: `openai/` (any OpenAI-compatible
+ * endpoint) and `workersAi.ts` (Cloudflare's binding). A generator never throws for a fault of the LLM; it yields a
+ * `failed` event for every candidate that will not come.
  */
 import type { ChatMessage } from "../tasks/question.ts";
 
@@ -11,8 +11,8 @@ export interface GenerateRequest {
   /** Number of candidates wanted, 1 or more. */
   readonly n: number;
   /**
-   * Number of the first of them, 0 unless told. A later wave for the same question counts on, so that
-   * indices, seeds and request ids go on where the wave before it ended.
+   * Number of the first candidate; 0 if absent. A later wave for the same question continues the count, so that
+   * indices, seeds and request ids continue too.
    */
   readonly first?: number;
   readonly temperature?: number;
@@ -20,9 +20,9 @@ export interface GenerateRequest {
   /** Upper bound of generated tokens, each candidate. */
   readonly maxTokens?: number;
   readonly stop?: readonly string[];
-  /** A call is made with `seed` + the number of its first candidate, so that calls differ. */
+  /** Each call sends `seed` + the number of its first candidate, so that calls differ. */
   readonly seed?: number;
-  /** Opaque end-user id, handed on to the provider. */
+  /** Opaque end-user id, passed to the provider. */
   readonly user?: string;
   /** Overrides the generator's model. */
   readonly model?: string;
@@ -43,7 +43,7 @@ export interface Candidate {
   readonly state: "complete" | "cut" | "empty";
 }
 
-/** Why a candidate did not come. Names only: no text of the provider or the caller travels here. */
+/** Why a candidate did not come. Names only: no text of the provider or the caller is in a failure. */
 export type GenerateFailure =
   | "refused_connection"
   | "unauthorized"
@@ -67,8 +67,8 @@ export interface TokenUsage {
 /**
  * - `candidate`: one that is complete (or cut by the provider, see `state`).
  * - `failed`: one that will not come; `index` null when it never got a number.
- * - `usage`: last event; what the provider reported (nothing for a call that was broken off), how many
- *   HTTP requests were sent, retries included, and whether calls for one were made in parallel.
+ * - `usage`: the last event: the tokens that the provider reported (none for a call that broke off), the number of HTTP
+ *   requests with retries, and whether candidates came from parallel calls for one each.
  */
 export type GenerateEvent =
   | { readonly kind: "candidate"; readonly candidate: Candidate }

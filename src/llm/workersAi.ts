@@ -19,7 +19,7 @@ export interface WorkersAiGeneratorOptions {
   readonly gateway: AiGatewayOptions | null;
 }
 
-/** Never resolved: nothing goes there. */
+/** A name that nobody looks up: no request goes there. */
 const BASE_URL = "https://workers-ai.invalid/v1";
 
 export function workersAiGenerator(options: WorkersAiGeneratorOptions): Generator {
@@ -33,13 +33,14 @@ export function workersAiGenerator(options: WorkersAiGeneratorOptions): Generato
   });
 }
 
-/** What Workers AI takes of a chat completion's parameters (its text generation schema). */
+/** The parameters of a chat completion that Workers AI takes (its text generation schema). */
 const PARAMETERS = ["messages", "stream", "max_tokens", "temperature", "top_p", "seed"] as const;
 
 /**
  * The `fetch` of an OpenAI client whose chat completions Workers AI writes.
  *
- * Takes POST /chat/completions with a body that the SDK made; `stop` and `user` are unknown there and left out.
+ * It takes POST /chat/completions with a body from the SDK, and leaves out `stop` and `user`, which Workers AI does not
+ * know.
  */
 function bindingFetch(ai: AiBinding, gateway: AiGatewayOptions | null): Fetch {
   return async (_, init) => {
@@ -63,7 +64,7 @@ class LineTooLong extends Error {
   override readonly name = "LineTooLong";
 }
 
-/** @param maxTokens the limit that was asked for: only the count tells that a candidate was cut there */
+/** @param maxTokens the limit that was asked for: only the token count shows that a candidate was cut there */
 function openAIEvents(maxTokens: number | null): TransformStream<Uint8Array, Uint8Array> {
   const decoder = new TextDecoder();
   const encoder = new TextEncoder();
@@ -97,7 +98,7 @@ function eventLine(line: string, maxTokens: number | null): string {
   try {
     event = JSON.parse(data);
   } catch {
-    return line; // not ours to mend: the reader names it
+    return line; // the reader of the stream reports it
   }
   const own = ownEvent(event);
   return own === null ? line : `data: ${JSON.stringify(chunkOf(own, maxTokens))}`;
@@ -113,7 +114,7 @@ function chunkOf({ response, usage }: Fields, maxTokens: number | null) {
   // A token of digits alone arrives as a number.
   const content = typeof response === "string" || typeof response === "number" ? response : "";
   const spent = (usage as Fields | null | undefined)?.completion_tokens;
-  // How it ended is not said otherwise: with a count below the limit, `[DONE]` tells that it is whole.
+  // Nothing else says how it ended. With a count below the limit, `[DONE]` means that it is whole.
   const cut = typeof spent === "number" && maxTokens !== null && spent >= maxTokens;
   return {
     object: "chat.completion.chunk",

@@ -1,19 +1,19 @@
 /**
- * Cloudflare's Workers AI binding, as little of it as is used here, and its answers as plain HTTP responses. What core
- * code sees of it is this interface, so that it needs no Cloudflare types; `env.AI` fits it.
+ * The part of Cloudflare's Workers AI binding that we use, and its answers as plain HTTP responses. Core code sees this
+ * interface and needs no Cloudflare types; `env.AI` fits it.
  */
 import { readUpTo } from "./response.ts";
 
-/** An AI Gateway in front of the models. It would keep every prompt in its log, and may answer from its cache. */
+/** An AI Gateway in front of the models. By default it would log every prompt, and might answer from its cache. */
 export interface AiGatewayOptions {
   readonly id: string;
   readonly collectLog: false;
-  /** K equal prompts are to give K candidates, not one of them K times. */
+  /** K equal prompts must give K candidates, not one candidate K times. */
   readonly skipCache: true;
 }
 
 export interface AiRunOptions {
-  /** The model's HTTP response as it is, whatever its status. */
+  /** Gives the model's HTTP response as it is, whatever its status. */
   readonly returnRawResponse: true;
   readonly signal: AbortSignal;
   readonly gateway?: AiGatewayOptions;
@@ -27,7 +27,7 @@ export interface AiBinding {
   ): Promise<unknown>;
 }
 
-/** The options of calls through the gateway of that name; none: straight to the models. */
+/** The options of calls through the gateway of this name; null: calls go straight to the models. */
 export function aiGateway(id: string | null): AiGatewayOptions | null {
   return id === null ? null : { id, collectLog: false, skipCache: true };
 }
@@ -35,9 +35,9 @@ export function aiGateway(id: string | null): AiGatewayOptions | null {
 const MAX_ERROR_BYTES = 16 * 1024;
 
 /**
- * Runs a model. A refusal becomes a response without a body: its status by Cloudflare's table of error codes, and
- * `x-should-retry: false` where the day's allocation is used up, which no retry mends.
- * Rejects when the signal fires, also where the binding goes on, and when the binding cannot be reached.
+ * Runs a model. A refusal becomes a response without a body, with the status from Cloudflare's table of error codes, and
+ * with `x-should-retry: false` where the day's allocation is used up: no retry helps then.
+ * Rejects when the signal fires, even if the binding goes on, and when the binding cannot be reached.
  */
 export async function runModel(
   ai: AiBinding,
@@ -78,7 +78,7 @@ function refusal(code: number | null, status: number | null): Response {
   return new Response(null, { status: fitting, headers });
 }
 
-/** The body ends with the signal, whether the binding heeds it or not. */
+/** The same response with a body that ends with the signal, even if the binding ignores it. */
 function endingWith(signal: AbortSignal, response: Response): Response {
   const body = response.body?.pipeThrough(new TransformStream<Uint8Array, Uint8Array>(), {
     signal,
@@ -86,7 +86,7 @@ function endingWith(signal: AbortSignal, response: Response): Response {
   return body === undefined ? response : new Response(body, response);
 }
 
-/** Some models answer with the value itself, whatever was asked for. */
+/** Some models answer with a plain value, although a response was asked for. */
 function asResponse(answer: unknown): Response {
   if (answer instanceof Response) return answer;
   if (answer instanceof ReadableStream) {
@@ -127,7 +127,7 @@ function aiErrorStatus(code: number): number | null {
   return STATUS.get(code) ?? null;
 }
 
-/** Nothing but the next day, or another plan, helps. */
+/** The quota is used up: only the next day, or another plan, helps. */
 function isQuota(code: number): boolean {
   return code === 3036 || code === 4006;
 }

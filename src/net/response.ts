@@ -1,14 +1,14 @@
 /**
- * Reading what another server sent, trusting nothing: a bounded body, JSON fields of any type, and how long it asks to be
- * left alone.
+ * Reads what another server sent, trusting nothing: a body up to a limit, JSON fields of any type, and how long it asks
+ * to wait.
  */
 export interface ReadText {
   readonly text: string;
-  /** The body ended within the limit. */
+  /** The whole body is in `text`. */
   readonly whole: boolean;
 }
 
-/** The beginning of a body, at most about `maxBytes`; the rest is not read. Rejects where the body breaks off. */
+/** The beginning of a body as text, at most about `maxBytes`; the rest is not read. Rejects if the body breaks off. */
 export async function readUpTo(
   body: ReadableStream<Uint8Array> | null,
   maxBytes: number,
@@ -28,12 +28,12 @@ export async function readUpTo(
   return { text: text + decoder.decode(), whole: true };
 }
 
-/** No provider's wish for a longer wait is believed. */
+/** A longer wait is taken for this one. */
 const LONGEST_SECONDS = 86_400;
 
 /**
- * Whole seconds, rounded up, from `retry-after-ms` or `Retry-After` (seconds or a date, RFC 9110
- * section 10.2.3); undefined where neither says anything readable.
+ * Whole seconds to wait, rounded up, from `retry-after-ms` or `Retry-After` (seconds or a date, RFC 9110
+ * section 10.2.3); undefined where neither is readable.
  */
 export function retryAfterSeconds(headers: Headers): number | undefined {
   const milliseconds = Number.parseFloat(headers.get("retry-after-ms") ?? "");
@@ -60,7 +60,7 @@ export function tokenCount(value: unknown): number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : 0;
 }
 
-/** The value of a JSON text; undefined where it is none. */
+/** The value of a JSON text; undefined where it is not JSON. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

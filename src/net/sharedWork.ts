@@ -30,7 +30,7 @@ export async function until(
 }
 
 /** Milliseconds between two looks of a waiter. */
-const LOOK_MS = 10;
+const POLL_MS = 10;
 
 /** One run of the work. Plain data: every request may read it. */
 interface Flight {
@@ -104,7 +104,7 @@ export class SingleFlight {
     while (!flight.ended) {
       const leftMs = giveUpAt - Date.now();
       if (leftMs <= 0 || this.#isDead(flight)) return false;
-      await pause(Math.min(LOOK_MS, leftMs));
+      await pause(Math.min(POLL_MS, leftMs));
     }
     return true;
   }

@@ -1,6 +1,6 @@
 /**
- * Takes a question apart that arrives as one free text, as chat clients send it: its options, its
- * context and the question itself. Line by line, linear, nothing is reworded.
+ * Splits one free text, as chat clients send it, into options, context and question. It works line by line, in linear
+ * time, and changes no words.
  */
 import type { Option, Question } from "./question.ts";
 import type { TaskSpec } from "./task.ts";
@@ -27,7 +27,7 @@ const headings: ReadonlyMap<string, Part | "options"> = new Map([
 const longestHeading = 26;
 
 /**
- * The question in a chat message, by its task's rules; `task` null: any.
+ * The question in a chat message, by its task's rules; `task` null: any task.
  *
  * - Options are the last run of lines "A. text", "A) text", "(A) text" or "A: text" whose letters
  *   begin at A and go on without a gap, at least two, or else such a run of "(A) text (B) text" in
@@ -35,8 +35,8 @@ const longestHeading = 26;
  *   under "Options:", are taken off too.
  * - Context is what stands under "Context:" ("Abstract:", "Evidence:", "Passage:", "Premise:",
  *   "Text:"), up to the next heading or the options; not for a task that forbids context.
- * - The question is the rest, without the heading "Question:", trimmed, otherwise verbatim. Where
- *   nothing is left (or everything is context), the whole text is the question.
+ * - The question is the rest, without the heading "Question:", trimmed, otherwise verbatim. If nothing is left (or
+ *   everything is context), the whole text is the question.
  */
 export function questionFromText(text: string, task: TaskSpec | null): Question {
   const lines = text.replaceAll("\r\n", "\n").split("\n");
@@ -58,7 +58,7 @@ export function questionFromText(text: string, task: TaskSpec | null): Question 
   return { question, options: lettered?.options ?? [], context: context === "" ? null : context };
 }
 
-/** Under "Options:" blank lines and the task's own labels are no part of the question. */
+/** Whether a line under "Options:" is blank or holds only the task's labels: then it is not part of the question. */
 function isLabel(line: string, task: TaskSpec | null): boolean {
   const labels = new Set(task?.kind === "closed" ? task.labels : ["yes", "no", "maybe"]);
   const words = line.toLowerCase().split(/[\s,/*.|-]+/);
@@ -79,7 +79,7 @@ interface Taken {
   readonly rest: readonly string[];
 }
 
-/** The last run of lettered lines, or of letters in one line, and what is left of the lines. */
+/** The last run of lettered lines, or of letters in one line, and the remaining lines. */
 function findOptions(lines: readonly string[]): Taken | null {
   const starts = lines.map(optionLine);
   const first = starts.findLastIndex((start) => start?.label === "A");

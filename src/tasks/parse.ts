@@ -1,4 +1,4 @@
-/** Reads the answer that an LLM's text ends in. Rules and measured agreement: `docs/parsing.md`. */
+/** Reads the final answer in an LLM's text. Rules and measured agreement: `docs/parsing.md`. */
 
 import type { Found } from "./answer/options.ts";
 import { type Choices, readChoices } from "./answer/options.ts";
@@ -20,7 +20,7 @@ const conflict: ParsedAnswer = { label: null, how: "conflict" };
 
 /**
  * The answer of one candidate. Pure, linear in the text's length, never throws.
- * `options` may be empty for a closed task (its labels are meant); free text has no answer to parse.
+ * `options` may be empty for a closed task, whose labels are then used. Free text has no answer to parse.
  */
 export function parseAnswer(
   task: TaskSpec,
@@ -33,7 +33,7 @@ export function parseAnswer(
   return decide(answerPart(tokens), choices);
 }
 
-/** What stands after the last `</think>` or `<answer>` that any word follows; else the whole. */
+/** The tokens from the last `</think>` or `<answer>` that a word follows; without one, all tokens. */
 function answerPart(tokens: readonly Token[]): readonly Token[] {
   const lastWord = tokens.findLastIndex((token) => token.kind === "word");
   const start = tokens.findLastIndex(
@@ -63,9 +63,8 @@ function decide(tokens: readonly Token[], choices: Choices): ParsedAnswer {
 }
 
 /**
- * The last final marker that says something, or a phrase ("the answer is B") that comes after it.
- * A marker whose words name no option ("Answer: cannot be determined") counts only where it ends
- * the text and nothing after it names one.
+ * The last final marker that states an answer, or a phrase ("the answer is B") after it. A marker whose words name no
+ * option ("Answer: cannot be determined") counts only if it ends the text and nothing after it names an option.
  */
 function lastFinal(sites: readonly Site[], lastLine: number): Site | null {
   const last = sites.at(-1);

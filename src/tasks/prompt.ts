@@ -16,8 +16,7 @@ import type { TaskSpec } from "./task.ts";
 /**
  * The chat of a question under a task: `[system, user (example), assistant (example), user]`.
  * The last message holds the caller's question, options and context verbatim. A closed task's
- * options may be left empty. One-shot chain of thought as in MedAdapter (arXiv 2405.03000);
- * Python renders the same texts (`tasks.py`).
+ * options may be left empty. One-shot chain of thought as in MedAdapter (arXiv 2405.03000).
  */
 export function renderPrompt(task: TaskSpec, question: Question): ChatMessage[] {
   const { system, demonstration } = task.prompt;

@@ -1,6 +1,6 @@
 /**
- * What a caller asks, in the words that every part of the service shares; and a question's options: made from a task's
- * labels, checked against its rules, written out.
+ * A caller's question, as every part of the service sees it; and its options: made from a task's labels, checked against
+ * the task's rules, and rendered.
  */
 import type { TaskSpec } from "./task.ts";
 
@@ -14,9 +14,9 @@ export interface Option {
 export interface Question {
   readonly question: string;
   readonly options: readonly Option[];
-  /** What the LLM is shown beside the question; the adapter reads it too. */
+  /** What the LLM sees beside the question. The adapter reads it too. */
   readonly context: string | null;
-  /** What the adapter alone reads, in the context's place: it is shown to no LLM. Absent: nothing. */
+  /** What only the adapter reads, in place of context: no LLM sees it. Absent: nothing. */
   readonly evidence?: string;
 }
 
@@ -25,7 +25,7 @@ export function readByAdapter({ context, evidence }: Question): string | null {
   return context ?? evidence ?? null;
 }
 
-/** The adapter reads what the LLM was not shown. */
+/** Whether the adapter reads what the LLM does not see. */
 export function isEvidenceUnseen({ context, evidence }: Question): boolean {
   return context === null && evidence !== undefined;
 }
@@ -36,7 +36,7 @@ export interface ChatMessage {
   readonly content: string;
 }
 
-/** Why a question does not fit a task. Holds no text of the caller. */
+/** Why a question does not fit a task. Holds no text from the caller. */
 export type QuestionFault =
   | { readonly kind: "options_required" }
   | { readonly kind: "options_forbidden" }
@@ -62,8 +62,8 @@ export function optionsAreLabels(options: readonly Option[], labels: readonly st
 }
 
 /**
- * The question as its task wants it: a closed task's options filled in (in the task's own order and
- * spelling), a blank context made null; or the first rule that it breaks.
+ * The question in its task's form: a closed task's options are filled in, in the task's order and spelling, and a blank
+ * context becomes null. Or the first rule that the question breaks.
  */
 export function fitQuestion(
   task: TaskSpec,

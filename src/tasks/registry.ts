@@ -1,4 +1,4 @@
-/** The tasks that the service knows, from `registry/*.json`, and the guess for a caller who names none. */
+/** The tasks that the service knows, from `registry/*.json`, and the task of a question that names none. */
 import { optionsAreLabels, type Question, readByAdapter } from "./question.ts";
 import bioasq from "./registry/bioasq.json" with { type: "json" };
 import cord19 from "./registry/cord19.json" with { type: "json" };
@@ -40,7 +40,7 @@ export function taskById(id: string): TaskSpec | null {
 }
 
 /**
- * The task of a question whose caller names none:
+ * The task of a question that names none:
  * - options that are exactly a label set, each with label equal to text, in any order and case:
  *   yes/no -> `yesno`; yes/no/maybe -> `pubmedqa` (with or without context: no other task has
  *   these labels); entailment/contradiction/neutral -> `mednli`; PubHealth's four -> `pubhealth`;

@@ -1,12 +1,11 @@
 /**
- * What a task is: the shape of `registry/<id>.json`, and the reader that refuses anything else.
- * The JSON is data for TypeScript and Python alike (`scripts/train/medadapter_train/data/tasks.py`).
+ * The shape of a task in `registry/<id>.json`, and the reader that refuses any other shape.
  */
 
 /** `closed`: a fixed label set; `lettered`: the caller's own options; `free`: text without options. */
 export type TaskKind = "closed" | "lettered" | "free";
 
-/** `labels`: made from the task's labels, so that none need be given; those given must be that set. */
+/** `labels`: made from the task's labels. A caller need give none; given ones must be exactly that set. */
 export type OptionRule = "required" | "labels" | "forbidden";
 
 export type ContextRule = "required" | "optional" | "forbidden";
@@ -54,8 +53,8 @@ export interface TaskSpec {
 
 /**
  * Reads one registry entry.
- * @throws Error naming the field that is wrong: the registry is part of the program, so this is a
- * fault of the build, never of a caller.
+ * @throws Error that names the wrong field. The registry is part of the program, so this is a fault of the build, never
+ * of a caller.
  */
 export function readTask(value: unknown): TaskSpec {
   const task = record(value, "task");

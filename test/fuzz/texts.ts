@@ -23,7 +23,7 @@ const pieces = [
     "|",
   ),
 ];
-const fromPieces = fc
+export const fromPieces: fc.Arbitrary<string> = fc
   .array(fc.constantFrom(...pieces), { maxLength: 30 })
   .map((parts) => parts.join(""));
 

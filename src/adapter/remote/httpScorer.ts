@@ -4,12 +4,13 @@
  * There are three forms of /rerank, which differ in what is sent and how the answer is read (looked up 2026-11 in the
  * servers' own sources and references):
  *
- * - `tei`, Hugging Face's Text Embeddings Inference, POST /rerank: raw scores are asked for, so they are logits. It
- *   refuses what is too long unless told to truncate; it counts tokens in the header `x-compute-tokens`.
- * - `vllm`, POST /rerank or /v1/rerank: a classifier of one logit is served with its sigmoid, so scores are
- *   probabilities, and become logits here; tokens in `usage.total_tokens`. -1: cut at the model's own length.
- * - `cohere`, POST /v2/rerank (others serve it too): scores are in 0..1 and are taken for probabilities; documents are
- *   cut at 4096 tokens unless told otherwise; tokens, where told, in `meta.tokens.input_tokens`.
+ * - `tei`, Hugging Face's Text Embeddings Inference, POST /rerank: asked for raw scores, it gives logits. It refuses
+ *   texts that are too long unless told to truncate; it counts tokens in the header `x-compute-tokens`.
+ * - `vllm`, POST /rerank or /v1/rerank: it applies the sigmoid to a classifier of one logit. The scores are
+ *   probabilities, and become logits here; tokens in `usage.total_tokens`. `truncate_prompt_tokens: -1` cuts at the
+ *   model's own length.
+ * - `cohere`, POST /v2/rerank (others serve it too): scores in 0..1, read as probabilities; it cuts documents at 4096
+ *   tokens unless told otherwise; tokens, if given, in `meta.tokens.input_tokens`.
  */
 import {
   type Fields,
@@ -37,18 +38,18 @@ import {
 } from "./textScorer.ts";
 
 export interface HttpScorerOptions {
-  /** What is posted to, path included, e.g. `https://rerank.example/rerank`. */
+  /** The address to post to, path included, e.g. `https://rerank.example/rerank`. */
   readonly url: string;
   readonly form: RerankForm;
-  /** Sent in forms that name a model; null: none is. */
+  /** Sent in forms that name a model; null: the server has only one. */
   readonly model: string | null;
-  /** Sent as a bearer token; null: none is. */
+  /** Sent as a bearer token; null: no key is sent. */
   readonly apiKey: string | null;
   /** Milliseconds for one call, retries and waits included. */
   readonly timeoutMs: number;
 }
 
-/** vLLM repeats the texts in its answer: 32 of them, every character escaped, fit. */
+/** vLLM repeats the texts in its answer. This limit fits 32 of them with every character escaped. */
 export const MAX_ANSWER_BYTES = 2 * 1024 * 1024;
 
 type Outcome = Result<RemoteScores, RemoteFailure>;

@@ -25,11 +25,11 @@ import { fail, ok, type Result } from "../result.ts";
 import { candidateText, questionText, type RenderedText } from "../template.ts";
 import type { RemoteFailure, TextScorer } from "./textScorer.ts";
 
-/** Questions at once. None holds memory of an engine, so there are more places than with one, and no line. */
+/** No question holds memory of an engine here, so there are many places, and no line. */
 const limits: AdmissionLimits = { places: 64, queue: 0 };
 
 const never = new AbortController().signal;
-const retireLookMs = 50;
+const retirePollMs = 50;
 
 export class RemoteRanker implements Ranker {
   readonly manifest: Manifest;
@@ -47,7 +47,7 @@ export class RemoteRanker implements Ranker {
     if (this.#retired) return fail({ kind: "retired" });
     const query = questionText(this.manifest, question);
     if (!query.ok) return query;
-    // The ticket needs a way to end the question, and the question needs the ticket.
+    // The ticket must be able to end the session, and the session needs the ticket.
     let session: RemoteSession | null = null;
     this.#admission.sweep();
     const ticket = this.#admission.enter(() => session?.close());
@@ -79,7 +79,7 @@ export class RemoteRanker implements Ranker {
     return { held: this.#admission.held, waiting: 0, heapBytes: 0 };
   }
 
-  /** A server's faults pass without us. */
+  /** Nothing here could be started afresh: a server recovers by itself. */
   fault(): null {
     return null;
   }
@@ -92,7 +92,7 @@ export class RemoteRanker implements Ranker {
         return this.#open === 0;
       },
       never,
-      retireLookMs,
+      retirePollMs,
     );
   }
 }
@@ -145,7 +145,7 @@ interface Waiting {
   readonly resolve: (scored: Scored) => void;
 }
 
-/** TEI takes no more at once, unless told otherwise. */
+/** TEI's default limit of texts in one call. */
 const MOST_AT_ONCE = 32;
 
 const aborted: Result<never, ScoreFailure> = fail({ kind: "aborted" });
@@ -161,7 +161,7 @@ class RemoteSession implements RankedQuestion {
   readonly #scores = new Map<string, Promise<Scored>>();
   #waiting: Waiting[] = [];
   #sending = false;
-  /** A call failed: without all scores the others are worth nothing, so no further one is made. */
+  /** A call failed. Without all scores the others have no use, so no further call is made. */
   #failure: Result<never, ScoreFailure> | null = null;
 
   constructor(parts: RemoteSessionParts) {
@@ -195,7 +195,7 @@ class RemoteSession implements RankedQuestion {
 
   async #send(): Promise<void> {
     this.#sending = true;
-    // Whoever asks for several scores asks for them in one turn.
+    // Scores that are asked for in one turn of the event loop go into one call.
     await pause(0);
     while (this.#waiting.length > 0) await this.#sendSome(this.#waiting.splice(0, MOST_AT_ONCE));
     this.#sending = false;

@@ -10,13 +10,13 @@ export interface Attempt<Value> {
   readonly outcome: Result<Value, RemoteFailure>;
   /** Worth another try. */
   readonly again?: boolean;
-  /** How long the server asks to be left alone. */
+  /** How long the server asks to wait. */
   readonly waitSeconds?: number | undefined;
 }
 
 const TRIES = 3;
 const FIRST_WAIT_MS = 150;
-/** The answer waits too: a server that asks for more is given up at once. */
+/** The caller waits meanwhile. If a server asks for a longer wait, give up at once. */
 const LONGEST_WAIT_MS = 2_000;
 
 /**
@@ -53,16 +53,16 @@ export interface WireScore {
   readonly score: unknown;
 }
 
-/** float32, in which servers compute, knows no probability between 1 and this much less. */
+/** Servers compute in float32, which has no probability between 1 and 1 minus this. */
 const LEAST_DISTANCE = 1e-7;
 
-/** The inverse of the sigmoid, kept within about +-16. */
+/** The inverse of the sigmoid, limited to about +-16. */
 function logitOfProbability(probability: number): number {
   const p = Math.min(1 - LEAST_DISTANCE, Math.max(LEAST_DISTANCE, probability));
   return Math.log(p / (1 - p));
 }
 
-/** Logits in the order of the texts. Every text must have its score, once. */
+/** Logits in the order of the texts. Every text must have exactly one score. */
 export function readScores(
   entries: readonly WireScore[],
   count: number,

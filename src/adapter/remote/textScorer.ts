@@ -14,24 +14,24 @@ export interface PairTexts {
 export interface RemoteScores {
   /** Raw scores, one for each text, in the order of the texts. */
   readonly logits: readonly number[];
-  /** Tokens that the server says it read; 0 where it does not say. */
+  /** Tokens that the server says it read; 0 where it says nothing. */
   readonly tokens: number;
 }
 
 export interface TextScorer {
-  /** Never rejects. When the signal fires it ends soon, with any failure. */
+  /** Never rejects. Ends soon after the signal fires, with any failure. */
   score(pairs: PairTexts, signal: AbortSignal): Promise<Result<RemoteScores, RemoteFailure>>;
 }
 
 /**
- * Why a remote engine gave no scores. Names only: no text of the server, nor of the question, travels here. All of
- * them may pass, so none condemns the bundle.
+ * Why a remote engine gave no scores. Names only: no text of the server or of the question is in a failure. All of
+ * them may pass, so none is a fault of the bundle.
  *
  * - `unconfigured`: the manifest names an engine that this deployment has not set up.
  * - `unreachable`: no connection. `timeout`: no whole answer in time.
  * - `unauthorized`: 401 or 403. `rate_limited`: 429. `server_error`: 5xx. `refused`: any other 4xx.
- * - `redirected`: 3xx, which is not followed: it would carry the texts, and the key, to a host nobody configured.
- * - `cut`: the answer broke off. `too_large`: it went on past its limit.
+ * - `redirected`: 3xx. It is not followed: that would send the texts, and the key, to a host that nobody configured.
+ * - `cut`: the answer broke off. `too_large`: it exceeded its limit.
  * - `malformed`: not JSON, not of the form, or not one score for each text.
  * - `not_finite`: a score that is no finite number.
  */
@@ -54,10 +54,10 @@ export interface RemoteFailure {
   readonly kind: (typeof remoteFailureKinds)[number];
 }
 
-/** The failure that a response's status stands for; null: it is a good one. */
+/** The failure that a response's status means; null: success. */
 export function failureOfStatus(status: number): RemoteFailure | null {
   if (status >= 200 && status < 300) return null;
-  // A runtime that hides what a redirect says reports status 0.
+  // A runtime that hides redirects reports status 0.
   if (status === 0 || (status >= 300 && status < 400)) return { kind: "remote_redirected" };
   if (status === 401 || status === 403) return { kind: "remote_unauthorized" };
   if (status === 408) return { kind: "remote_timeout" };
@@ -65,7 +65,7 @@ export function failureOfStatus(status: number): RemoteFailure | null {
   return { kind: status >= 500 ? "remote_server_error" : "remote_refused" };
 }
 
-/** Another try may help. */
+/** Whether another try may help. */
 export function mayPass({ kind }: RemoteFailure): boolean {
   return kind === "remote_rate_limited" || kind === "remote_server_error";
 }

@@ -1,7 +1,8 @@
 /**
  * A `TextScorer` over a reranker of Workers AI: `run(model, {query, contexts: [{text}], top_k})` answers
  * `{response: [{id, score}]}` (https://developers.cloudflare.com/workers-ai/models/bge-reranker-base/). It counts no
- * tokens. What its scores are is not documented, so the manifest says it and the self-test proves it.
+ * tokens. Whether its scores are logits or probabilities is not documented, so the manifest says which, and the self-test
+ * proves it.
  */
 import { type AiBinding, type AiGatewayOptions, runModel } from "../../net/aiBinding.ts";
 import { fields, parseJson, readUpTo } from "../../net/response.ts";

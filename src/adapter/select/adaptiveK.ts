@@ -14,7 +14,7 @@ export type AdaptiveK = NonNullable<Manifest["adaptiveK"]>;
 
 /**
  * Number of candidates to ask for next; 0 to stop.
- * @param spent candidates asked for so far, those that failed included, so that the loop ends
+ * @param spent candidates asked for so far. It includes those that failed, so that the loop ends
  */
 export function nextWave(
   rule: AdaptiveK,

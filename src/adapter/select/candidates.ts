@@ -33,9 +33,9 @@ export type Fitted = Pick<Manifest, "selector" | "validatedOn" | "abstention">;
 export interface SelectInput {
   readonly strategy: Strategy;
   readonly candidates: readonly ScoredCandidate[];
-  /** Empty for free text: then every candidate is a unit of its own. */
+  /** Empty for free text: every candidate is then its own unit. */
   readonly options: readonly Option[];
-  /** The adapter read a context, or evidence in its place. */
+  /** The adapter read a context, or evidence in place of one. */
   readonly hasContext: boolean;
   /** It was evidence that the LLM was not shown. */
   readonly evidenceUnseen: boolean;
@@ -102,7 +102,7 @@ export interface Selection {
   readonly ranking: readonly number[];
 }
 
-/** One distinct answer, with what every strategy asks about it. */
+/** One distinct answer with its candidates. */
 export interface Unit {
   /** Label; null for a free-text candidate and for the unit of those that did not parse. */
   readonly answer: string | null;
@@ -110,7 +110,7 @@ export interface Unit {
   readonly members: readonly Member[];
 }
 
-/** A candidate whose probability is known, or taken for average. */
+/** A candidate with its own score, or with an average one. */
 export interface Member {
   readonly index: number;
   readonly scored: boolean;
@@ -129,8 +129,8 @@ export interface Units {
 
 /**
  * Groups candidates by answer. A free-text question has one unit a candidate.
- * A candidate without a score counts as an average one (mean of those scored, or even odds), so that
- * it still has its vote: without any score every strategy becomes the majority vote.
+ * A candidate without a score counts as an average one (the mean of those scored, or even odds). So it still has its
+ * vote, and without any score every strategy becomes the majority vote.
  */
 export function unitsOf(candidates: readonly ScoredCandidate[], hasOptions: boolean): Units {
   const average = averageOf(candidates);

@@ -1,5 +1,5 @@
 /**
- * How likely the chosen answer is right, told only where that was measured; and when not to answer: below a confidence,
+ * How likely the chosen answer is right, given only where that was measured; and when not to answer: below a confidence,
  * or by a wanted error rate among answered questions.
  */
 import { sigmoid } from "../ranker.ts";
@@ -10,7 +10,7 @@ export type Confidence =
   | { readonly value: number; readonly reason: null }
   | { readonly value: null; readonly reason: ConfidenceReason };
 
-/** Among fewer parsed candidates no confidence is told: agreement says too little there (docs/calibrating.md). */
+/** With fewer parsed candidates there is no confidence: their agreement says too little (docs/calibrating.md). */
 export const LEAST_CANDIDATES = 3;
 
 export interface ConfidenceInput {
@@ -29,8 +29,8 @@ export interface ConfidenceInput {
 }
 
 /**
- * sigmoid(a * answer score + b), fitted on held-out questions, or null with the first reason that applies. Of fewer
- * candidates than those had, n of N, the logit is less by |c| (1/n - 1/N): three that agree say less than eight.
+ * sigmoid(a * answer score + b), fitted on held-out questions, or null with the first reason that applies. With n
+ * candidates, fewer than the N of the fit, the logit is lower by |c| (1/n - 1/N): three that agree say less than eight.
  */
 export function confidenceOf(input: ConfidenceInput): Confidence {
   const { strategy, manifest, group, winnerScore, incomplete, parsed } = input;
@@ -65,8 +65,8 @@ function none(reason: ConfidenceReason): Confidence {
 }
 
 /**
- * Why to give no answer, or null to give it. A caller who set a condition is never answered without a
- * confidence: without one nothing can be promised.
+ * Why to give no answer; null: give it. If the caller set a condition and there is no confidence, no answer is given:
+ * nothing could be promised.
  */
 export function abstainReason(
   abstain: Abstain | null,
@@ -82,14 +82,14 @@ export function abstainReason(
 }
 
 /**
- * The threshold of the wanted error rate, or of the nearest stricter one that has been fitted and can
- * be kept: what holds 5 % also holds 7 %.
+ * The threshold of the wanted error rate, or of the nearest stricter rate that was fitted and is attainable: a threshold
+ * that keeps 5 % also keeps 7 %.
  */
 function thresholdFor(
   targetError: number,
   abstention: Fitted["abstention"],
 ): number | "target_not_fitted" | "target_unattainable" {
-  // Rates come from decimal text on both sides; equal ones may differ in the last bit.
+  // Both rates come from decimal text: equal ones may differ in the last bit.
   const strictEnough = abstention.filter((entry) => entry.targetError <= targetError + 1e-9);
   if (strictEnough.length === 0) return "target_not_fitted";
   const loosestFirst = strictEnough.sort((x, y) => y.targetError - x.targetError);

@@ -21,7 +21,7 @@ import {
 import { abstainReason, confidenceOf } from "./confidence.ts";
 import { type SelectorGroup, selectorGroup, selectorLogit } from "./selector.ts";
 
-interface Placed {
+interface ScoredUnit {
   readonly unit: Unit;
   readonly score: number | null;
 }
@@ -31,9 +31,10 @@ export function select(input: SelectInput): Selection {
   const { strategy, candidates, options, manifest } = input;
   const { parsed, unparsed, incomplete } = unitsOf(candidates, options.length > 0);
   const group = incomplete ? null : selectorGroup(manifest, input);
-  const placed = place(parsed, scorer(strategy, parsed, group, manifest?.selector?.features ?? []));
-  const winner = placed[0] ?? null;
-  const all: Placed[] = unparsed === null ? placed : [...placed, { unit: unparsed, score: null }];
+  const ranked = rank(parsed, scorer(strategy, parsed, group, manifest?.selector?.features ?? []));
+  const winner = ranked[0] ?? null;
+  const all: ScoredUnit[] =
+    unparsed === null ? ranked : [...ranked, { unit: unparsed, score: null }];
   const ranking = all.flatMap(({ unit }) => bestFirst(unit));
   const confidence = confidenceOf({
     ...input,
@@ -50,7 +51,7 @@ export function select(input: SelectInput): Selection {
     confidence: confidence.value,
     confidenceReason: confidence.reason,
     abstained,
-    votes: placed.flatMap(({ unit }) =>
+    votes: ranked.flatMap(({ unit }) =>
       unit.answer === null ? [] : [{ answer: unit.answer, count: unit.members.length }],
     ),
     units: all.map(answerUnit),
@@ -80,7 +81,7 @@ function probabilitySum(unit: Unit): number {
 }
 
 /** Units with their scores, best first. */
-function place(units: readonly Unit[], score: (unit: Unit) => number): Placed[] {
+function rank(units: readonly Unit[], score: (unit: Unit) => number): ScoredUnit[] {
   return units
     .map((unit) => ({ unit, score: score(unit) }))
     .sort(
@@ -106,6 +107,6 @@ function firstIndex(unit: Unit): number {
   return Math.min(...unit.members.map((member) => member.index));
 }
 
-function answerUnit({ unit, score }: Placed): AnswerUnit {
+function answerUnit({ unit, score }: ScoredUnit): AnswerUnit {
   return { answer: unit.answer, candidates: unit.members.map((member) => member.index), score };
 }

@@ -1,7 +1,7 @@
 /**
- * The fitted selector: one small logistic model for each kind of question (with context or without, which the LLM saw
- * or did not; closed label set or lettered options) and for a task where enough was held out of it, over features of an
- * answer among the other answers.
+ * The fitted selector: small logistic models over features of one answer among the others. There is one for each kind of
+ * question (with or without context, seen by the LLM or not; closed label set or lettered options), and one for each task
+ * with enough held-out questions.
  * Python fits it on the features that this module computes (scripts/core.ts).
  */
 import type { Option } from "../../tasks/question.ts";
@@ -19,12 +19,12 @@ export function labelKind(options: readonly Option[]): SelectorGroup["labels"] {
   return options.every(same) ? "closed" : "lettered";
 }
 
-/** What decides which model is for a question. */
+/** What decides which model a question gets. */
 export type QuestionKind = Pick<SelectInput, "hasContext" | "evidenceUnseen" | "options" | "task">;
 
 /**
- * The model for this kind of question: its task's own, else the one for all tasks, else null. Where the LLM did not see
- * what the adapter read, those fitted on such questions go before the others.
+ * The model for this kind of question: its task's own, else the one for all tasks, else null. If the LLM did not see
+ * what the adapter read, models fitted on such questions come first.
  */
 export function selectorGroup(
   manifest: Pick<Manifest, "selector"> | null,
@@ -48,7 +48,7 @@ export function selectorLogit(
   unit: Unit,
   all: readonly Unit[],
 ): number {
-  // Labels are the caller's: "constructor" must not find what every object has.
+  // Labels come from the caller: "constructor" must not find what every object has.
   const known = unit.answer !== null && Object.hasOwn(group.priors, unit.answer);
   const prior = known ? (group.priors[unit.answer ?? ""] ?? 0) : 0;
   return featureRow(features, unit, all).reduce(

@@ -15,7 +15,7 @@ export interface Endpoint {
   readonly apiKey: string | null;
   readonly headers: Readonly<Record<string, string>>;
   readonly fetch: Fetch;
-  /** Tries after the first, of the SDK: connection faults, 408, 409, 429, 5xx. */
+  /** Retries by the SDK: after connection faults, 408, 409, 429 and 5xx. */
   readonly maxRetries: number;
 }
 
@@ -24,7 +24,7 @@ export interface Call {
   readonly request: GenerateRequest;
   readonly model: string;
   readonly n: number;
-  /** Names this call to the provider (`X-Client-Request-Id`), for its support and for the replay. */
+  /** The call's name at the provider (`X-Client-Request-Id`), for its support and for the replay. */
   readonly clientRequestId: string;
 }
 
@@ -36,7 +36,7 @@ export interface CallSummary {
   readonly usage: TokenUsage | null;
   /** HTTP requests sent, retries included. */
   readonly requests: number;
-  /** Different choices that showed up, and whether two came under one index. */
+  /** Number of different choices that came, and whether two came under one index. */
   readonly seen: number;
   readonly duplicated: boolean;
 }
@@ -70,7 +70,7 @@ export class StreamedCall {
       const { data, response } = await client(this.#endpoint, this.#watch, this.#scope)
         .chat.completions.create(body(this.#call, this.#traits), {
           signal: this.#scope.signal,
-          // The scope ends calls, sooner; the SDK's own clock starts anew with each try.
+          // The scope ends a call sooner. The SDK's own clock starts anew with each try.
           timeout: this.#scope.remainingMs() + 60_000,
           headers: { "X-Client-Request-Id": this.#call.clientRequestId },
         })
@@ -134,7 +134,7 @@ function client(
 ) {
   return new OpenAI({
     baseURL: baseUrl,
-    // Each of these would otherwise come from the environment, where there is one.
+    // The SDK would otherwise read each of these from the environment.
     apiKey: apiKey ?? "none",
     adminAPIKey: null,
     organization: null,

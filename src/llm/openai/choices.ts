@@ -1,21 +1,19 @@
 /**
- * Reads the chunks of one streamed completion, trusting nothing, and puts its choices together, whatever order their
- * parts come in.
+ * Reads the chunks of one streamed completion, trusting nothing, and assembles its choices from parts in any order.
  *
- * A finished choice is given out once all wanted indices have shown up, at the latest at the end. Until
- * then another choice may still come under its index: some servers send all choices of n > 1 as index
- * 0, interleaved, and their texts would run into one another. Servers that interleave properly begin
- * all choices at once, so this costs them no time.
+ * A finished choice is returned once all wanted indices have come, at the latest at the end. Until then another choice
+ * may still come under its index: some servers send all choices of n > 1 as index 0, interleaved, and two texts would
+ * become one. Servers that interleave properly begin all choices at once, so the wait costs no time.
  */
 import { fields } from "../../net/response.ts";
 import type { Candidate, FinishReason, GenerateFailure, TokenUsage } from "../generator.ts";
 
-/** A longer candidate is given up: no answer is that long, and memory is bounded. */
+/** A longer candidate fails: no answer is that long, and memory is limited. */
 export const MAX_CANDIDATE_BYTES = 256 * 1024;
-/** How much of given-up choices is skipped in the hope that others follow. */
+/** How many bytes of failed choices are skipped, in case others follow. */
 const MAX_SKIPPED_BYTES = 4 * MAX_CANDIDATE_BYTES;
 
-/** A choice that came to its end. `index` is the call's own, 0..wanted-1. */
+/** A choice that has ended. `index` counts within the call, 0..wanted-1. */
 export type Settled =
   | { readonly kind: "candidate"; readonly candidate: Candidate }
   | { readonly kind: "failed"; readonly index: number; readonly reason: GenerateFailure };
@@ -23,7 +21,7 @@ export type Settled =
 interface Growing {
   text: string;
   bytes: number;
-  /** Set when it ended well but is not yet given out. */
+  /** Set when it ended well but was not returned yet. */
   waiting: FinishReason | null;
   settled: boolean;
 }
@@ -41,22 +39,22 @@ export class Choices {
     this.#wanted = wanted;
   }
 
-  /** How many different choices have shown up. */
+  /** How many different choices have come. */
   get seen(): number {
     return this.#byIndex.size;
   }
 
-  /** Whether two choices came under one index: nothing of this call can be trusted to be one text. */
+  /** Whether two choices came under one index: then no text of this call can be trusted. */
   get duplicated(): boolean {
     return this.#duplicated;
   }
 
-  /** Whether every choice that showed up came to its end. */
+  /** Whether every choice that has come has ended. */
   get allEnded(): boolean {
     return [...this.#byIndex.values()].every(({ settled, waiting }) => settled || waiting !== null);
   }
 
-  /** Whether reading on is in vain: one choice is endless, and no other is under way. */
+  /** Whether reading on is useless: one choice is endless, and no other is open. */
   get exhausted(): boolean {
     if (!this.#gaveUp) return false;
     const noneFollows = this.seen === this.#wanted || this.#skippedBytes > MAX_SKIPPED_BYTES;
@@ -138,7 +136,7 @@ export class Choices {
   }
 }
 
-/** Part of one choice. `end` null: it goes on; "error": the provider gave it up. */
+/** Part of one choice. `end` null: it continues; "error": the provider gave it up. */
 export interface ChoicePart {
   readonly index: number;
   readonly content: string;
@@ -150,7 +148,7 @@ export interface Chunk {
   readonly usage: TokenUsage | null;
 }
 
-/** The chunk, or null where the value is no completion chunk. Servers that never send `n` may leave out `index`. */
+/** The chunk, or null where the value is not a completion chunk. A missing `index` counts as 0. */
 export function readChunk(value: unknown): Chunk | null {
   const chunk = fields(value);
   if (chunk === null) return null;

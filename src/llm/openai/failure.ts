@@ -1,4 +1,4 @@
-/** Turns what the SDK throws into the port's named failures. No text of it is kept. */
+/** Turns the SDK's errors into the port's named failures. Keeps no text of them. */
 import { APIConnectionError, APIConnectionTimeoutError, APIError } from "openai";
 import { retryAfterSeconds } from "../../net/response.ts";
 import type { GenerateFailure } from "../generator.ts";
@@ -11,7 +11,7 @@ export interface CallFailure {
   readonly retryAfterSeconds?: number;
 }
 
-/** Codes by which the replay server says that it has nothing for this question. */
+/** Error codes of the replay server for a question or candidate that it has not recorded. */
 const NOT_RECORDED = new Set(["question_not_recorded", "candidate_not_recorded"]);
 
 /** @param streaming whether the response had begun */
@@ -40,19 +40,19 @@ function ofStatus(status: number): GenerateFailure {
   if (status === 401 || status === 403) return "unauthorized";
   if (status === 408) return "timeout";
   if (status === 429) return "rate_limited";
-  // A redirect is not followed: what stands at the configured address is no such API.
+  // A redirect is not followed: the configured address is not such an API.
   return status >= 400 ? "bad_request" : "malformed";
 }
 
-/** Parameters that some providers refuse and that can be done without. */
+/** Parameters that some providers refuse, and that we can do without. */
 export type RefusedParameter = "n" | "stream_options" | "max_tokens";
 
 const NAMES_N =
   /["'`]n\\?["'`]|\bn\s*(?:=|>|<=|:)\s*\d|\bn (?:must|should|is)\b|\bparameter n\b|\b(?:one|multiple) (?:candidate|choice|completion)s?\b/iu;
 
 /**
- * The parameter that an error response refuses; null: none that we know. Where the error has a member for it, that
- * decides: its text may repeat what the caller asked.
+ * The parameter that an error response refuses; null: none that we know. If the error has a member that names it, only
+ * that counts: the error's text may repeat what the caller asked.
  */
 export function refusedParameter(
   { status }: CallFailure,
@@ -62,7 +62,7 @@ export function refusedParameter(
   const named = namedParameters(errorBody);
   if (named.includes("n")) return "n";
   if (named.includes("stream_options")) return "stream_options";
-  // The same member tells of a number that is too large, so the text has to name the other parameter.
+  // The same member is named when the number is too large, so the text must name the other parameter.
   const limit = named.length === 0 || named.some((name) => TOKEN_LIMITS.has(name));
   if (limit && /max_completion_tokens/u.test(errorBody)) return "max_tokens";
   if (named.length > 0) return null;

@@ -1,26 +1,25 @@
 /**
- * The `fetch` that the SDK is given. It keeps a misbehaving endpoint from costing more than a failed call:
- * redirects are not followed (a redirect would carry the prompt, and the key, to a host nobody
- * configured), event streams and error bodies are bounded, and a wait that the deadline does not
- * allow is not begun.
+ * The `fetch` that the SDK gets. With it a misbehaving endpoint costs no more than a failed call. Redirects are not
+ * followed: that would send the prompt, and the key, to a host that nobody configured. Event streams and error bodies are
+ * limited. A wait that the deadline does not allow is not begun.
  */
 import { readUpTo, retryAfterSeconds } from "../../net/response.ts";
 
 export type Fetch = (url: string | URL | Request, init?: RequestInit) => Promise<Response>;
 
-/** What one SDK call did on the wire, its retries included. */
+/** What one SDK call did on the wire, retries included. */
 export interface Watch extends Passed {
   requests: number;
-  /** Body of the last error response, at most `MAX_ERROR_BYTES`; read for what it refuses, never shown. */
+  /** Body of the last error response, at most `MAX_ERROR_BYTES`. Read for the refused parameter, never shown. */
   errorBody: string;
 }
 
-/** A candidate of 256 KiB in one event, every character escaped, fits. */
+/** Fits a candidate of 256 KiB in one event with every character escaped. */
 export const MAX_EVENT_BYTES = 2 * 1024 * 1024;
 const MAX_ERROR_BYTES = 64 * 1024;
-/** Longer waits are the client's to make: it is told `Retry-After`. */
+/** For a longer wait the client gets `Retry-After`. */
 const MAX_RETRY_WAIT_MS = 5_000;
-/** What the SDK waits before its second try where the provider names no time; it doubles once. */
+/** The SDK's wait before its second try where the provider names no time; it doubles once. */
 const DEFAULT_RETRY_WAIT_MS = 1_000;
 
 export function guardedFetch(base: Fetch, watch: Watch, scope: Scope): Fetch {
@@ -50,7 +49,7 @@ export class EventTooLarge extends Error {
   override readonly name = "EventTooLarge";
 }
 
-/** What passed so far. */
+/** What has passed so far. */
 export interface Passed {
   bytes: number;
   sawDone: boolean;
@@ -106,12 +105,12 @@ export function sseGuard(
   });
 }
 
-/** The time that all HTTP calls of one request share, and their right to go on. */
+/** The deadline and the signal that all HTTP calls of one request share. */
 export interface Scope {
   /** Fires at the deadline, when the caller leaves, and on `close`. */
   readonly signal: AbortSignal;
   remainingMs(): number;
-  /** Why the calls were ended, while they still ran; null: they were not. */
+  /** Why the calls were ended before `close`; null: they were not. */
   ended(): "timeout" | "aborted" | null;
   /** Ends every call that still runs. */
   close(): void;

@@ -1,11 +1,11 @@
 /**
- * What was learnt about a provider and model by asking: OpenAI-compatible servers differ in the
- * parameters they take, and none says so beforehand. The caller makes one and keeps it between
- * requests (in a Worker: module scope), so nothing here is hidden global state.
+ * What was learnt about a provider and model from its answers. OpenAI-compatible servers differ in the parameters they
+ * take, and none says so beforehand. The caller makes a memory and keeps it between requests (in a Worker: in module
+ * scope), so nothing here is hidden global state.
  */
 
 export interface ProviderTraits {
-  /** The largest `n` not yet refused; 1: candidates are asked for one by one. */
+  /** The largest `n` not yet refused; 1: one call for each candidate. */
   readonly maxN: number;
   /** Newer OpenAI models take only the second name. */
   readonly tokenLimitName: "max_tokens" | "max_completion_tokens";
@@ -19,7 +19,7 @@ const UNKNOWN: ProviderTraits = {
   streamUsage: true,
 };
 
-/** Callers may name models, so what is kept is bounded: the longest known is forgotten first. */
+/** Callers may name models, so the number of entries is limited: the oldest is forgotten first. */
 const MAX_PROVIDERS = 256;
 
 export class ProviderMemory {

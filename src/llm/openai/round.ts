@@ -2,9 +2,9 @@
  * One request's way through one or more calls. It tells events through `emit`, so that no event passes through an
  * async generator here; `generator.ts` has the only one.
  *
- * K candidates are asked for in one streamed call with `n = K`: providers then bill the prompt once.
- * Where the provider refuses `n`, ignores it, or sends fewer choices than asked for, the rest come
- * from parallel calls for one each, and the memory spares the provider the question next time.
+ * One streamed call with `n = K` asks for K candidates: the provider then bills the prompt once. If the provider refuses
+ * `n`, ignores it, or sends fewer choices, the rest come from parallel calls for one candidate each. The memory then
+ * avoids the refused call next time.
  */
 import type { GenerateEvent, GenerateRequest, TokenUsage } from "../generator.ts";
 import { type CallSummary, type Endpoint, StreamedCall } from "./call.ts";
@@ -13,7 +13,7 @@ import type { CallFailure } from "./failure.ts";
 import type { Scope } from "./guardedFetch.ts";
 import type { ProviderMemory, ProviderTraits } from "./providerMemory.ts";
 
-/** Cloudflare Workers: six connections may wait for headers at once; one is left for the rest. */
+/** In Cloudflare Workers six connections may wait for headers at once. One is left for everything else. */
 const MAX_PARALLEL_CALLS = 5;
 
 /** After these, a call that has not started yet would only fail the same way. */
@@ -43,7 +43,7 @@ export class Round {
   readonly #open: Set<number>;
   #usage: TokenUsage = { promptTokens: 0, completionTokens: 0 };
   #requests = 0;
-  /** What this request's calls have put otherwise; the memory learns it from a call that it helped. */
+  /** Changes that this request's calls have tried. The memory learns one when a call with it succeeds. */
   #tried: Partial<ProviderTraits> = {};
   /** The largest `n` that the provider seems to take; the memory learns it when a call for one brings its candidate. */
   #limit: number | null = null;
@@ -65,7 +65,7 @@ export class Round {
     emit({ kind: "usage", usage: this.#usage, requests: this.#requests, mode });
   }
 
-  /** One call for all. It leaves open what calls for one may still bring. */
+  /** One call for all. Candidates that separate calls may still bring stay open. */
   async #askTogether(): Promise<void> {
     const { n, first = 0 } = this.#parts.request;
     const { failure, refused, duplicated, seen } = await this.#call(n, first);
@@ -94,7 +94,7 @@ export class Round {
     if (this.#open.has(number)) this.#fail(number, failure ?? { reason: "no_choices" });
   }
 
-  /** One call, made again when the provider refuses a parameter that can be put otherwise. */
+  /** One call; made again when the provider refuses a parameter that can be changed. */
   async #call(n: number, number: number): Promise<CallSummary> {
     const { endpoint, model, request, scope } = this.#parts;
     const { seed } = request;
@@ -164,7 +164,7 @@ export class Round {
   }
 }
 
-/** How to put the same call so that the refused parameter is not in it; null: it cannot be. */
+/** The change that keeps the refused parameter out of the call; null: there is none. */
 function otherwise(
   { refused }: CallSummary,
   traits: ProviderTraits,

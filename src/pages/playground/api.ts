@@ -4,7 +4,7 @@
  */
 import { createParser, type EventSourceMessage } from "eventsource-parser";
 
-/** What the service said no with; `message` is its own sentence. */
+/** The service refused; `message` is its own sentence. */
 export class Refused extends Error {}
 
 function headers(key: string): Record<string, string> {
@@ -54,7 +54,7 @@ export async function* ask(
   }
 }
 
-/** Scores texts that are there. Throws `Refused`. */
+/** Scores given texts. Throws `Refused`. */
 export async function rank(body: object, key: string): Promise<Ranked> {
   const response = await fetch("/v1/rerank", {
     method: "POST",
@@ -65,7 +65,7 @@ export async function rank(body: object, key: string): Promise<Ranked> {
   return response.json();
 }
 
-/** Names of the LLMs that can be asked; none where the service wants a key first. */
+/** Names of the LLMs; an empty list where the service wants a key first. */
 export async function models(): Promise<string[]> {
   const response = await fetch("/v1/models").catch(() => null);
   if (response === null || !response.ok) return [];

@@ -18,6 +18,7 @@ const abstainReasons: Readonly<Record<string, string>> = {
   no_confidence: "there is no confidence to go by",
 };
 
+/** The answer with its confidence, or why there is none. */
 export function answerCard(answer: Answer): HTMLElement {
   const { adapter, votes, failed } = answer;
   const parts: HTMLElement[] = [];
@@ -69,13 +70,13 @@ function item(candidate: Omit<Candidate, "arrived_ms" | "scored_ms">, leads: boo
 
 const FIRST = 90;
 
-/** The first words; all of them on demand, and at once of the one that leads. */
+/** The first words, and all of them when opened. The leading candidate's are open from the start. */
 function words(text: string, open: boolean): HTMLElement {
   if (text.length <= FIRST && !text.includes("\n")) return make("p", "quiet text", text);
   const first = text.length > FIRST ? `${text.slice(0, FIRST - 1)}…` : text;
   const summary = make("summary", "");
   const details = make("details", "quiet", summary, make("p", "text", text));
-  // No word stands there twice.
+  // The closed summary shows the first words, the open one must not repeat them.
   const name = () => summary.replaceChildren(details.open ? "Whole text" : first);
   details.addEventListener("toggle", name);
   details.open = open;
@@ -83,6 +84,7 @@ function words(text: string, open: boolean): HTMLElement {
   return details;
 }
 
+/** Candidates as they arrive, and ranked at the end. */
 export class CandidateList {
   readonly element = make("ol", "candidates");
   readonly #came: Candidate[] = [];
@@ -107,6 +109,7 @@ export class CandidateList {
 /** A JSON body as one shell word. */
 const quoted = (body: object) => `'${JSON.stringify(body).replaceAll("'", "'\\''")}'`;
 
+/** The call as a curl command. */
 export function curlCard(path: string, body: object): HTMLElement {
   const auth = '-H "authorization: Bearer $MEDADAPTER_KEY"';
   return codeCard("This call with curl", [
@@ -149,6 +152,7 @@ function codeCard(title: string, lines: readonly string[]): HTMLElement {
   return card(title, pre, copy);
 }
 
+/** What overlapped: the LLM, the question's encoding, each candidate's scoring. */
 export function timeLineCard({ timing, candidates }: Answer): HTMLElement {
   const total = Math.max(timing.total_ms, 1);
   const grid = make("div", "time");
@@ -179,7 +183,7 @@ export function timeLineCard({ timing, candidates }: Answer): HTMLElement {
     free = done;
   }
   const sentence = `Answered after ${Math.round(timing.total_ms)} ms; the LLM wrote for ${Math.round(timing.llm_ms)} of them, ${Math.round(timing.after_llm_ms)} ms were left after its last byte.`;
-  // The sentence says it to those who do not see the bars.
+  // Screen readers read the sentence instead of the bars.
   grid.ariaHidden = "true";
   return card("Time", make("p", "", sentence), grid);
 }

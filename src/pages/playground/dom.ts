@@ -26,12 +26,14 @@ export function card(title: string, ...children: (string | Node)[]): HTMLElement
   return make("section", "card", make("h2", "", title), ...children);
 }
 
-export function say(text: string, bad = false): void {
+/** Sets the status line, which screen readers announce. */
+export function showStatus(text: string, bad = false): void {
   const status = byId("status", HTMLElement);
   status.textContent = text;
   status.className = bad ? "bad" : "";
 }
 
+/** Tabs by the ARIA authoring practices: arrow keys move, and the row is one tab stop. */
 export function setUpTabs(names: readonly string[], changed: () => void): void {
   const tabs = names.map((name) => ({
     tab: byId(`tab-${name}`, HTMLButtonElement),

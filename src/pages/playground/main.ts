@@ -4,7 +4,7 @@
  */
 import { type Asked, ask, models, Refused, rank } from "./api.ts";
 import { answerCard, CandidateList, curlCard, sdkCard, timeLineCard } from "./cards.ts";
-import { byId, card, make, say, setUpTabs } from "./dom.ts";
+import { byId, card, make, setUpTabs, showStatus } from "./dom.ts";
 import { type Example, loadExamples, QuestionFields } from "./questionFields.ts";
 
 /** Numbers of candidates to choose from. */
@@ -46,7 +46,7 @@ async function askAndShow(
   const candidates = card("Candidates", votes, list.element);
   result.replaceChildren(candidates);
   const body = { ...asked, ...settings, ...(model === "" ? {} : { model }) };
-  say("The LLM writes ...");
+  showStatus("The LLM writes ...");
   stop.disabled = false;
   try {
     let came = 0;
@@ -55,7 +55,7 @@ async function askAndShow(
         came += 1;
         list.add(event.candidate, event.candidate.leader.index);
         votes.textContent = `Votes: ${event.candidate.votes.map(({ answer, count }) => `${answer} ${count}`).join(", ")}`;
-        say(`${came} scored; ${event.candidate.leader.answer ?? "none"} leads.`);
+        showStatus(`${came} scored; ${event.candidate.leader.answer ?? "none"} leads.`);
       } else {
         const { answer } = event;
         list.show(
@@ -70,12 +70,15 @@ async function askAndShow(
           curlCard("/v1/answer", body),
           sdkCard(model, question, { ...rest, ...settings }),
         );
-        say(answer.abstained ? "Abstained." : `Answered: ${answer.answer ?? "see the text"}.`);
+        showStatus(
+          answer.abstained ? "Abstained." : `Answered: ${answer.answer ?? "see the text"}.`,
+        );
       }
     }
   } catch (error) {
-    if (signal.aborted) say("Stopped.");
-    else say(error instanceof Refused ? error.message : "The service cannot be reached.", true);
+    if (signal.aborted) showStatus("Stopped.");
+    else
+      showStatus(error instanceof Refused ? error.message : "The service cannot be reached.", true);
   } finally {
     stop.disabled = true;
   }
@@ -109,7 +112,7 @@ interface RankBody extends Omit<Asked, "question"> {
 
 async function rankAndShow(body: RankBody): Promise<void> {
   const result = byId("result", HTMLElement);
-  say("The adapter reads ...");
+  showStatus("The adapter reads ...");
   try {
     const { results, medadapter } = await rank(body, byId("key", HTMLInputElement).value);
     const list = new CandidateList();
@@ -129,15 +132,15 @@ async function rankAndShow(body: RankBody): Promise<void> {
       card("Ranking", make("p", "quiet", facts), list.element),
       curlCard("/v1/rerank", body),
     );
-    say(`${results.length} ranked.`);
+    showStatus(`${results.length} ranked.`);
   } catch (error) {
-    say(error instanceof Refused ? error.message : "The service cannot be reached.", true);
+    showStatus(error instanceof Refused ? error.message : "The service cannot be reached.", true);
   }
 }
 
 setUpTabs(["ask", "rank"], () => {
   byId("result", HTMLElement).replaceChildren();
-  say("");
+  showStatus("");
 });
 const examples = await loadExamples();
 setUpRank(examples);

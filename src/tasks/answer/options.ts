@@ -1,6 +1,6 @@
 /**
- * The options of a question in the form that the parser compares tokens with, and the reader of one option at one place:
- * a letter ("B", "(B)", "B. text") or an option's whole text.
+ * The options of a question in a form to compare tokens with; and the reader that recognises one option at one place: a
+ * letter ("B", "(B)", "B. text") or an option's whole text.
  */
 import type { Option } from "../question.ts";
 import type { TaskSpec } from "../task.ts";
@@ -15,8 +15,8 @@ export interface WordNode {
 
 export interface Choices {
   /**
-   * Folded label ("b") -> the label as the caller wrote it, in the order of the options. The labels
-   * of closed tasks are texts, not letters.
+   * Folded label ("b") -> the label as the caller wrote it, in the order of the options. Labels of closed tasks are
+   * texts, not letters.
    */
   readonly letters: ReadonlyMap<string, string>;
   /** The option texts and the task's aliases, word by word: a walk costs at most 64 steps. */
@@ -33,7 +33,7 @@ function isTextToken(token: Token): boolean {
   return token.kind === "word" || (token.kind === "mark" && valueMarks.has(token.text));
 }
 
-/** Labels, texts and aliases of these options. What two options share names neither. */
+/** Labels, texts and aliases of these options. What two options share identifies neither. */
 export function readChoices(task: TaskSpec, options: readonly Option[]): Choices {
   const letters = new Map<string, string>();
   const shared = new Set<string>();
@@ -73,7 +73,7 @@ function addText(root: WordNode, label: string, words: readonly string[]): void 
   node.labels.add(label);
 }
 
-/** An option found at a place, up to token `next`. */
+/** An option found at a place. It ends before token `next`. */
 export interface Found {
   readonly label: string;
   /** Read from the option's text, without its letter. */
@@ -110,7 +110,7 @@ export function readOption(
   return { ...letter, rival: own !== null && endsSentence(tokens, own.next) };
 }
 
-/** "text (B)": the letter behind an option's text, where it is that option's. */
+/** "text (B)": an option's text, with its letter behind it where there is one. */
 function withLetter(tokens: readonly Token[], text: Found, choices: Choices): Found {
   const opened = skip(tokens, text.next, openers);
   if (opened === text.next) return text;
@@ -162,7 +162,7 @@ function readWords(tokens: readonly Token[], at: number, choices: Choices): Foun
   return found;
 }
 
-/** A single label letter at `at`, told from the article "a" and from words like "B cells". */
+/** A single label letter at `at`, distinguished from the article "a" and from words like "B cells". */
 function readLetter(
   tokens: readonly Token[],
   at: number,
@@ -199,7 +199,7 @@ function readLetter(
   return isJoined(tokens, at + 1, choices) || (after.capital && token.text !== "a") ? found : null;
 }
 
-/** Whether a list goes on here: ", B", "and (C)". */
+/** Whether a list continues here: ", B", "and (C)". */
 function isJoined(tokens: readonly Token[], at: number, choices: Choices): boolean {
   if (!isJoiner(tokens[at])) return false;
   const next = tokens[skip(tokens, at + 1, openers)];
@@ -212,7 +212,7 @@ export function isJoiner(token: Token | undefined): boolean {
   return [",", "/", "&", "+"].includes(token.text);
 }
 
-/** Where an option's text may end: before a mark, a line end, or a word that goes on with a reason. */
+/** Whether an option's text may end here: before a mark, a line end, or a word that begins a reason. */
 function endsPhrase(tokens: readonly Token[], next: number, choices: Choices): boolean {
   const token = tokens[next];
   if (token === undefined || token.kind === "line") return true;
@@ -222,14 +222,14 @@ function endsPhrase(tokens: readonly Token[], next: number, choices: Choices): b
   return choices.letters.has(other) || choices.texts.next.has(other);
 }
 
-/** A hyphen inside a compound ("B-lymphocyte"), told from a dash. */
+/** Whether there is a hyphen inside a compound ("B-lymphocyte") here, not a dash. */
 function isHyphen(tokens: readonly Token[], at: number): boolean {
   const after = tokens[at + 1];
   const inside = tokens[at]?.text === "-" && tokens[at]?.glued === true;
   return inside && after?.kind === "word" && after.glued;
 }
 
-/** The first token from `at`, at most four on, that is no such mark. */
+/** The first token from `at`, at most four later, that is not one of these marks. */
 export function skip(tokens: readonly Token[], at: number, marks: ReadonlySet<string>): number {
   let next = at;
   while (next < at + 4 && tokens[next]?.kind === "mark" && marks.has(tokens[next]?.text ?? "")) {
@@ -238,7 +238,7 @@ export function skip(tokens: readonly Token[], at: number, marks: ReadonlySet<st
   return next;
 }
 
-/** The first token from `at`, at most six on, that is no mark at all. */
+/** The first token from `at`, at most six later, that is not a mark. */
 export function skipMarks(tokens: readonly Token[], at: number): number {
   let next = at;
   while (next < at + 6 && tokens[next]?.kind === "mark") next += 1;

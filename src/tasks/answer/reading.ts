@@ -16,9 +16,9 @@ import { isSentenceEnd, lexicon } from "./sentence.ts";
 import type { Token } from "./tokens.ts";
 
 /**
- * `label`: one option; `several`: more than one ("A and C"); `nothing`: says that no option is the
+ * `label`: one option; `several`: more than one ("A and C"); `nothing`: it says that no option is the
  * answer ("none of the above"); `denied`: negated ("the answer is not B"); `unread`: words that
- * name no option; `empty`: nothing stands there.
+ * name no option; `empty`: no words follow.
  */
 export type Reading =
   | ({ readonly kind: "label" } & Found)
@@ -40,7 +40,7 @@ const leads = new Set([
   "\\boxed",
 ]);
 const maxSkipped = 16;
-/** Answers that are followed in a list: bounds the work on "A or A or A ...". */
+/** Most answers read from one list: limits the work on "A or A or A ...". */
 const maxLinks = 8;
 
 /** The answer that begins at token `start`; looks at most 16 tokens ahead for it. */
@@ -107,7 +107,7 @@ function isDots(tokens: readonly Token[], at: number): boolean {
   return tokens[at + 1]?.text === "." || tokens[at - 1]?.text === ".";
 }
 
-/** A line by its tokens `[start, end)`, and the answer that it wholly consists of. */
+/** A line by its tokens `[start, end)`, and its answer, if the whole line is one. */
 export interface Line {
   readonly start: number;
   readonly end: number;
@@ -145,8 +145,7 @@ function wholeLine(
 }
 
 /**
- * The answer that stands alone on lines (no headings) before the last, where all such lines name
- * one option.
+ * The answer that lines before the last (headings excluded) consist of, if all such lines name the same option.
  */
 export function onlyAnswer(tokens: readonly Token[], lines: readonly Line[]): Found | null {
   const plain = lines.slice(0, -1).filter((line) => tokens[line.start]?.text[0] !== "#");
@@ -156,8 +155,7 @@ export function onlyAnswer(tokens: readonly Token[], lines: readonly Line[]): Fo
 }
 
 /**
- * The answer that the last line consists of, or else its last sentence; not where that line goes
- * on a list of options.
+ * The answer that is the whole last line, or else its last sentence. None if that line continues a list of options.
  */
 export function lastAnswer(
   tokens: readonly Token[],
@@ -174,7 +172,7 @@ export function lastAnswer(
   return listed ? null : last.answer;
 }
 
-/** "B. Text: too weak." and then a line "C. Text": the next of a list. */
+/** Whether the last line continues a list: "B. Text: too weak." and then a line "C. Text". */
 function goesOnList(
   tokens: readonly Token[],
   before: Line,

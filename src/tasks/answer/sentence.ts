@@ -27,8 +27,8 @@ export const freshSentence: Sentence = {
 
 const hedgeReach = 5;
 
-/** The sentence after token `at`: ends at ".", "!", "?" and line ends, a hedge also at a comma. */
-export function listen(sentence: Sentence, tokens: readonly Token[], at: number): Sentence {
+/** The state of the sentence after token `at`. A sentence ends at ".", "!", "?" and line ends; a hedge also at a comma. */
+export function sentenceAfter(sentence: Sentence, tokens: readonly Token[], at: number): Sentence {
   const token = tokens[at];
   if (token === undefined || isSentenceEnd(token)) return freshSentence;
   if (token.kind === "line") {

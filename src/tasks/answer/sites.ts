@@ -1,4 +1,4 @@
-/** Finds where a text states its answer: final markers, phrases and claims, each with its reading. */
+/** Finds the places where a text states its answer: final markers, phrases and claims, each with its reading. */
 import type { Choices } from "./options.ts";
 import { endsSentence, readOption, skipMarks } from "./options.ts";
 import { type Reading, readAnswer } from "./reading.ts";
@@ -8,8 +8,8 @@ import {
   isSentenceEnd,
   isSuperlative,
   lexicon,
-  listen,
   type Sentence,
+  sentenceAfter,
   startsLine,
   startsSentence,
 } from "./sentence.ts";
@@ -31,15 +31,15 @@ export function findSites(tokens: readonly Token[], choices: Choices): Site[] {
   for (let at = 0; at < tokens.length; at += 1) {
     const site = siteAt(tokens, at, choices, sentence);
     if (site !== null && site.reading.kind !== "empty") sites.push(site);
-    sentence = listen(sentence, tokens, at);
+    sentence = sentenceAfter(sentence, tokens, at);
     if (site?.reading.kind === "several") at = Math.max(at, site.reading.next - 1);
   }
   return withoutHeadings(tokens, sites);
 }
 
 /**
- * `####` lines are headings too: they count only where the last of them names an option, and they
- * do not go through several options, unless the last one ends the text.
+ * `####` may also begin headings. Only the last `####` counts, and only if all of them name one option or if it ends
+ * the text.
  */
 function withoutHeadings(tokens: readonly Token[], sites: readonly Site[]): Site[] {
   const isHash = (site: Site) => tokens[site.at]?.text === "####";
@@ -142,7 +142,7 @@ function claimSite(tokens: readonly Token[], at: number, choices: Choices): Site
   return null;
 }
 
-/** "Therefore, yes." where nothing else stands in the sentence. */
+/** "Therefore, yes." as a whole sentence. */
 function concluded(tokens: readonly Token[], at: number, choices: Choices): Site | null {
   const start = skipMarks(tokens, at + 1);
   const found = readOption(tokens, start, choices);
@@ -152,7 +152,7 @@ function concluded(tokens: readonly Token[], at: number, choices: Choices): Site
   return ends ? { strength: "phrase", at, reading: { kind: "label", ...found } } : null;
 }
 
-/** `#### B`: at the start of a line, or elsewhere where the answer ends the line. */
+/** `#### B` at the start of a line; or elsewhere, if the answer ends the line. */
 function hashSite(tokens: readonly Token[], at: number, site: Site): Site | null {
   if (startsLine(tokens, at)) return site.reading.kind === "nothing" ? site : labelled(site);
   return site.reading.kind === "label" && endsSentence(tokens, site.reading.next) ? site : null;
@@ -166,7 +166,7 @@ function isQualified(tokens: readonly Token[], at: number): boolean {
   return [at - 1, at - 2].some((place) => lexicon.qualifiers.has(tokens[place]?.text ?? ""));
 }
 
-/** Whether only marks, single signs ("C.") and such words stand before it on its line. */
+/** Whether only marks, single signs ("C.") and these words come before it on its line. */
 function startsLineBut(tokens: readonly Token[], at: number, words: ReadonlySet<string>): boolean {
   let back = at - 1;
   while (back > at - 6) {

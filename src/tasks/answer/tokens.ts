@@ -1,6 +1,6 @@
 /**
  * Cuts an LLM's text into folded words, marks and line ends. Written by hand, one pass, no regular
- * expressions: linear in any input, and equal to the Python twin (`medadapter_train/generate/answer/tokens.py`) to the token.
+ * expressions: linear in any input.
  * Markdown (`*`, `_`, backticks, `~`), dollar signs and LaTeX formatting leave no token.
  */
 
@@ -67,7 +67,7 @@ export function tokenize(text: string): Token[] {
   return tokens;
 }
 
-/** `joins`: whether it can be glued to the token before it (`before`) and after it too (`both`). */
+/** `joins`: whether it can be glued to the token before it (`before`), or to those before and after it (`both`). */
 interface Piece {
   readonly kind: Token["kind"] | "gap";
   readonly text: string;
@@ -118,7 +118,7 @@ function wordAt(source: string, start: number): Piece {
   return { kind: "word", text: word.join(""), capital, joins: "both", end: at };
 }
 
-/** A LaTeX command: `\boxed` is a mark, formatting is nothing, others are words. `\n` ends a line. */
+/** A LaTeX command: `\boxed` is a mark, formatting leaves no token, others are words. `\n` ends a line. */
 function commandAt(source: string, at: number): Piece {
   let end = at + 1;
   while (end < source.length && isAsciiLetter(source[end] ?? "")) end += 1;
@@ -174,7 +174,7 @@ function isDigit(sign: string): boolean {
   return sign >= "0" && sign <= "9";
 }
 
-/** ASCII letters and digits, and what lies above Latin-1's signs outside the blocks of symbols. */
+/** ASCII letters and digits, and code points above Latin-1's signs outside the blocks of symbols. */
 function isWordSign(sign: string): boolean {
   const code = sign.charCodeAt(0);
   if (code < 128) {

@@ -1,7 +1,6 @@
 /**
- * Whether a question tells of an emergency or of self-harm: somebody's own, now, as far as words can tell.
- * A short reviewed list (rules.json), matched word by word within a sentence; English alone. It is no triage and
- * misses most ways to say such a thing (docs/limits.md).
+ * Whether a question reports an emergency or self-harm that is happening now, as far as words can show it. A short reviewed list (rules.json) is matched word by word within a sentence, in English only. This
+ * is not triage, and it misses most ways to say such a thing (docs/limits.md).
  */
 import { z } from "zod";
 import standard from "./rules.json" with { type: "json" };
@@ -11,9 +10,9 @@ const words = z.array(z.string().min(1).max(40)).max(200);
 const rule = z.strictObject({
   id: z.string().regex(/^[a-z0-9-]{1,40}$/),
   kind: z.enum(["emergency", "self_harm"]),
-  /** The sentence must speak of the writer or their own people ("my son"), and of no patient. */
+  /** The sentence must be about the writer or their own people ("my son"), not about a patient. */
   person: z.boolean(),
-  /** "I have no chest pain" is no hit: a negation stands at most three words before the phrase. */
+  /** "I have no chest pain" does not match: a negation is at most three words before the phrase. */
   negatable: z.boolean(),
   /** Words in order; `a|b`: either; `*`: up to three words between. */
   phrases: z.array(z.string().min(1).max(300)).min(1).max(100),
@@ -43,12 +42,12 @@ export function parseUrgentRules(json: string): UrgentRules | null {
 
 const SENTENCE_END = /[.?!;\n\r]+/u;
 const WORD = /[\p{L}\p{N}]+(?:'[\p{L}\p{N}]+)*/gu;
-/** Words that `*` may stand for, and how far before a phrase a negation counts. */
+/** Most words that `*` stands for. A negation counts at most so many words before its phrase. */
 const GAP = 3;
-/** Beyond it nothing is read: a question this long is a text about something. */
+/** Characters read. A longer question is a text about something. */
 const MOST_CHARS = 8000;
 
-/** The kind of the first rule that matches; null where none does. */
+/** The kind of the first rule that matches; null: none matches. */
 export function urgentKind(text: string, rules: UrgentRules): UrgentKind | null {
   const people = new Set(rules.people);
   const others = new Set(rules.others);

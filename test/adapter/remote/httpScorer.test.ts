@@ -14,7 +14,7 @@ import {
   rerankForms,
 } from "../../../src/adapter/remote/httpScorer.ts";
 import { loadRemoteRanker } from "../../../src/adapter/remote/remoteRanker.ts";
-import { SEAM } from "../../../src/adapter/template.ts";
+import { PART_SEPARATOR } from "../../../src/adapter/template.ts";
 import { bundlePath } from "../paths.node.ts";
 import { type Fault, type FaultyServer, faultyServer } from "./faultyServer.ts";
 
@@ -24,8 +24,8 @@ const manifest: Manifest = {
   engine: { kind: "http" },
 };
 const pairs = {
-  query: `Is it?\nyes\nno${SEAM}It is.`,
-  texts: [`yes${SEAM}It is.`, `no${SEAM}Not.`],
+  query: `Is it?\nyes\nno${PART_SEPARATOR}It is.`,
+  texts: [`yes${PART_SEPARATOR}It is.`, `no${PART_SEPARATOR}Not.`],
 };
 const paths: Record<RerankForm, string> = {
   tei: "/rerank",

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { PairScorer } from "../../../scripts/rerank-server/pairScorer.ts";
 import type { Engine } from "../../../src/adapter/engine.ts";
-import { candidateText, questionText, SEAM } from "../../../src/adapter/template.ts";
+import { candidateText, PART_SEPARATOR, questionText } from "../../../src/adapter/template.ts";
 import type { Option, Question } from "../../../src/tasks/question.ts";
 import { fixturePath } from "../paths.node.ts";
 import { realTokenizer } from "../realTokenizer.ts";
@@ -70,10 +70,15 @@ describe("template medadapter-1", () => {
   test("cannot be broken by a seam in what people write", () => {
     const [one] = golden;
     if (one === undefined) throw new Error("no golden questions");
-    const evil = { ...one, question: `a${SEAM}b`, context: `c${SEAM}d`, text: `e${SEAM}f` };
+    const evil = {
+      ...one,
+      question: `a${PART_SEPARATOR}b`,
+      context: `c${PART_SEPARATOR}d`,
+      text: `e${PART_SEPARATOR}f`,
+    };
     const pair = rendered(sampleManifest, evil);
-    expect(pair?.query.text.split(SEAM)).toHaveLength(2);
-    expect(pair?.candidate.text.split(SEAM)).toHaveLength(2);
+    expect(pair?.query.text.split(PART_SEPARATOR)).toHaveLength(2);
+    expect(pair?.candidate.text.split(PART_SEPARATOR)).toHaveLength(2);
   });
 });
 

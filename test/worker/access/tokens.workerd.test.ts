@@ -250,6 +250,24 @@ describe("the issuer's keys", () => {
     expect(await read(await token(third), twins.client())).toEqual({ ok: false, fault });
   });
 
+  it("that are for something else, or are private, verify nothing", async () => {
+    const { privateJwk, publicJwk } = rsa;
+    for (const odd of [
+      { ...publicJwk, use: "enc" },
+      { ...publicJwk, alg: "RS512" },
+      { ...publicJwk, key_ops: ["encrypt"] },
+      privateJwk,
+      { kid: rsa.kid, kty: "oct", k: publicJwk.n },
+    ]) {
+      const host = new JwksHost([]);
+      host.keys = [odd];
+      const result = await read(await token(rsa), host.client());
+      expect(result).toEqual({ ok: false, fault: { kind: "not_verified", rule: "form" } });
+      host.keys = [odd, publicJwk];
+      expect((await read(await token(rsa), host.client())).ok).toBe(true);
+    }
+  });
+
   it("of RSA under 2,048 bits are refused", async () => {
     const weak = await issuerKey("RS256", "weak", 1024);
     const result = await read(await token(weak), new JwksHost([weak]).client());

@@ -7,8 +7,8 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from medadapter_train.bundle.schema import faulty_field
 from medadapter_train.errors import PublishError
 
 MANIFEST = "manifest.json"
@@ -16,10 +16,7 @@ MANIFEST_SIGNATURE = "manifest.sig.json"
 SCHEMA = 1
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
-_FILE = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,127}")
 _REQUIRED_ROLES = frozenset({"onnx", "tokenizer", "card"})
-# Engines outside of the Worker: src/adapter/manifest.ts knows their fields.
-_REMOTE_ENGINES = frozenset({"http", "workers-ai"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,41 +65,17 @@ def read_manifest(data: bytes) -> tuple[str, str, tuple[BundleFile, ...]]:
         raise PublishError("bad_manifest", "the manifest is not JSON") from None
     if not isinstance(raw, dict) or raw.get("schema") != SCHEMA:
         raise PublishError("bad_manifest", f"the manifest's schema is not {SCHEMA}")
-    if not isinstance(raw.get("files"), list):
-        raise PublishError("bad_manifest", "the manifest lists no files")
-    files = tuple(_file(entry, i) for i, entry in enumerate(raw["files"]))
+    if (field := faulty_field(raw)) is not None:
+        raise PublishError("bad_manifest", f"the manifest's field {field}: no Worker would read it")
+    files = tuple(BundleFile(**entry) for entry in raw["files"])
     paths = {file.path for file in files}
     if len(paths) != len(files) or paths & {MANIFEST, MANIFEST_SIGNATURE}:
         raise PublishError("bad_manifest", "a file is listed twice, or is the manifest itself")
-    needed = frozenset() if _is_remote(raw) else _REQUIRED_ROLES
+    needed = frozenset() if "engine" in raw else _REQUIRED_ROLES
     missing = sorted(needed - {file.role for file in files})
     if missing:
         raise PublishError("bad_manifest", f"no file has the role {missing[0]}")
-    name = check_name(str(raw.get("name")))
-    return name, check_version(str(raw.get("version"))), files
-
-
-def _is_remote(raw: dict[str, Any]) -> bool:
-    if "engine" not in raw:
-        return False
-    engine = raw["engine"]
-    if not isinstance(engine, dict) or engine.get("kind") not in _REMOTE_ENGINES:
-        raise PublishError("bad_manifest", "engine is none that the Worker knows")
-    return True
-
-
-def _file(entry: Any, index: int) -> BundleFile:
-    where = f"files[{index}] of the manifest"
-    if not isinstance(entry, dict):
-        raise PublishError("bad_manifest", f"{where} is not an object")
-    path, size, sha256 = entry.get("path"), entry.get("bytes"), entry.get("sha256")
-    if not isinstance(path, str) or not _FILE.fullmatch(path):
-        raise PublishError("bad_manifest", f"{where}: path is not a plain file name")
-    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
-        raise PublishError("bad_manifest", f"{where}: bytes is not a size")
-    if not isinstance(sha256, str) or not re.fullmatch(r"[0-9a-f]{64}", sha256):
-        raise PublishError("bad_manifest", f"{where}: sha256 is not 64 hex digits")
-    return BundleFile(path, str(entry.get("role")), size, sha256)
+    return check_name(raw["name"]), check_version(raw["version"]), files
 
 
 def open_bundle(folder: Path) -> Bundle:

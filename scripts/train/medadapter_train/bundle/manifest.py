@@ -9,6 +9,7 @@ from typing import Any
 
 from transformers import BertConfig
 
+from medadapter_train.bundle.schema import faulty_field
 from medadapter_train.errors import ModelError
 from medadapter_train.model.template import NO_ANSWER, TEMPLATE_ID, Budget
 from medadapter_train.system.files import write_atomic
@@ -87,7 +88,9 @@ def read_manifest(folder: Path, *, new_card: bool = False) -> dict[str, Any]:
         raise ModelError("bundle_damaged", "manifest.json: not JSON") from None
     if not isinstance(raw, dict) or raw.get("schema") != 1:
         raise ModelError("bundle_damaged", "manifest.json: unknown schema")
-    for entry in raw.get("files", []):
+    if (field := faulty_field(raw)) is not None:
+        raise ModelError("bundle_damaged", f"manifest.json: field {field} is none the Worker reads")
+    for entry in raw["files"]:
         file = folder / entry["path"]
         if new_card and entry["role"] == "card":
             continue
@@ -102,7 +105,12 @@ def write_card(folder: Path, card: str) -> None:
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
-    """Write `manifest.json` with fresh file entries, by rename: never half of it."""
+    """Write `manifest.json` with fresh file entries, by rename: never half of it.
+
+    Raises `ModelError` bad_manifest for one that the Worker would refuse.
+    """
     whole = {**manifest, "files": file_entries(folder)}
+    if (field := faulty_field(whole)) is not None:
+        raise ModelError("bad_manifest", f"manifest.json: field {field} is none the Worker reads")
     text = json.dumps(whole, ensure_ascii=False, indent=1, allow_nan=False)
     write_atomic(folder / "manifest.json", [f"{text}\n".encode()])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bundles import a_manifest
 from typed_command import run
 
 from medadapter_train.errors import DataError
@@ -56,7 +57,9 @@ def row(number: int) -> dict[str, Any]:
 def folder(tmp_path: Path) -> Path:
     """A bundle's manifest and two scored files of eight questions."""
     rule = {"threshold": 0.7, "first": 2, "step": 1}
-    manifest = {"schema": 1, "name": "toy", "version": "1", "calibration": None, "adaptiveK": rule}
+    plain = {"calibration": None, "selector": None, "abstention": [], "validatedOn": []}
+    shipped = a_manifest(name="toy", version="1", adaptiveK=rule, files=[])
+    manifest = {**shipped, **plain}
     write_json(tmp_path / "manifest.json", manifest)
     for name in ("one_x3", "two_x3"):
         write_jsonl(tmp_path / f"{name}.scored.jsonl.gz", [row(n) for n in range(8)])

@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bundles import BUCKET, make_bundle, signer_at
+from bundles import BUCKET, a_manifest, make_bundle, signer_at
 
 from medadapter_train.bundle.folder import open_bundle
+from medadapter_train.bundle.manifest import read_manifest, write_manifest
 from medadapter_train.data.feedback import feedback_files
-from medadapter_train.errors import PublishError
+from medadapter_train.errors import ModelError, PublishError
 from medadapter_train.publish.channels import promote
 from medadapter_train.publish.listing import list_adapters
 from medadapter_train.publish.publish import publish
@@ -94,8 +95,40 @@ def test_a_manifest_cannot_name_files_outside_the_bundle(tmp_path: Path) -> None
     assert caught.value.kind == "bad_manifest"
 
 
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"calibration": {"kind": "platt", "a": 1.0}}, "calibration.b"),
+        ({"adaptiveK": {"threshold": 2, "first": 3, "step": 2}}, "adaptiveK.threshold"),
+        ({"canary": "a patient's words"}, "(the whole)"),
+        ({"selector": {"features": ["vote_share"], "groups": []}}, "selector.groups"),
+        ({"budget": None}, "budget"),
+    ],
+)
+def test_a_manifest_that_no_worker_would_read_is_refused_by_its_field(
+    tmp_path: Path, change: dict[str, object], field: str
+) -> None:
+    folder = make_bundle(tmp_path)
+    files = json.loads((folder / "manifest.json").read_text())["files"]
+    (folder / "manifest.json").write_text(json.dumps(a_manifest(files=files, **change)))
+    with pytest.raises(PublishError) as caught:
+        open_bundle(folder)
+    assert caught.value.kind == "bad_manifest"
+    assert f"field {field}:" in str(caught.value)
+    assert "patient" not in str(caught.value)
+    with pytest.raises(ModelError) as damaged:
+        read_manifest(folder)
+    assert damaged.value.kind == "bundle_damaged"
+    manifest = a_manifest(**change)
+    before = (folder / "manifest.json").read_bytes()
+    with pytest.raises(ModelError) as refused:
+        write_manifest(folder, manifest)
+    assert refused.value.kind == "bad_manifest"
+    assert (folder / "manifest.json").read_bytes() == before
+
+
 def test_a_bundle_for_an_engine_elsewhere_needs_no_files(store: Store, tmp_path: Path) -> None:
-    manifest = {"schema": 1, "name": "big", "version": "1.0.0", "files": []}
+    manifest = a_manifest(name="big", version="1.0.0", files=[])
     path = tmp_path / "manifest.json"
     path.write_text(json.dumps({**manifest, "engine": {"kind": "http"}}))
     done = publish(store, open_bundle(tmp_path))

@@ -16,6 +16,6 @@ export async function startEngine(bundle: Verified<Bundle>): Promise<Engine> {
 async function compile(): Promise<WebAssembly.Module> {
   const { resolve } = createRequire(import.meta.url);
   const bytes = await readFile(resolve("onnxruntime-web/ort-wasm-simd-threaded.wasm"));
-  // The Worker types, which know no compiling from bytes, hide Node's constructor.
+  // The Worker types hide Node's constructor, since workerd cannot compile bytes.
   return Reflect.construct(WebAssembly.Module, [bytes]);
 }

@@ -4,7 +4,7 @@ import { type EncoderInput, type Engine, EngineError, type Prefix } from "../../
 import type { Manifest } from "../../manifest.ts";
 import { createSession, type OrtSession, runtimeHeapBytes } from "./runtime.ts";
 
-/** What the engine needs of a manifest. */
+/** What the engine needs from a manifest. */
 export type GraphDescription = Pick<Manifest, "base" | "tensors">;
 
 /**
@@ -33,7 +33,7 @@ class OnnxPrefix implements Prefix {
     this.#kept = null;
   }
 
-  /** Does `run` with the keys and values, which stay until it is done. */
+  /** Calls `run` with the keys and values, which stay until it is done. */
   async with<Value>(run: (keysAndValues: Float32Array) => Promise<Value>): Promise<Value> {
     if (this.#kept === null || this.#released) throw new EngineError("closed");
     this.#runs += 1;

@@ -1,20 +1,20 @@
 /**
- * ONNX Runtime's WebAssembly heap, seen from outside: the calls by which its JavaScript allocates and
- * frees. Its exports have minified names, so calls are known by their arguments.
+ * Watches ONNX Runtime's WebAssembly heap: the calls by which its JavaScript allocates and frees. Its exports have
+ * minified names, so calls are recognised by their arguments.
  *
- * Watching them lets us do two things that onnxruntime-web 1.30 has no option for:
- * - keep a copy that it made and would free: with `use_ort_model_bytes_for_initializers` a session goes
- *   on reading its weights from the model's bytes, which `InferenceSession.create` frees at its end. The
- *   next large allocation overwrites them (found so: logits turned to NaN after a long prefix). Letting
- *   it copy every weight instead would be safe as well, and cost 20 MB more.
- * - lend it memory of ours where it would allocate: keys and values stay in the heap between calls, in
- *   place of a copy in JavaScript and one more in the heap at each call.
+ * So we can do two things that onnxruntime-web 1.30 has no option for:
+ * - Keep a copy that it made and would free. With `use_ort_model_bytes_for_initializers` a session goes on reading its
+ *   weights from the model's bytes, but `InferenceSession.create` frees these bytes at its end. The next large allocation
+ *   overwrites them (we saw logits turn to NaN after a long prefix). Letting it copy every weight would also be safe, and
+ *   would cost 20 MB more.
+ * - Lend it our memory where it would allocate. So keys and values stay in the heap between calls. Otherwise there would
+ *   be a copy in JavaScript, and one more in the heap at each call.
  */
 import { EngineError } from "../../engine.ts";
 
 type Exported = (...args: unknown[]) => unknown;
 
-/** What to look for while ONNX Runtime works: an allocation of `bytes`, and the freeing of it. */
+/** What to watch for while ONNX Runtime works: an allocation of `bytes`, and its freeing. */
 interface Watch {
   readonly bytes: number;
   /** Lent: handed out in place of an allocation. Null: note what the allocation returns. */
@@ -34,7 +34,7 @@ export class OrtHeap {
     return this.#memory?.buffer.byteLength ?? 0;
   }
 
-  /** ONNX Runtime's module on this heap; each call of its exports is looked at. */
+  /** ONNX Runtime's module on this heap, with every call of its exports watched. */
   instantiate(
     module: WebAssembly.Module,
     imports: WebAssembly.Imports,
@@ -49,8 +49,8 @@ export class OrtHeap {
   }
 
   /**
-   * Does `work`, in which ONNX Runtime allocates `bytes` for one copy and frees it: that freeing does
-   * not happen. Resolves with the copy's address, to be given to `free` in the end.
+   * Does `work`, in which ONNX Runtime allocates `bytes` for one copy and frees it. Prevents that freeing.
+   * Resolves with the copy's address, which the caller gives to `free` in the end.
    */
   async keeping<Value>(bytes: number, work: () => Promise<Value>): Promise<[Value, number]> {
     const watch: Watch = { bytes, lent: null, pointer: null, freed: false };
@@ -69,7 +69,7 @@ export class OrtHeap {
     }
   }
 
-  /** Does `work`, in which ONNX Runtime copies `data`, a view of this heap: the copy is `data` itself. */
+  /** Does `work`, in which ONNX Runtime copies `data`, a view of this heap. The copy becomes `data` itself. */
   async lending<Value>(data: Float32Array, work: () => Promise<Value>): Promise<Value> {
     const { byteLength: bytes, byteOffset: lent } = data;
     this.#watch = { bytes, lent, pointer: null, freed: false };

@@ -1,6 +1,6 @@
 /**
- * ONNX Runtime Web from an already compiled module, in any JavaScript runtime. There is one of it in
- * an isolate (its state is global), whatever the number of sessions.
+ * ONNX Runtime Web from a compiled module, in any JavaScript runtime. An isolate has one runtime (its state is global)
+ * for any number of sessions.
  */
 import * as ort from "onnxruntime-web/wasm";
 import { pause } from "../../../net/sharedWork.ts";
@@ -18,7 +18,7 @@ export interface OrtSession {
   run(feeds: Feeds, kept: KeptInput | null, output: string): Promise<Float32Array>;
   /** A copy of `data` in the heap, for later runs. */
   keep(data: Float32Array): Promise<Float32Array>;
-  /** Frees what `keep` gave. */
+  /** Frees a copy that `keep` made. */
   drop(kept: Float32Array): void;
   release(): Promise<void>;
 }
@@ -53,7 +53,7 @@ export function createSession(module: WebAssembly.Module, model: Uint8Array): Pr
   }, whyNoSession);
 }
 
-/** Known by ONNX Runtime's words for it; they go no further. */
+/** Recognised by ONNX Runtime's message, which goes no further. */
 function whyNoSession(error: unknown): EngineFailureReason {
   const message = error instanceof Error ? error.message : "";
   return /bad_alloc|failed to allocate/iu.test(message) ? "out_of_memory" : "trap";
@@ -76,7 +76,7 @@ function wrapped(session: ort.InferenceSession, modelAt: number): OrtSession {
     drop: (kept) => {
       if (!state.broken) heap.free(kept.byteOffset);
     },
-    // What a runtime that has trapped still holds goes with its isolate.
+    // After a trap the memory is freed with the isolate.
     release: () =>
       exclusively(async () => {
         await session.release();
@@ -90,12 +90,12 @@ function tensorOf({ name, data, shape }: KeptInput): Feeds {
 }
 
 /**
- * Runs `work` while nothing else runs in the heap: a run sets the stack pointer back to where it was
- * when it began, so two that interleave would tread on each other's stack. `work` must not wait for
- * I/O: a request cancelled in the middle would hold everyone else up.
+ * Runs `work` while nothing else runs in the heap. A run resets the stack pointer to where it was at its start, so two
+ * interleaved runs would overwrite each other's stack. `work` must not wait for I/O: a request cancelled meanwhile would
+ * block everyone else.
  *
- * A run that fails for lack of memory counts as a trap (`reasonOf`'s default): it leaves what it had allocated in the
- * heap, so that the next run of that session fails too (seen with a heap of limited size).
+ * A run that fails for lack of memory counts as a trap (`reasonOf`'s default). It leaves its allocations in the heap, so
+ * the next run of that session fails too (seen with a heap of limited size).
  */
 async function exclusively<Value>(
   work: () => Promise<Value>,
@@ -119,7 +119,7 @@ async function exclusively<Value>(
 function options(): ort.InferenceSession.SessionOptions {
   return {
     executionProviders: ["wasm"],
-    // An arena keeps the largest activations for ever; here they go back to the heap after each run.
+    // An arena would keep the largest activations for ever. Without it they are freed after each run.
     enableCpuMemArena: false,
     logSeverityLevel: 4,
     extra: {
@@ -132,8 +132,8 @@ function options(): ort.InferenceSession.SessionOptions {
 }
 
 /**
- * Does the first `create`, which starts the runtime. That calls `WebAssembly.instantiate` with bytes,
- * and workerd compiles none: for as long as it takes, the function answers with our compiled module.
+ * Does the first `create`, which starts the runtime. ONNX Runtime calls `WebAssembly.instantiate` with bytes, which
+ * workerd refuses. So that function answers with our compiled module while this `create` runs.
  */
 async function started<Value>(
   module: WebAssembly.Module,
@@ -142,7 +142,7 @@ async function started<Value>(
   state.started = true;
   ort.env.wasm.numThreads = 1;
   ort.env.logLevel = "fatal";
-  // Not read, but as long as it is there no URL of the .wasm file is looked for.
+  // Nothing reads it. But without it ONNX Runtime would look for the .wasm file's URL.
   ort.env.wasm.wasmBinary = new ArrayBuffer(1);
   const original = WebAssembly.instantiate;
   const answer = async (_: unknown, imports: WebAssembly.Imports) => ({

@@ -24,12 +24,12 @@ import { type EncoderExports, loadEncoder, type TokenLimits } from "./load.ts";
 const SLOTS = 16;
 
 /** How often an `encodePrefix` that waits for a slot looks again. */
-const slotLookMs = 5;
+const slotPollMs = 5;
 
 /** A question's keys and values in slot `slot`. */
 class SimdPrefix implements Prefix {
   readonly tokens: number;
-  /** A slot is as large for few tokens as for many. */
+  /** The size of a slot, whatever the number of tokens. */
   readonly bytes: number;
   readonly owner: SimdEngine;
   slot: number | null;
@@ -79,7 +79,7 @@ export class SimdEngine implements Engine {
     const tokens = input.ids.length;
     this.#check(input, this.#limits.prefixTokens);
     while (this.#free.length === 0) {
-      await pause(slotLookMs);
+      await pause(slotPollMs);
       this.#working();
     }
     const slot = this.#free.pop();
@@ -112,13 +112,13 @@ export class SimdEngine implements Engine {
     return this.#heapBytes;
   }
 
-  /** A view of `encoder.bin` where it lies in memory; to be dropped before anything else is called. */
+  /** A view of `encoder.bin` in WebAssembly memory. Drop it before any other call. */
   weights(): Uint8Array<ArrayBuffer> {
     const { memory, headerAt, weightsBytes } = this.#working();
     return new Uint8Array(memory.buffer as ArrayBuffer, headerAt(), weightsBytes());
   }
 
-  /** The instance and its memory go with the last reference to them. */
+  /** Drops the instance. Its memory is freed with the last reference to it. */
   async close(): Promise<void> {
     this.#encoder = null;
     this.#heapBytes = 0;
@@ -181,7 +181,7 @@ export async function startOnBundle(
   try {
     engine = await startSimdEngine(module, body, manifest.budget);
   } catch (error) {
-    // A damaged file is a fault of the bundle, not something this engine cannot run; a stream that broke off is neither.
+    // A damaged file is a fault of the bundle; a shape that this engine cannot run is not; a broken stream is neither.
     const whole = await readWhole(files, entry);
     if (error instanceof EngineError) throw error;
     return startSimdEngine(module, whole, manifest.budget);

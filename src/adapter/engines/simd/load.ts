@@ -1,6 +1,6 @@
 /**
- * `encoder.bin` into a WebAssembly instance. The file goes where the encoder reads it, piece by piece
- * as it comes: JavaScript never holds a second copy of the weights.
+ * Reads `encoder.bin` into a WebAssembly instance, piece by piece, to where the encoder reads it. JavaScript never holds
+ * a second copy of the weights.
  */
 import { EngineError, type EngineFailureReason } from "../../engine.ts";
 
@@ -20,17 +20,17 @@ export interface EncoderExports {
   setKernel(pairs: number): void;
 }
 
-/** Most tokens of a prefix and of a candidate: memory is laid out for them. */
+/** Most tokens of a prefix and of a candidate. The memory layout depends on them. */
 export interface TokenLimits {
   readonly prefixTokens: number;
   readonly candidateTokens: number;
 }
 
 /**
- * - `unsupported`: this runtime has no relaxed SIMD, or computes it otherwise than specified.
- * - `not_an_encoder`, `other_layout`: not a file of ours, or of another version.
- * - `unsupported_shape`: dimensions that the kernels cannot run, or a size that does not fit them.
- * - `out_of_memory`: the heap cannot grow to what model and limits need.
+ * - `unsupported`: this runtime has no relaxed SIMD, or its results differ from the specification.
+ * - `not_an_encoder`, `other_layout`: not an `encoder.bin`, or one of another version.
+ * - `unsupported_shape`: dimensions that the kernels cannot run, or a file size that does not fit them.
+ * - `out_of_memory`: the heap cannot grow to the size that model and limits need.
  * - `limits`: the token limits do not fit the model's positions.
  * - `cut_short`: the bytes end early, or go on after the end.
  */
@@ -43,7 +43,7 @@ export type SimdStartFailure =
   | "limits"
   | "cut_short";
 
-/** An engine that could not start, and why. To the ranker it is an `EngineError` like any other. */
+/** Why an engine could not start. To the ranker it is an `EngineError` like any other. */
 export class SimdStartError extends EngineError {
   readonly failure: SimdStartFailure;
 
@@ -73,10 +73,10 @@ const refusals: readonly (SimdStartFailure | null)[] = [
   "unsupported",
 ];
 
-/** Compiles from bytes, where the runtime allows that. Throws `SimdStartError` `unsupported`. */
+/** Compiles bytes, where the runtime allows it. Throws `SimdStartError` `unsupported`. */
 export function compileEncoder(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Module {
   try {
-    // The Worker types, which know no compiling from bytes, hide Node's constructor.
+    // The Worker types hide Node's constructor, since workerd cannot compile bytes.
     return Reflect.construct(WebAssembly.Module, [bytes]);
   } catch (error) {
     throw new SimdStartError("unsupported", { cause: error });
@@ -145,7 +145,7 @@ async function* chunks(
       yield value;
     }
   } finally {
-    // Also when the loader gives up in the middle: the body is then not read on.
+    // Also when the loader gives up early: the rest of the body is then not read.
     await reader.cancel().catch(() => {});
   }
 }

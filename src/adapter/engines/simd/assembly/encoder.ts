@@ -1,10 +1,10 @@
 /**
  * The encoder's pass over one text: a prefix (its keys and values stay in a slot) or a candidate
- * on a prefix (gives a logit). Rows beyond the text, up to a multiple of four, repeat its last
- * token: so they change no row's range and no maximum, and softmax leaves them out.
+ * on a prefix (gives a logit). Rows beyond the text, up to a multiple of four, repeat its last token. So they change no
+ * row's range and no maximum, and softmax leaves them out.
  *
- * In the last layer only keys and values are needed of every row; a candidate's query, attention
- * output and feed-forward only of its first token, a prefix's not at all.
+ * The last layer needs keys and values of every row. Query, attention output and feed-forward it needs only for a
+ * candidate's first token.
  */
 import * as arena from "./arena";
 import { attend } from "./attention";

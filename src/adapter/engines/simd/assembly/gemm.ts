@@ -7,7 +7,7 @@
  * - weights: panels of 8 columns, each `[k/4][8 columns][4 k]` bytes, then 8 scales, 8 column sums
  *   (already times the scale) and 8 biases (f32); with 4 bits see `unpack.ts`;
  * - output: f32 panels `[rows/4][n/4][4 rows][4 columns]`, so that everything that follows works
- *   on four rows at once and reads memory straight on.
+ *   on four rows at once and reads memory in order.
  */
 import { packedBytes, unpackPanel, weightBits } from "./unpack";
 import { dotTwice, onesOf, splatLane0, splatLane1, splatLane2, splatLane3 } from "./vectors";
@@ -77,9 +77,8 @@ export function gemm<V>(
       let c21 = i32x4.splat(0);
       let c30 = i32x4.splat(0);
       let c31 = i32x4.splat(0);
-      // Six loads, each of a whole vector: workerd checks bounds at every one, so that loading the
-      // four rows' bytes one by one took longer than spreading them from a register does. More than
-      // 15 vectors alive would spill.
+      // Six loads of whole vectors. workerd checks bounds at every load, so loading the four rows' bytes one by one took
+      // longer than spreading them from a register. More than 15 live vectors would spill.
       while (ap < end) {
         const x = v128.load(ap);
         const y = v128.load(ap, 16);

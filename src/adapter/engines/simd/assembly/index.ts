@@ -1,7 +1,6 @@
 /**
- * What JavaScript calls. It writes the header to `headerAt()`, calls `configure`, writes the whole
- * of `encoder.bin` from there on, and then for each text its ids to `idsAt()`. Ids, lengths and
- * slots are checked on the other side.
+ * The functions that JavaScript calls. It writes the header to `headerAt()`, calls `configure`, writes the whole of
+ * `encoder.bin` from there on, and then for each text its ids to `idsAt()`. JavaScript checks ids, lengths and slots.
  */
 import { grow, ids, placeArena, slotAt, slotBytes } from "./arena";
 import { encodePrefix, pairs, scoreCandidate, takePairs } from "./encoder";

@@ -39,7 +39,7 @@ export function dot<V>(acc: v128, signed: v128, unsigned7: v128, ones: v128): v1
   );
 }
 
-/** `acc + a . x + b . y` for two steps of weights `a` and `b`; see above for what they must keep to. */
+/** `acc + a . x + b . y` for two steps of weights `a` and `b`; see above for the range they must keep. */
 export function dotTwice<V>(acc: v128, a: v128, x: v128, b: v128, y: v128, ones: v128): v128 {
   if (sizeof<V>() === 1) {
     return i32x4.relaxed_dot_i8x16_i7x16_add_s(
