@@ -1,4 +1,7 @@
-/** Test projects: what runs in Node, what runs in workerd without and with ONNX Runtime, and end to end. */
+/**
+ * The projects of the tests: `unit` (core and Worker logic, in Node), `workerd` (the Worker), `engine` (adapters with
+ * ONNX Runtime, in workerd), `e2e` (`wrangler dev`), `tools` (commands, documents, fuzz, structure).
+ */
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 import { serveFile } from "./test/adapter/serveFile.node.ts";
@@ -10,9 +13,9 @@ export default defineConfig({
     projects: [
       {
         test: {
-          name: "node",
-          include: ["test/**/*.test.ts"],
-          exclude: ["test/**/*.workerd.test.ts", "test/e2e/**", "test/clients/**"],
+          name: "unit",
+          include: ["test/{adapter,llm,net,tasks,worker}/**/*.test.ts"],
+          exclude: ["test/**/*.workerd.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
@@ -47,10 +50,19 @@ export default defineConfig({
           }),
         ],
         test: {
-          name: "workerd-engine",
+          name: "engine",
           include: ["test/adapter/**/*.workerd.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: "tools",
+          include: ["test/*/**/*.test.ts"],
+          exclude: ["test/{adapter,clients,e2e,llm,net,tasks,worker}/**"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {

@@ -17,15 +17,7 @@ import { seedAdapter } from "../scripts/lib/seed.mjs";
 import { say } from "./machine.ts";
 import type { Setting } from "./setting.ts";
 import { type Spread, spread } from "./spread.ts";
-import { timeLine } from "./timeLine.ts";
-
-export interface Trace {
-  readonly llmMs: number;
-  readonly prefixMs: number | null;
-  readonly afterLlmMs: number;
-  /** In the order of arrival; from the request's start. */
-  readonly candidates: readonly { readonly arrivedMs: number; readonly scoredMs: number }[];
-}
+import { type Trace, timeLine } from "./timeLine.ts";
 
 export interface OverlapRow {
   readonly k: number;

@@ -1,7 +1,7 @@
 /** The figures for people: ratios against the targets of the design, cold starts. */
 import { type Mode, type Row, type Size, targetSize } from "./rows.ts";
+import type { ColdStart } from "./subject.ts";
 import { n } from "./tables.ts";
-import type { ColdStart } from "./worker/index.ts";
 
 export interface WorkerFigures {
   readonly engine: string;

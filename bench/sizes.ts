@@ -8,9 +8,8 @@ import { say } from "./machine.ts";
 import { type Job, targetSize } from "./rows.ts";
 import type { Setting } from "./setting.ts";
 import { type Spread, spread } from "./spread.ts";
-import type { Measured } from "./subject.ts";
+import type { ColdStart, Measured } from "./subject.ts";
 import { columns, n } from "./tables.ts";
-import type { ColdStart } from "./worker/index.ts";
 import { freshWorker, type Running } from "./workerd.ts";
 
 /** As `bench/encoders.py` writes it. */

@@ -1,9 +1,18 @@
 /** Something that can be timed: an engine in workerd, or a native process. */
 import type { Job, Mode } from "./rows.ts";
-import type { ColdStart } from "./worker/index.ts";
 
 export interface Measured {
   readonly ms: number;
+  readonly heapMB: number;
+}
+
+/** Milliseconds of a cold start, in the order in which they pass. */
+export interface ColdStart {
+  /** Bundle from R2, sizes and SHA-256 checked. */
+  readonly readMs: number;
+  readonly sessionMs: number;
+  /** First prefix and first candidate, of the size that the targets are set for. */
+  readonly firstScoreMs: number;
   readonly heapMB: number;
 }
 

@@ -1,5 +1,12 @@
 /** One request's time line, for a terminal. */
-import type { Trace } from "./overlap.ts";
+/** When a request did what, in milliseconds. */
+export interface Trace {
+  readonly llmMs: number;
+  readonly prefixMs: number | null;
+  readonly afterLlmMs: number;
+  /** In the order of arrival; from the request's start. */
+  readonly candidates: readonly { readonly arrivedMs: number; readonly scoredMs: number }[];
+}
 
 const width = 64;
 

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { unstable_startWorker } from "wrangler";
 import { admissionLimits } from "../src/adapter/admission.ts";
 import { isCross, type Job, modes, sizes, targetSize } from "./rows.ts";
-import type { Measured, Subject } from "./subject.ts";
-import type { ColdStart, StartRequest } from "./worker/index.ts";
+import type { ColdStart, Measured, Subject } from "./subject.ts";
+import type { StartRequest } from "./worker/index.ts";
 
 export interface Bench {
   readonly root: string;

@@ -7,7 +7,8 @@ try {
   ensurePackages();
   // A Python named by the user needs no set-up of ours; a service elsewhere needs none.
   const needsNone = ["--python", "--help", "--url"];
-  const own = args.some((arg) => needsNone.some((option) => arg.startsWith(option)));
+  const named = process.env.PYTHON_VENV !== undefined;
+  const own = named || args.some((arg) => needsNone.some((option) => arg.startsWith(option)));
   const extra = own ? {} : { PYTHON_VENV: ensurePython() };
   process.exitCode = await runUnderNode22("bench/main.ts", args, extra);
 } catch (error) {

@@ -13,7 +13,8 @@ try {
   ensurePackages();
   // A Python named by the user needs no set-up of ours.
   const needsNone = ["--python", "--npm-only", "--help"];
-  const own = args.some((arg) => needsNone.some((option) => arg.startsWith(option)));
+  const named = process.env.PYTHON_VENV !== undefined;
+  const own = named || args.some((arg) => needsNone.some((option) => arg.startsWith(option)));
   const extra = own ? {} : { PYTHON_VENV: ensurePython() };
   if (!own) ensurePythonClients();
   process.exitCode = await runUnderNode22("scripts/licences/main.ts", args, extra);

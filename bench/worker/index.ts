@@ -8,7 +8,7 @@ import { startSimdEngine } from "../../src/adapter/engines/simd/engine.ts";
 import { encoderModule } from "../../src/adapter/engines/simd/workerd.ts";
 import { r2BundleStore } from "../../src/worker/adapters/versions.ts";
 import { type Job, type Size, tokenIds } from "../rows.ts";
-import type { Measured } from "../subject.ts";
+import type { ColdStart, Measured } from "../subject.ts";
 import { engines } from "./engines.ts";
 
 interface Environment {
@@ -26,16 +26,6 @@ export interface StartRequest {
   readonly adapter: string;
   readonly version: string;
   readonly form: "prefix" | "cross";
-}
-
-/** Milliseconds of a cold start, in the order in which they pass. */
-export interface ColdStart {
-  /** Bundle from R2, sizes and SHA-256 checked. */
-  readonly readMs: number;
-  readonly sessionMs: number;
-  /** First prefix and first candidate, of the size that the targets are set for. */
-  readonly firstScoreMs: number;
-  readonly heapMB: number;
 }
 
 /** A file of weights without a bundle: random ones of another size. */

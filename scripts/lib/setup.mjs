@@ -153,6 +153,26 @@ export function ensurePythonClients() {
   stamp("clients");
 }
 
+/** In the order in which they are set up. */
+const parts = {
+  packages: ensurePackages,
+  pages: ensurePages,
+  chromium: () => ({ CHROMIUM: ensureChromium() }),
+  python: () => ({ PYTHON_VENV: ensurePython() }),
+  clients: ensurePythonClients,
+};
+
+/**
+ * Sets up what is named and is not there yet.
+ * @param {readonly (keyof typeof parts)[]} needs
+ * @returns {Record<string, string>} variables that tell child processes where things are
+ * @throws SetupError
+ */
+export function setUp(needs) {
+  const wanted = Object.entries(parts).filter(([name]) => needs.includes(name));
+  return Object.assign({}, ...wanted.map(([, ensure]) => ensure()));
+}
+
 function makeVenv(base, venv) {
   try {
     run("Making a Python virtual environment", base, ["-m", "venv", "--clear", venv]);
