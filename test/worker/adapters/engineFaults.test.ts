@@ -76,7 +76,7 @@ async function serving() {
     signedBy: null,
     onChange: (fault) => told.push(fault?.kind ?? "serving"),
   });
-  const refresh = () => host.refresh(() => {});
+  const refresh = () => host.begin(() => {})();
   await refresh();
   return {
     host,
