@@ -35,6 +35,11 @@ export function adapterId({ name, version }: { name: string; version: string }):
   return `${name}@${version}` as AdapterId;
 }
 
+/** Milliseconds to one decimal, as figures tell them. */
+export function tenths(ms: number): number {
+  return Math.round(ms * 10) / 10;
+}
+
 /** A registered route's path without parameters and what follows them, or `other`. */
 export type RoutePath = string & { readonly brand: "RoutePath" };
 
