@@ -20,7 +20,7 @@ import { ProviderMemory } from "../src/llm/openai/providerMemory.ts";
 import { parseAnswer } from "../src/tasks/parse.ts";
 import { renderPrompt } from "../src/tasks/prompt.ts";
 import { taskById } from "../src/tasks/registry.ts";
-import { toQuestion } from "../src/worker/answer/fields.ts";
+import { toQuestion } from "../src/worker/answer/question.ts";
 import { AnswerRequest } from "../src/worker/answer/schema.ts";
 import { say } from "./machine.ts";
 import { recordedQuestions } from "./recorded.ts";

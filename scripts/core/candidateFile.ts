@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { z } from "zod";
 import type { Option, Question } from "../../src/tasks/question.ts";
-import { toQuestion } from "../../src/worker/answer/fields.ts";
+import { toQuestion } from "../../src/worker/answer/question.ts";
 import { fileText } from "../lib/textFile.ts";
 import { CoreFault } from "./fault.ts";
 

@@ -23,7 +23,7 @@ import { serverTiming } from "./http/metrics.ts";
 import { Problem, problemResponse } from "./http/problems.ts";
 import { configured, requestId, setup } from "./http/request.ts";
 import { bearerScheme, openApiDocument } from "./http/schema.ts";
-import { metering } from "./ledger/metering.ts";
+import { metered } from "./ledger/middleware.ts";
 import { getUsage, usageRoute } from "./ledger/usageRoute.ts";
 import { postRerank, rerankRoute } from "./rerank/route.ts";
 
@@ -61,9 +61,9 @@ export function createApp(partsOf: (env: Bindings) => PartsResult) {
   adminRoutes(app, allScopes.known); // POST, GET /v1/admin/keys; DELETE /v1/admin/keys/{id}
 
   app.use("/v1/*", authenticate(), rateLimit());
-  app.use("/v1/answer", needs("answer"), metering(answerForm));
-  app.use("/v1/chat/completions", needs("answer"), metering());
-  app.use("/v1/rerank", needs("rerank"), metering());
+  app.use("/v1/answer", needs("answer"), metered(answerForm));
+  app.use("/v1/chat/completions", needs("answer"), metered());
+  app.use("/v1/rerank", needs("rerank"), metered());
   app.openapi(answerRoute, postAnswer);
   app.openapi(chatRoute, postChat);
   app.openapi(rerankRoute, postRerank);

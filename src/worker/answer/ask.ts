@@ -1,22 +1,17 @@
 /**
- * From a valid request to what the pipeline needs: task, question, prompt, model. Faults name their field.
- *
- * How much a request may have the LLM write: within the deployment's bounds, `MAX_K` and `MAX_TOKENS`.
+ * What the pipeline is asked (`Ask`), and its parts from the wire: the model, K, the sampling, within the deployment's
+ * bounds `MAX_K` and `MAX_TOKENS`. Faults name their field.
  */
 import type { Abstain, Strategy } from "../../adapter/select/candidates.ts";
-import { renderPrompt } from "../../tasks/prompt.ts";
-import {
-  type ChatMessage,
-  fitQuestion,
-  type Question,
-  type QuestionFault,
-} from "../../tasks/question.ts";
-import { inferTask, taskById } from "../../tasks/registry.ts";
+import type { ChatMessage, Question } from "../../tasks/question.ts";
 import type { TaskSpec } from "../../tasks/task.ts";
 import type { AdapterChoice } from "../adapters/rollout.ts";
 import type { Config, Parts } from "../config/parts.ts";
-import { fieldProblem, type Problem } from "../http/problems.ts";
-import { DEFAULT_K, DEFAULT_MAX_TOKENS } from "./fields.ts";
+import { fieldProblem } from "../http/problems.ts";
+
+/** Where the caller names no number, and the deployment allows as much. */
+const DEFAULT_K = 8;
+const DEFAULT_MAX_TOKENS = 1024;
 
 /** How the LLM is to write. */
 export interface Sampling {
@@ -48,47 +43,6 @@ export interface Ask extends AdapterChoice {
   readonly sampling: Sampling;
 }
 
-/** Names of the fields that a fault is to name: they differ between routes. */
-export interface FieldNames {
-  readonly task: string;
-  readonly options: string;
-  readonly context: string;
-  readonly evidence: string;
-}
-
-/** The task by its id, or by the question's looks, and the question as that task wants it. Throws `Problem`. */
-export function readTaskAndQuestion(
-  taskId: string | null | undefined,
-  given: Question,
-  fields: FieldNames,
-): { task: TaskSpec; question: Question } {
-  const task = taskId ? taskById(taskId) : inferTask(given);
-  if (task === null) throw fieldProblem("unknown_task", fields.task);
-  const fitted = fitQuestion(task, given);
-  if ("fault" in fitted) throw questionProblem(fitted.fault, fields);
-  return { task, question: fitted.question };
-}
-
-function questionProblem(fault: QuestionFault, fields: FieldNames): Problem {
-  const about = (field: string, reason: string) => fieldProblem("invalid_request", field, reason);
-  switch (fault.kind) {
-    case "options_required":
-      return about(fields.options, "is required by this task");
-    case "options_forbidden":
-      return about(fields.options, "must not be given for this task");
-    case "options_not_labels":
-      return about(fields.options, `must be this task's labels: ${fault.labels.join(", ")}`);
-    case "context_required":
-      return about(fields.context, "is required by this task");
-    case "context_forbidden":
-      return about(fields.context, "must not be given for this task");
-    case "evidence_forbidden":
-      return about(fields.evidence, "must not be given for this task");
-    case "evidence_beside_context":
-      return about(fields.evidence, "must not be given beside context");
-  }
-}
-
 /** The model to ask. Throws `Problem` for one that is not configured. */
 export function readModel(model: string | null | undefined, config: Config): string {
   if (!model) return config.models[0];
@@ -113,30 +67,6 @@ export function readAbstain(
   return "below" in rule
     ? { kind: "below", threshold: rule.below }
     : { kind: "target_error", targetError: rule.target_error };
-}
-
-/**
- * The conversation that the LLM gets: the caller's system and earlier messages unchanged, then the question in its
- * task's form. The task's worked example goes before the conversation, so that answers end in a form that can be read;
- * its system message only where the caller has none. Free text is handed on as it came.
- */
-export function promptAfter(
-  messages: readonly ChatMessage[],
-  task: TaskSpec,
-  question: Question,
-): ChatMessage[] {
-  if (task.kind === "free") return [...messages];
-  const own = renderPrompt(task, question);
-  const firstOther = messages.findIndex(({ role }) => role !== "system");
-  const system = messages.slice(0, firstOther);
-  const earlier = messages.slice(firstOther, -1);
-  const example = own.slice(1, -1);
-  return [
-    ...(system.length > 0 ? system : own.slice(0, 1)),
-    ...example,
-    ...earlier,
-    ...own.slice(-1),
-  ];
 }
 
 export interface WireCount {

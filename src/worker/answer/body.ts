@@ -1,10 +1,8 @@
 /**
- * An outcome on the wire: what `/v1/answer` sends and chat completions carry under `medadapter`.
- *
- * What a chat's caller reads: the n best candidates, or one sentence where the service abstained.
+ * An outcome on the wire: what `/v1/answer` sends and chat completions carry under `medadapter`, and what a chat's caller
+ * reads: the n best candidates, or one sentence where the service abstained.
  */
-
-import { adapterId, type LogFigures } from "../http/log.ts";
+import { tenths } from "../http/log.ts";
 import { type Notices, urgentFirst } from "./emergencyNotice.ts";
 import type { Outcome, RankedCandidate } from "./outcome.ts";
 import type { AnswerBody } from "./schema.ts";
@@ -72,27 +70,6 @@ export function wireCandidate(candidate: RankedCandidate, include: Include) {
     arrived_ms: tenths(candidate.arrivedMs),
     scored_ms: candidate.scoredMs === null ? null : tenths(candidate.scoredMs),
   };
-}
-
-function tenths(ms: number): number {
-  return Math.round(ms * 10) / 10;
-}
-
-/** The outcome's figures for the log. */
-export function logOutcome(figures: LogFigures, outcome: Outcome): void {
-  figures.k = outcome.asked;
-  figures.candidates = outcome.candidates.length;
-  figures.scored = outcome.figures.scored;
-  figures.failed = Object.fromEntries(outcome.failed);
-  figures.degraded = outcome.degraded !== null;
-  figures.abstained = outcome.selection.abstained !== null;
-  figures.promptTokens = outcome.usage.promptTokens;
-  figures.completionTokens = outcome.usage.completionTokens;
-  figures.llmMs = tenths(outcome.timing.llmMs);
-  figures.afterLlmMs = tenths(outcome.timing.afterLlmMs);
-  figures.scoringMs = tenths(outcome.figures.scoringMs);
-  if (outcome.figures.prefixMs !== null) figures.prefixMs = tenths(outcome.figures.prefixMs);
-  if (outcome.adapter !== null) figures.adapter = adapterId(outcome.adapter);
 }
 
 export interface Choice {

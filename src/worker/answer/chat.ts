@@ -4,12 +4,12 @@ import type { AppEnv } from "../config/parts.ts";
 import { answerHeaders, idempotencyKey, problemResponses } from "../http/schema.ts";
 import { answerParts, type Choice, choicesOf, type Include } from "./body.ts";
 import { lastText, readChat } from "./chatQuestion.ts";
-import { ChatRequest, ChatResponse } from "./chatSchema.ts";
+import { ChatRequest, ChatResponse, ChatStream } from "./chatSchema.ts";
 import { noticesFor } from "./emergencyNotice.ts";
 import type { Outcome } from "./outcome.ts";
 import { wholeAnswer } from "./run.ts";
+import { EVENT_STREAM } from "./schema.ts";
 import { streamAnswer } from "./stream.ts";
-import { ChatStream, EVENT_STREAM } from "./streamSchema.ts";
 
 export const chatRoute = createRoute({
   method: "post",
@@ -53,6 +53,7 @@ export const postChat: RouteHandler<typeof chatRoute, AppEnv> = async (c) => {
     });
   }
   const outcome = await wholeAnswer(c, ask);
+  if (outcome instanceof Response) return outcome;
   const medadapter = details(outcome);
   const { prompt_tokens, completion_tokens, total_tokens } = medadapter.usage;
   return c.json(

@@ -1,25 +1,18 @@
 /** From a chat request to a question: the last user message, its options and context; what is not supported is named. */
 
 import { questionFromText } from "../../tasks/fromText.ts";
+import { renderPrompt } from "../../tasks/prompt.ts";
 import type { ChatMessage, Question } from "../../tasks/question.ts";
 import { taskById } from "../../tasks/registry.ts";
+import type { TaskSpec } from "../../tasks/task.ts";
 import type { Caller } from "../access/caller.ts";
 import { adapterOf } from "../adapters/config.ts";
 import { readAdapter } from "../adapters/rollout.ts";
 import type { Parts } from "../config/parts.ts";
 import { fieldProblem } from "../http/problems.ts";
-import {
-  type Ask,
-  promptAfter,
-  readAbstain,
-  readK,
-  readMaxTokens,
-  readModel,
-  readStore,
-  readTaskAndQuestion,
-} from "./ask.ts";
+import { type Ask, readAbstain, readK, readMaxTokens, readModel, readStore } from "./ask.ts";
 import type { ChatBody } from "./chatSchema.ts";
-import { toEvidence, toOptions } from "./fields.ts";
+import { readTaskAndQuestion, toEvidence, toOptions } from "./question.ts";
 
 const fields = {
   task: "medadapter.task",
@@ -67,6 +60,30 @@ export async function readChat(
     ...choice,
     sampling: readSampling(body, config),
   };
+}
+
+/**
+ * The conversation that the LLM gets: the caller's system and earlier messages unchanged, then the question in its
+ * task's form. The task's worked example goes before the conversation, so that answers end in a form that can be read;
+ * its system message only where the caller has none. Free text is handed on as it came.
+ */
+function promptAfter(
+  messages: readonly ChatMessage[],
+  task: TaskSpec,
+  question: Question,
+): ChatMessage[] {
+  if (task.kind === "free") return [...messages];
+  const own = renderPrompt(task, question);
+  const firstOther = messages.findIndex(({ role }) => role !== "system");
+  const system = messages.slice(0, firstOther);
+  const earlier = messages.slice(firstOther, -1);
+  const example = own.slice(1, -1);
+  return [
+    ...(system.length > 0 ? system : own.slice(0, 1)),
+    ...example,
+    ...earlier,
+    ...own.slice(-1),
+  ];
 }
 
 /** What the caller says in `medadapter` stands above what the text seems to say. */

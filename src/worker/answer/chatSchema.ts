@@ -1,4 +1,4 @@
-/** `POST /v1/chat/completions`: OpenAI's form, tolerant of fields we do not know, and our extras in `medadapter`. */
+/** `POST /v1/chat/completions`: OpenAI's form, tolerant of fields we do not know, and our extras in `medadapter`; the answer whole or as a stream. */
 import { z } from "@hono/zod-openapi";
 import {
   AbstainRule,
@@ -14,7 +14,7 @@ import {
   StrategyName,
   TaskId,
 } from "./fields.ts";
-import { AnswerParts, AnswerUsage } from "./schema.ts";
+import { AnswerParts, AnswerUsage, CandidateEvent, chunk, ErrorEvent, STREAM } from "./schema.ts";
 
 /** Fields of OpenAI's that would change the answer but are not supported: refused when set, see chatQuestion.ts. */
 const unsupported = {
@@ -113,3 +113,18 @@ export const ChatResponse = z
     medadapter: z.object({ ...AnswerParts, usage: AnswerUsage }),
   })
   .openapi("ChatCompletion");
+
+const ChatChunk = z
+  .object({
+    ...chunk,
+    usage: ChatUsage.nullable().optional(),
+    medadapter: z.object({ ...AnswerParts, usage: AnswerUsage }).optional(),
+  })
+  .openapi("ChatCompletionChunk", {
+    description:
+      "A part of a choice. The last part of the last choice carries `medadapter`. With `stream_options.include_usage` a chunk without choices and with `usage` follows.",
+  });
+
+export const ChatStream = z
+  .union([ChatChunk, CandidateEvent, ErrorEvent])
+  .openapi("ChatCompletionStream", { description: STREAM });

@@ -1,7 +1,7 @@
-/** Pieces that several routes' schemas share, and their way from the wire to the core's words. */
+/** Fields of requests that several routes' schemas share, with their bounds. */
 import { z } from "@hono/zod-openapi";
-import type { Option, Question } from "../../tasks/question.ts";
 import { SERVED_BY } from "../adapters/source.ts";
+import { toOptions } from "./question.ts";
 
 /** Bounds in characters; tokens are counted later by the adapter, whose budget is the manifest's. */
 const MAX_QUESTION = 32_768;
@@ -11,9 +11,6 @@ const MAX_OPTIONS = 32;
 /** How many candidates the LLM writes, at most, and of how many tokens each. A deployment may lower both. */
 export const MAX_K = 32;
 export const MAX_TOKENS = 32_768;
-/** Where the caller names no number, and the deployment allows as much. */
-export const DEFAULT_K = 8;
-export const DEFAULT_MAX_TOKENS = 1024;
 
 /** As a pattern, so that it shows in /openapi.json. */
 const notBlank = [/\S/, "must not be blank"] as const;
@@ -65,45 +62,6 @@ export const Options = z
     });
   })
   .openapi({ example: { A: "Yes, it does", B: "No, it does not" } });
-
-export type WireOptions = z.infer<typeof Options>;
-
-/** Options in the core's form, in the caller's order, labels without surrounding space. */
-export function toOptions(options: WireOptions | null | undefined): Option[] {
-  const pairs: [string, string][] = Array.isArray(options)
-    ? options.map(({ label, text }) => [label, text])
-    : Object.entries(options ?? {});
-  return pairs.map(([label, text]) => ({
-    label: label.toWellFormed().trim(),
-    text: text.toWellFormed().trim(),
-  }));
-}
-
-/** A question in the core's form. Lone surrogates become U+FFFD, as the adapter and most LLMs need it. */
-export function toQuestion(wire: {
-  question: string;
-  options?: WireOptions | null | undefined;
-  context?: string | null | undefined;
-  evidence?: string | null | undefined;
-}): Question {
-  return {
-    question: wire.question.toWellFormed().trim(),
-    options: toOptions(wire.options),
-    context: textOrNull(wire.context),
-    ...toEvidence(wire.evidence),
-  };
-}
-
-/** The part of a question that is evidence; none where it is blank. */
-export function toEvidence(evidence: string | null | undefined): Pick<Question, "evidence"> {
-  const text = textOrNull(evidence);
-  return text === null ? {} : { evidence: text };
-}
-
-function textOrNull(text: string | null | undefined): string | null {
-  const whole = text?.toWellFormed() ?? "";
-  return whole.trim() === "" ? null : whole;
-}
 
 /** A number, or `auto`: waves until the leading answer is likely to stay ahead. */
 export const K = z.union([z.int().min(1).max(MAX_K), z.literal("auto")]).openapi({

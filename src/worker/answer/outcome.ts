@@ -1,9 +1,7 @@
 /**
- * What leads while candidates come, and the end of the pipeline: what was chosen, with every figure that led there.
- *
- * What the caller gets when the LLM gave nothing: one problem for all its failures.
+ * What leads while candidates come, and the end of the pipeline: what was chosen, with every figure that led there; or
+ * one problem for all failures of the LLM, where it gave nothing.
  */
-
 import type { Selection, Strategy } from "../../adapter/select/candidates.ts";
 import { select } from "../../adapter/select/select.ts";
 import type { Candidate, GenerateEvent, GenerateFailure, TokenUsage } from "../../llm/generator.ts";
@@ -11,7 +9,7 @@ import { isEvidenceUnseen, readByAdapter } from "../../tasks/question.ts";
 import type { DegradedReason } from "../adapters/source.ts";
 import { Problem, type ProblemKind } from "../http/problems.ts";
 import type { Ask } from "./ask.ts";
-import type { Scoring, ScoringFigures, ServingAdapter } from "./scoring.ts";
+import type { Scoring, ScoringFigures, ScoringState, ServingAdapter } from "./scoring.ts";
 
 /** Why `k: "auto"` asked for no more candidates. */
 export const K_STOPS = [
@@ -75,7 +73,7 @@ export type Leader = Pick<Selection, "answer" | "index" | "votes">;
 export function leaderOf(
   ask: Ask,
   candidates: readonly RankedCandidate[],
-  scoring: Scoring,
+  scoring: ScoringState,
 ): Leader {
   const { answer, index, votes } = choose({ ...ask, abstain: null }, candidates, scoring).selection;
   return { answer, index, votes };
@@ -91,7 +89,7 @@ export function conclude(
     llmEndedAt: number;
   },
 ): Outcome {
-  const { selection, strategy, spoken } = choose(ask, candidates, scoring);
+  const { selection, strategy, spoken } = choose(ask, candidates, scoring.state);
   const empty = candidates.filter(({ state }) => state === "empty");
   const byIndex = new Map(spoken.map((candidate) => [candidate.index, candidate]));
   const now = performance.now();
@@ -104,7 +102,7 @@ export function conclude(
     failed: rest.failed,
     asked: rest.asked,
     kStopped: rest.kStopped,
-    degraded: scoring.degraded,
+    degraded: scoring.state.kind === "degraded" ? scoring.state.reason : null,
     adapter: scoring.adapter,
     truncated: scoring.truncated,
     usage: rest.usage,
@@ -119,9 +117,9 @@ export function conclude(
 }
 
 /** An empty candidate says nothing: it has no part in the choice. */
-function choose(ask: Ask, candidates: readonly RankedCandidate[], scoring: Scoring) {
+function choose(ask: Ask, candidates: readonly RankedCandidate[], scoring: ScoringState) {
   const preferred = ask.task.kind === "free" ? "best_of" : "weighted_vote";
-  const strategy = scoring.degraded === null ? (ask.strategy ?? preferred) : "vote";
+  const strategy = scoring.kind === "degraded" ? "vote" : (ask.strategy ?? preferred);
   const spoken = candidates.filter(({ state }) => state !== "empty");
   const selection = select({
     strategy,
@@ -129,7 +127,7 @@ function choose(ask: Ask, candidates: readonly RankedCandidate[], scoring: Scori
     options: ask.question.options,
     hasContext: readByAdapter(ask.question) !== null,
     evidenceUnseen: isEvidenceUnseen(ask.question),
-    manifest: scoring.manifest,
+    manifest: scoring.kind === "open" ? scoring.served.ranker.manifest : null,
     llm: ask.model,
     task: ask.task.id,
     abstain: ask.abstain,

@@ -1,24 +1,22 @@
 /**
- * * The way of one question, in one direction: the LLM writes, each candidate is parsed and scored when it arrives, then
- * one is chosen. The question's prefix is encoded while the LLM writes. Routes consume the events: a plain answer takes
- * the last one, a stream shows them all.
+ * The way of one question, in one direction: the LLM writes, each candidate is parsed and scored when it comes, then one
+ * is chosen. The question's prefix is encoded while the LLM writes.
  *
- * Reads a source as fast as it writes, whatever its reader does, and notes when each value came.
+ * The chain from the LLM to who asked, of a plain answer and of a stream alike:
+ *
+ *     Generator.generate     src/llm       generators
+ *     Arrivals               waves.ts      a queue: reads ahead, notes times; usage is counted and spans end here
+ *     Pipeline.events        this file     generator: parses, scores, chooses
+ *     answerEvents           run.ts        generator: the ledger's gate, and what is done at the end
+ *
+ * A plain answer takes the last event (`outcomeOf`), a stream shows them all (`stream.ts`).
  */
-import type {
-  Candidate,
-  GenerateEvent,
-  GenerateFailure,
-  Generator,
-  TokenUsage,
-} from "../../llm/generator.ts";
+import type { Candidate, GenerateEvent, GenerateFailure, Generator } from "../../llm/generator.ts";
 import { parseAnswer } from "../../tasks/parse.ts";
 import type { Option } from "../../tasks/question.ts";
 import type { RankerSource } from "../adapters/source.ts";
-import { type StartSpan, spanned } from "../http/metrics.ts";
 import { Problem } from "../http/problems.ts";
-import type { WaitUntil } from "../http/waiting.ts";
-import type { Meter } from "../ledger/meter.ts";
+import type { Spent } from "../ledger/meter.ts";
 import type { Ask } from "./ask.ts";
 import {
   conclude,
@@ -28,8 +26,8 @@ import {
   type Outcome,
   type RankedCandidate,
 } from "./outcome.ts";
-import { Scoring } from "./scoring.ts";
-import { Waves } from "./waves.ts";
+import { Scoring, type ScoringContext, spentOf } from "./scoring.ts";
+import { Arrivals, Waves } from "./waves.ts";
 
 /**
  * - `admitted`: first event; from here on a fault comes after the first byte of a stream.
@@ -46,123 +44,152 @@ export type AnswerEvent =
   | { readonly kind: "failed"; readonly index: number | null; readonly reason: GenerateFailure }
   | { readonly kind: "final"; readonly outcome: Outcome };
 
-export interface AnswerParts {
+/** What a question is asked with. `signal` fires when nobody waits for the answer any more. */
+export interface PipelineParts extends ScoringContext {
   readonly generator: Generator;
   readonly adapters: RankerSource;
-  readonly tenant: string;
+  /** Milliseconds for all that the LLM writes. */
   readonly deadlineMs: number;
-  /** Fires when the client leaves. */
-  readonly signal: AbortSignal;
-  readonly waitUntil: WaitUntil;
-  /** Counts what the adapter and the LLM do. */
-  readonly meter: Meter;
-  /** Resolves when the ledger lets the request through; until then the LLM is not asked. */
-  readonly admitted: Promise<void>;
-  readonly startSpan: StartSpan;
 }
 
-/**
- * Admits the question at once (throws `Problem`: too long, overloaded), then answers it as the events are read.
- * Reading throws `Problem`: at the first event where an adapter that was being loaded refuses, later where no candidate
- * came at all.
- */
-export function answer(ask: Ask, parts: AnswerParts): AsyncGenerator<AnswerEvent, void> {
-  // Ends the LLM's calls and the scoring, whoever stops first: client, reader or fault.
-  const stop = new AbortController();
-  const signal = AbortSignal.any([parts.signal, stop.signal]);
-  const scoring = new Scoring(parts.adapters, ask, { ...parts, signal });
-  parts.meter.watch(scoring);
-  return run(ask, parts, scoring, signal, () => {
-    stop.abort();
-    scoring.close();
-  });
-}
+export class Pipeline {
+  readonly #ask: Ask;
+  readonly #parts: PipelineParts;
+  readonly #startedAt = performance.now();
+  /** Ends the LLM's calls and the scoring, whoever stops first: client, reader or fault. */
+  readonly #stop = new AbortController();
+  readonly #signal: AbortSignal;
+  readonly #scoring: Scoring;
+  readonly #waves: Waves;
+  /** What the LLM was asked and said so far. */
+  readonly #llm = { promptTokens: 0, completionTokens: 0, llmRequests: 0 };
+  /** One for each wave: resolves when the LLM has said its last word. */
+  readonly #calls: Promise<void>[] = [];
 
-async function* run(
-  ask: Ask,
-  parts: AnswerParts,
-  scoring: Scoring,
-  signal: AbortSignal,
-  finish: () => void,
-): AsyncGenerator<AnswerEvent, void> {
-  const startedAt = performance.now();
-  let llmEndedAt = startedAt;
-  const candidates: RankedCandidate[] = [];
-  const failures: Extract<GenerateEvent, { kind: "failed" }>[] = [];
-  let usage: TokenUsage = { promptTokens: 0, completionTokens: 0 };
-  const waves = new Waves(ask, scoring);
-  const generator = parts.meter.counting(parts.generator);
-  const beginWave = () => {
-    const wave = waves.next(candidates);
-    if (wave === null) return null;
-    const spentMs = performance.now() - startedAt;
-    const deadlineMs = Math.max(1, parts.deadlineMs - spentMs);
-    const { messages, model, sampling } = ask;
-    const request = { ...sampling, ...wave, messages, model, signal, deadlineMs };
-    const events = spanned("generate", generator.generate(request), parts.startSpan);
-    return arrivals(events, (event) => {
-      if (event.kind !== "candidate" || event.candidate.state === "empty") return;
-      scoring.begin(parsedOption(ask, event.candidate), event.candidate.text);
-    });
-  };
-  try {
-    await parts.admitted;
+  /**
+   * Admits the question at once, and begins to encode it. Whoever makes a pipeline must close it. Throws `Problem`: the
+   * question is too long, or there is no place for it.
+   */
+  constructor(ask: Ask, parts: PipelineParts) {
+    this.#ask = ask;
+    this.#parts = parts;
+    this.#signal = AbortSignal.any([parts.signal, this.#stop.signal]);
+    this.#scoring = new Scoring(parts.adapters, ask, { ...parts, signal: this.#signal });
+    this.#waves = new Waves(ask);
+  }
+
+  /** The adapter refused the question, perhaps after the LLM was asked. */
+  get refused(): boolean {
+    return this.#scoring.state.kind === "refused";
+  }
+
+  /**
+   * Asks the LLM and answers, as the events are read. Reading throws `Problem`: at the first event where an adapter that
+   * was being loaded refuses, later where no candidate came at all.
+   */
+  async *events(): AsyncGenerator<AnswerEvent, void> {
+    const ask = this.#ask;
+    const scoring = this.#scoring;
+    const candidates: RankedCandidate[] = [];
+    const failures: Extract<GenerateEvent, { kind: "failed" }>[] = [];
+    let llmEndedAt = this.#startedAt;
     // The LLM begins to write before an adapter that is still being looked for or loaded has admitted the question,
     // unless the one that is here would refuse it: then that is known first, and costs nothing.
-    if (scoring.doubtful) await scoring.admitted();
-    let wave = beginWave();
+    const { state } = scoring;
+    if (state.kind === "waiting" && state.likelyRefused) await scoring.admitted();
+    let wave = this.#nextWave(candidates);
     await scoring.admitted();
     yield { kind: "admitted" };
-    while (wave !== null) {
+    for (; wave !== null; wave = this.#nextWave(candidates)) {
       for await (const { value: event, atMs } of wave) {
         llmEndedAt = atMs;
-        if (event.kind === "usage") {
-          usage = sum(usage, event.usage);
-        } else if (event.kind === "failed") {
+        if (event.kind === "failed") {
           failures.push(event);
           yield { kind: "failed", index: event.index, reason: event.reason };
-        } else {
-          const candidate = await rank(ask, event, scoring, { startedAt, atMs });
+        } else if (event.kind === "candidate") {
+          const candidate = await this.#rank(event.candidate, atMs);
           candidates.push(candidate);
-          yield { kind: "candidate", candidate, leader: leaderOf(ask, candidates, scoring) };
+          yield { kind: "candidate", candidate, leader: leaderOf(ask, candidates, scoring.state) };
         }
       }
-      wave = beginWave();
     }
     await scoring.opened();
-    if (parts.signal.aborted) throw new Problem("client_closed");
-    if (candidates.every(({ state }) => state === "empty")) throw llmProblem(failures);
-    const failed = countBy(failures.map(({ reason }) => reason));
-    const { asked, stopped: kStopped } = waves;
-    const rest = { failed, asked, kStopped, usage, startedAt, llmEndedAt };
-    const span = parts.startSpan("select");
-    const outcome = conclude(ask, candidates, scoring, rest);
+    if (this.#parts.signal.aborted) throw new Problem("client_closed");
+    if (candidates.every(({ state: how }) => how === "empty")) throw llmProblem(failures);
+    const span = this.#parts.startSpan("select");
+    const { promptTokens, completionTokens } = this.#llm;
+    const outcome = conclude(ask, candidates, scoring, {
+      failed: countBy(failures.map(({ reason }) => reason)),
+      asked: this.#waves.asked,
+      kStopped: this.#waves.stopped,
+      usage: { promptTokens, completionTokens },
+      startedAt: this.#startedAt,
+      llmEndedAt,
+    });
     span.end({ candidates: candidates.length, abstained: outcome.chosen === null });
     yield { kind: "final", outcome };
-  } finally {
-    finish();
   }
-}
 
-async function rank(
-  ask: Ask,
-  { candidate }: Extract<GenerateEvent, { kind: "candidate" }>,
-  scoring: Scoring,
-  { startedAt, atMs }: { readonly startedAt: number; readonly atMs: number },
-): Promise<RankedCandidate> {
-  const empty = candidate.state === "empty";
-  const option = empty ? null : parsedOption(ask, candidate);
-  await letNetworkIn();
-  const score = empty ? null : await scoring.score(option, candidate.text);
-  return {
-    ...candidate,
-    answer: option?.label ?? null,
-    logit: score?.logit ?? null,
-    probability: score?.probability ?? null,
-    truncated: score?.truncated ?? false,
-    arrivedMs: atMs - startedAt,
-    scoredMs: score === null ? null : performance.now() - startedAt,
-  };
+  /** What has been used, as soon as no call to the LLM goes on: one that was broken off tells it when it has ended. */
+  async spent(): Promise<Spent> {
+    await Promise.all(this.#calls);
+    return { ...this.#llm, ...spentOf(this.#scoring) };
+  }
+
+  /** Ends what still goes on, and gives the place at the adapter back. */
+  close(): void {
+    this.#stop.abort();
+    this.#scoring.close();
+  }
+
+  /** Asks the LLM for the next wave; null: there are candidates enough. */
+  #nextWave(candidates: readonly RankedCandidate[]): Arrivals<GenerateEvent> | null {
+    const wave = this.#waves.next(candidates, this.#scoring.state);
+    if (wave === null) return null;
+    const { generator, startSpan } = this.#parts;
+    const spentMs = performance.now() - this.#startedAt;
+    const deadlineMs = Math.max(1, this.#parts.deadlineMs - spentMs);
+    const { messages, model, sampling } = this.#ask;
+    const signal = this.#signal;
+    const span = startSpan("generate");
+    let events = 0;
+    const arrivals = new Arrivals(
+      generator.generate({ ...sampling, ...wave, messages, model, signal, deadlineMs }),
+      (event) => {
+        events += 1;
+        this.#arrived(event);
+      },
+    );
+    this.#calls.push(arrivals.ended.then(() => span.end({ events })));
+    return arrivals;
+  }
+
+  /** At once when an event comes, also when nobody reads on. */
+  #arrived(event: GenerateEvent): void {
+    if (event.kind === "usage") {
+      this.#llm.promptTokens += event.usage.promptTokens;
+      this.#llm.completionTokens += event.usage.completionTokens;
+      this.#llm.llmRequests += event.requests;
+    } else if (event.kind === "candidate" && event.candidate.state !== "empty") {
+      this.#scoring.begin(parsedOption(this.#ask, event.candidate), event.candidate.text);
+    }
+  }
+
+  async #rank(candidate: Candidate, atMs: number): Promise<RankedCandidate> {
+    const empty = candidate.state === "empty";
+    const option = empty ? null : parsedOption(this.#ask, candidate);
+    await letNetworkIn();
+    const score = empty ? null : await this.#scoring.score(option, candidate.text);
+    return {
+      ...candidate,
+      answer: option?.label ?? null,
+      logit: score?.logit ?? null,
+      probability: score?.probability ?? null,
+      truncated: score?.truncated ?? false,
+      arrivedMs: atMs - this.#startedAt,
+      scoredMs: score === null ? null : performance.now() - this.#startedAt,
+    };
+  }
 }
 
 /** The option that a candidate's text comes to; null: none could be read. */
@@ -179,68 +206,8 @@ async function letNetworkIn(): Promise<void> {
   for (let turn = 0; turn < 4; turn += 1) await new Promise((resolve) => setTimeout(resolve, 0));
 }
 
-function sum(a: TokenUsage, b: TokenUsage): TokenUsage {
-  return {
-    promptTokens: a.promptTokens + b.promptTokens,
-    completionTokens: a.completionTokens + b.completionTokens,
-  };
-}
-
 function countBy<Key>(keys: readonly Key[]): Map<Key, number> {
   const counts = new Map<Key, number>();
   for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + 1);
   return counts;
-}
-
-/** The outcome alone, for callers who wait for the whole. */
-export async function outcomeOf(events: AsyncIterable<AnswerEvent>): Promise<Outcome> {
-  for await (const event of events) if (event.kind === "final") return event.outcome;
-  throw new Error("the pipeline ended without an outcome");
-}
-
-export interface Arrival<Value> {
-  readonly value: Value;
-  /** `performance.now()` when it came. */
-  readonly atMs: number;
-}
-
-/**
- * Values of `source` in order, with their times. Reading starts at once and never waits for the consumer, so that the
- * LLM's time is not measured as longer when scoring is slower. To end early, end the source.
- * @param onArrival told of each value when it comes, before the consumer gets it
- */
-export function arrivals<Value>(
-  source: AsyncIterable<Value>,
-  onArrival: (value: Value) => void = () => {},
-): AsyncGenerator<Arrival<Value>, void> {
-  const waiting: Arrival<Value>[] = [];
-  let wake = () => {};
-  let ended = false;
-  const reading = (async () => {
-    for await (const value of source) {
-      waiting.push({ value, atMs: performance.now() });
-      onArrival(value);
-      wake();
-    }
-  })();
-  const end = () => {
-    ended = true;
-    wake();
-  };
-  reading.then(end, end);
-  return (async function* () {
-    while (true) {
-      const next = waiting.shift();
-      if (next !== undefined) {
-        yield next;
-      } else if (ended) {
-        await reading; // throws what the source threw
-        return;
-      } else {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
-    }
-  })();
 }

@@ -1,8 +1,4 @@
-/**
- * `POST /v1/answer`: the native call. One question in, a ranked answer out.
- *
- * `/v1/answer` bodies, of requests and of batches' lines: what they ask for, and what they get.
- */
+/** `POST /v1/answer`, the native call: one question in, a ranked answer out. Lines of batches have the same bodies. */
 import { createRoute, type RouteHandler } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { accepts } from "hono/accepts";
@@ -12,23 +8,20 @@ import { adapterOf } from "../adapters/config.ts";
 import { readAdapter } from "../adapters/rollout.ts";
 import type { AppEnv, Parts } from "../config/parts.ts";
 import { answerHeaders, idempotencyKey, problemResponses } from "../http/schema.ts";
-import {
-  type Ask,
-  readAbstain,
-  readK,
-  readMaxTokens,
-  readModel,
-  readStore,
-  readTaskAndQuestion,
-} from "./ask.ts";
+import { type Ask, readAbstain, readK, readMaxTokens, readModel, readStore } from "./ask.ts";
 import { answerParts, type Include } from "./body.ts";
 import { type Notices, noticesFor, urgentFirst } from "./emergencyNotice.ts";
-import { toQuestion } from "./fields.ts";
 import type { Outcome } from "./outcome.ts";
+import { readTaskAndQuestion, toQuestion } from "./question.ts";
 import { wholeAnswer } from "./run.ts";
-import { type AnswerBody, AnswerRequest, AnswerResponse } from "./schema.ts";
+import {
+  type AnswerBody,
+  AnswerRequest,
+  AnswerResponse,
+  AnswerStream,
+  EVENT_STREAM,
+} from "./schema.ts";
 import { streamAnswer } from "./stream.ts";
-import { AnswerStream, EVENT_STREAM } from "./streamSchema.ts";
 
 export const answerRoute = createRoute({
   method: "post",
@@ -69,7 +62,8 @@ export const postAnswer: RouteHandler<typeof answerRoute, AppEnv> = async (c) =>
       medadapter: whole,
     });
   }
-  return c.json(whole(await wholeAnswer(c, ask)), 200);
+  const outcome = await wholeAnswer(c, ask);
+  return outcome instanceof Response ? outcome : c.json(whole(outcome), 200);
 };
 
 /** By the Accept header: a stream, or null for JSON. */

@@ -1,59 +1,20 @@
 /**
- * Starts the pipeline for a request, whole or streamed.
- *
- * Runs the pipeline for callers who wait for the whole.
- *
- * Starts the pipeline with its meter: the one way in for requests, whole or streamed, and for lines of batches.
+ * Runs a question's pipeline for whoever asks: requests, whole or streamed, and lines of batches. Here alone a question
+ * is let through by the ledger, and here alone, in one `finally`, its end is seen to: the places it held are given back,
+ * the ledger settles it, its channel counts it, the log gets its figures.
  */
 import type { Context } from "hono";
 import type { Caller } from "../access/caller.ts";
-import type { Rollout } from "../adapters/rollout.ts";
 import type { AppEnv, Parts } from "../config/parts.ts";
+import { adapterId, type LogFigures, tenths } from "../http/log.ts";
 import type { RequestId } from "../http/request.ts";
 import type { WaitUntil } from "../http/waiting.ts";
-import { estimateOf, type Meter } from "../ledger/meter.ts";
+import { type Admission, type Ending, estimateOf, type Meter, NOTHING } from "../ledger/meter.ts";
 import type { Ask } from "./ask.ts";
-import { logOutcome } from "./body.ts";
 import type { Outcome } from "./outcome.ts";
-import { type AnswerEvent, answer, outcomeOf } from "./pipeline.ts";
+import { type AnswerEvent, Pipeline } from "./pipeline.ts";
 
-/**
- * The events of a question, its figures in the request's log record. Throws `Problem`.
- * @param signal fires when the client leaves
- */
-export function openAnswer(
-  c: Context<AppEnv>,
-  ask: Ask,
-  signal: AbortSignal,
-): AsyncGenerator<AnswerEvent, void> {
-  const events = meteredAnswer(c.get("parts"), ask, {
-    requestId: c.get("requestId"),
-    caller: c.get("caller"),
-    meter: c.get("meter"),
-    signal,
-    waitUntil: (work) => c.executionCtx.waitUntil(work),
-  });
-  return logged(c, events);
-}
-
-async function* logged(
-  c: Context<AppEnv>,
-  events: AsyncIterable<AnswerEvent>,
-): AsyncGenerator<AnswerEvent, void> {
-  for await (const event of events) {
-    if (event.kind === "final") logOutcome(c.get("figures"), event.outcome);
-    yield event;
-  }
-}
-
-/** The outcome of a question. Throws `Problem`. */
-export async function wholeAnswer(c: Context<AppEnv>, ask: Ask): Promise<Outcome> {
-  const outcome = outcomeOf(openAnswer(c, ask, c.get("signal")));
-  // A request whose client left is cancelled without its `finally`: kept alive, it gives its place back.
-  c.executionCtx.waitUntil(outcome.catch(() => {}));
-  return outcome;
-}
-
+/** For whom a question is answered, and who hears of it. */
 export interface AnswerFor {
   readonly requestId: RequestId;
   readonly caller: Caller;
@@ -61,6 +22,10 @@ export interface AnswerFor {
   /** Fires when nobody waits for the answer any more. */
   readonly signal: AbortSignal;
   readonly waitUntil: WaitUntil;
+  /** Gets the outcome's figures, for the log. */
+  readonly figures: LogFigures;
+  /** Whether what was thrown is no request of the caller's. What the LLM wrote is counted all the same. */
+  readonly isUncounted?: (thrown: unknown) => boolean;
 }
 
 /** For whom an outcome is kept. */
@@ -76,65 +41,127 @@ declare module "../config/parts.ts" {
   }
 }
 
-/** The events of a question; its outcome is kept where that is asked for. Throws `Problem`, at once or when read. */
-export function meteredAnswer(
+/** The pipeline's events; or, as the only one, the answer that an earlier request with the same Idempotency-Key had. */
+export type RunEvent = AnswerEvent | Extract<Admission, { kind: "replay" }>;
+
+/**
+ * The events of a question. Its outcome is kept where that is asked for, before the final event goes out. Reading throws
+ * `Problem`. Who reads no further must `return` the events.
+ */
+export async function* answerEvents(
   parts: Parts,
   ask: Ask,
-  { requestId, caller, meter, signal, waitUntil }: AnswerFor,
-): AsyncGenerator<AnswerEvent, void> {
-  const { generator, config, startSpan } = parts;
+  how: AnswerFor,
+): AsyncGenerator<RunEvent, void> {
+  const { requestId, caller, meter, signal, waitUntil } = how;
+  const { generator, startSpan, config } = parts;
   const rollout = parts.rollouts.get(ask.adapter);
   if (rollout === undefined) throw new Error("an adapter that was read is not there");
-  const { tenant } = caller;
-  const adapters = rollout.source({ tenant, requestId }, ask.pin);
-  const deadlineMs = config.llmDeadlineMs;
-  const promptChars = ask.messages.reduce((sum, { content }) => sum + content.length, 0);
-  const estimate = estimateOf({
-    candidates: ask.k,
-    promptChars,
-    adapter: adapters.current()?.ranker.manifest ?? null,
-  });
-  const work = (admitted: Promise<void>) =>
-    answer(ask, {
+  const adapters = rollout.source({ tenant: caller.tenant, requestId }, ask.pin);
+  const admission = meter.open(
+    estimateOf({
+      candidates: ask.k,
+      promptChars: ask.messages.reduce((sum, { content }) => sum + content.length, 0),
+      adapter: adapters.current()?.ranker.manifest ?? null,
+    }),
+  );
+  let pipeline: Pipeline | null = null;
+  let outcome: Outcome | null = null;
+  let ending: Ending = "failed";
+  try {
+    // While the ledger is asked, the question is encoded; the LLM is asked when the ledger has let it through.
+    pipeline = new Pipeline(ask, {
       generator,
       adapters,
-      tenant,
-      deadlineMs,
+      tenant: caller.tenant,
+      deadlineMs: config.llmDeadlineMs,
       signal,
       waitUntil,
-      meter,
-      admitted,
       startSpan,
     });
-  const events = meter.events(estimate, work, ({ kind }) => kind === "final");
-  const keep = ask.store ? parts.keepOutcome : null;
-  return counting(events, rollout, keep, { requestId, caller, waitUntil });
-}
-
-/** The same events; an outcome is counted for its channel when all is done. */
-async function* counting(
-  events: AsyncGenerator<AnswerEvent, void>,
-  rollout: Rollout,
-  keep: KeepOutcome | null,
-  how: KeepFor,
-): AsyncGenerator<AnswerEvent, void> {
-  let outcome: Outcome | null = null;
-  try {
-    for await (const event of events) {
-      if (event.kind === "final") {
-        outcome = event.outcome;
-        const stored = keep === null ? null : await keep(outcome, how);
-        yield { kind: "final", outcome: { ...outcome, stored } };
-      } else {
-        yield event;
-      }
+    const admitted = await admission;
+    if (admitted.kind === "replay") {
+      yield admitted;
+      return;
     }
+    for await (const event of pipeline.events()) {
+      if (event.kind !== "final") {
+        yield event;
+        continue;
+      }
+      outcome = event.outcome;
+      ending = "succeeded";
+      const keep = ask.store ? parts.keepOutcome : null;
+      const stored = keep === null ? null : await keep(outcome, how);
+      yield { kind: "final", outcome: { ...outcome, stored } };
+    }
+  } catch (thrown) {
+    if (how.isUncounted?.(thrown)) ending = "uncounted";
+    throw thrown;
   } finally {
-    const { requestId, waitUntil } = how;
-    // Its place at the adapter has been given back by now.
+    pipeline?.close();
+    // A question that an adapter refused after the LLM was asked is no request.
+    meter.close(pipeline?.refused ? "uncounted" : ending, pipeline?.spent() ?? NOTHING);
+    if (outcome !== null) Object.assign(how.figures, outcomeLog(outcome));
     if (outcome?.adapter) {
       const { channel: servedBy, version } = outcome.adapter;
       rollout.answered({ requestId, servedBy, version }, outcome, waitUntil);
     }
   }
+}
+
+/** The outcome alone, for callers who wait for the whole; or the response of an earlier request that is given again. */
+export async function outcomeOf(events: AsyncIterable<RunEvent>): Promise<Outcome | Response> {
+  for await (const event of events) {
+    if (event.kind === "final") return event.outcome;
+    if (event.kind === "replay") return event.response;
+  }
+  throw new Error("the pipeline ended without an outcome");
+}
+
+/** For whom a request is answered. @param signal fires when its client leaves */
+export function requester(c: Context<AppEnv>, signal: AbortSignal): AnswerFor {
+  return {
+    requestId: c.get("requestId"),
+    caller: c.get("caller"),
+    meter: c.get("meter"),
+    signal,
+    waitUntil: (work) => c.executionCtx.waitUntil(work),
+    figures: c.get("figures"),
+  };
+}
+
+/** The outcome of a request's question, or the response that is given again. Throws `Problem`. */
+export async function wholeAnswer(c: Context<AppEnv>, ask: Ask): Promise<Outcome | Response> {
+  const events = answerEvents(c.get("parts"), ask, requester(c, c.get("signal")));
+  const outcome = outcomeOf(events);
+  // A request whose client left is cancelled without its `finally`: kept alive, it gives its place back.
+  c.executionCtx.waitUntil(outcome.catch(() => {}));
+  return outcome;
+}
+
+/** What the log is told of an outcome. */
+function outcomeLog(outcome: Outcome): LogFigures {
+  return {
+    k: outcome.asked,
+    candidates: outcome.candidates.length,
+    failed: Object.fromEntries(outcome.failed),
+    degraded: outcome.degraded !== null,
+    abstained: outcome.selection.abstained !== null,
+    promptTokens: outcome.usage.promptTokens,
+    completionTokens: outcome.usage.completionTokens,
+    llmMs: tenths(outcome.timing.llmMs),
+    afterLlmMs: tenths(outcome.timing.afterLlmMs),
+    ...scoringLog(outcome),
+  };
+}
+
+/** What the log is told of scoring, with an LLM or without. */
+export function scoringLog({ adapter, figures }: Pick<Outcome, "adapter" | "figures">): LogFigures {
+  return {
+    scored: figures.scored,
+    scoringMs: tenths(figures.scoringMs),
+    ...(figures.prefixMs === null ? {} : { prefixMs: tenths(figures.prefixMs) }),
+    ...(adapter === null ? {} : { adapter: adapterId(adapter) }),
+  };
 }

@@ -1,5 +1,6 @@
-/** `POST /v1/answer`: what goes in, what comes out. */
+/** `POST /v1/answer`: what goes in, what comes out, whole or as a stream. Of a stream one event's data is described. */
 import { z } from "@hono/zod-openapi";
+import { OpenAIError } from "../http/schema.ts";
 import {
   AbstainRule,
   AdapterName,
@@ -130,3 +131,55 @@ export const AnswerResponse = z
   .openapi("Answer");
 
 export type AnswerBody = z.infer<typeof AnswerResponse>;
+
+export const EVENT_STREAM = "text/event-stream";
+
+const envelope = { id: z.string(), created: z.int(), model: z.string() };
+
+export const CandidateEvent = z
+  .object({
+    ...envelope,
+    object: z.literal("medadapter.candidate"),
+    choices: z.array(z.unknown()).max(0),
+    ...AnswerCandidate.omit({ rank: true }).shape,
+    leader: z
+      .object({ index: z.int().nullable(), answer: z.string().nullable() })
+      .openapi({ description: "What would be chosen if no more candidates came." }),
+    votes: z.array(z.object({ answer: z.string(), count: z.int() })),
+  })
+  .openapi("CandidateEvent", { description: "`event: candidate`, when a candidate is scored." });
+
+/** What chunks of all streams have in common. */
+export const chunk = {
+  ...envelope,
+  object: z.literal("chat.completion.chunk"),
+  choices: z.array(
+    z.object({
+      index: z.int(),
+      delta: z.object({
+        role: z.literal("assistant").optional(),
+        content: z.string().optional(),
+      }),
+      logprobs: z.null(),
+      finish_reason: z.enum(["stop", "length", "content_filter"]).nullable(),
+    }),
+  ),
+};
+
+const AnswerChunk = z
+  .object({ ...chunk, medadapter: AnswerResponse.optional() })
+  .openapi("AnswerChunk", {
+    description:
+      "A part of the chosen text. The last, `event: answer`, carries the whole answer in `medadapter`.",
+  });
+
+export const ErrorEvent = z
+  .object({ error: OpenAIError })
+  .openapi("ErrorEvent", { description: "`event: error`: a fault after the headers; the last." });
+
+export const STREAM =
+  "Server-sent events; comments (`: keep-alive`) while nothing else is sent; `data: [DONE]` at the end.";
+
+export const AnswerStream = z
+  .union([CandidateEvent, AnswerChunk, ErrorEvent])
+  .openapi("AnswerStream", { description: STREAM });

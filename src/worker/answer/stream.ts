@@ -1,9 +1,7 @@
 /**
- * * The pipeline's events as a stream, for `/v1/answer` and chat completions alike: candidates as they are scored (for
- * those who ask), then the chosen text in chunks, what led to it, `[DONE]`. What is refused is refused before the first
- * byte, as a plain response; a fault after it is the last event.
- *
- * The events of a stream: OpenAI's chunks (`chat.completion.chunk`), and one for each candidate.
+ * The pipeline's events as a stream, for `/v1/answer` and chat completions alike: candidates as they are scored (for
+ * those who ask), then the chosen text in chunks (OpenAI's `chat.completion.chunk`), what led to it, `[DONE]`. What is
+ * refused is refused before the first byte, as a plain response; a fault after it is the last event.
  */
 import type { Context } from "hono";
 import type { AppEnv } from "../config/parts.ts";
@@ -15,7 +13,7 @@ import { type Choice, choicesOf, type Include, wireCandidate } from "./body.ts";
 import type { Notices } from "./emergencyNotice.ts";
 import type { Outcome } from "./outcome.ts";
 import type { AnswerEvent } from "./pipeline.ts";
-import { openAnswer } from "./run.ts";
+import { answerEvents, type RunEvent, requester } from "./run.ts";
 
 /** How the routes' streams differ. */
 export interface StreamForm {
@@ -42,8 +40,13 @@ export async function streamAnswer(
   form: StreamForm,
 ): Promise<Response> {
   const left = new AbortController();
-  const events = openAnswer(c, ask, AbortSignal.any([c.get("signal"), left.signal]));
-  await events.next(); // admitted, or thrown
+  const signal = AbortSignal.any([c.get("signal"), left.signal]);
+  const events = answerEvents(c.get("parts"), ask, requester(c, signal));
+  const first = await events.next(); // admitted, or given again, or thrown
+  if (!first.done && first.value.kind === "replay") {
+    await events.return();
+    return first.value.response;
+  }
   const stream = new EventStream(() => left.abort());
   const done = sendAll(c, events, stream, ask, form);
   c.set("streamed", done);
@@ -58,7 +61,7 @@ export async function streamAnswer(
 /** Sends everything; the problem that ended it, or null. Never throws. */
 async function sendAll(
   c: Context<AppEnv>,
-  events: AsyncIterable<AnswerEvent>,
+  events: AsyncIterable<RunEvent>,
   stream: EventStream,
   ask: Ask,
   form: StreamForm,

@@ -1,25 +1,25 @@
 /**
- * How many candidates to ask the LLM for next: all K at once, or for `k: "auto"` wave by wave until the leading answer
- * is likely enough to stay ahead, by the rule in the adapter's manifest (select/adaptiveK.ts).
+ * Candidates are asked for in waves: all K at once, or for `k: "auto"` a few at a time until the leading answer is likely
+ * to stay ahead, by the rule in the adapter's manifest (src/adapter/select/adaptiveK.ts). A wave is read as fast as the
+ * LLM writes it (`Arrivals`).
  */
-import { nextWave } from "../../adapter/select/adaptiveK.ts";
+import { type AdaptiveK, nextWave } from "../../adapter/select/adaptiveK.ts";
 import type { Ask } from "./ask.ts";
 import type { KStop, RankedCandidate } from "./outcome.ts";
-import type { Scoring } from "./scoring.ts";
+import type { ScoringState } from "./scoring.ts";
 
 /** First wave while the adapter, and with it the rule, is still being loaded. */
 const FIRST_WITHOUT_RULE = 3;
 
+/** How many candidates to ask the LLM for next. */
 export class Waves {
   readonly #ask: Ask;
-  readonly #scoring: Scoring;
   #first = 0;
   #asked = 0;
   #stopped: KStop | null = null;
 
-  constructor(ask: Ask, scoring: Scoring) {
+  constructor(ask: Ask) {
     this.#ask = ask;
-    this.#scoring = scoring;
   }
 
   /** Candidates asked for so far, those that failed included. */
@@ -36,23 +36,29 @@ export class Waves {
    * The next wave, counted as asked for; null: enough.
    * @param candidates those that have come
    */
-  next(candidates: readonly RankedCandidate[]): { first: number; n: number } | null {
-    const n = this.#size(candidates.filter(({ state }) => state !== "empty"));
+  next(
+    candidates: readonly RankedCandidate[],
+    scoring: ScoringState,
+  ): { first: number; n: number } | null {
+    const spoken = candidates.filter(({ state }) => state !== "empty");
+    const n = this.#size(spoken, scoring);
     if (n === 0) return null;
     this.#first = this.#asked;
     this.#asked += n;
     return { first: this.#first, n };
   }
 
-  #size(spoken: readonly RankedCandidate[]): number {
+  #size(spoken: readonly RankedCandidate[], scoring: ScoringState): number {
     const { k, adaptive } = this.#ask;
     const left = k - this.#asked;
     if (adaptive === null) return left;
     const begun = this.#asked > 0;
     if (begun && !spoken.some(({ index }) => index >= this.#first)) return this.#stop("llm_failed");
     if (left <= 0) return this.#stop("max_k");
-    const rule = this.#rule();
-    if (rule === "not_loaded") return Math.min(Math.max(FIRST_WITHOUT_RULE, adaptive.least), k);
+    if (!begun && scoring.kind === "waiting") {
+      return Math.min(Math.max(FIRST_WITHOUT_RULE, adaptive.least), k);
+    }
+    const rule = this.#rule(scoring);
     if (rule === null) return left;
     const hasOptions = this.#ask.question.options.length > 0;
     const n = nextWave(rule, spoken, hasOptions, this.#asked, k);
@@ -61,11 +67,13 @@ export class Waves {
   }
 
   /** The manifest's rule; null, and noted, where there is none. */
-  #rule() {
-    const { manifest, degraded } = this.#scoring;
-    if (manifest === null && degraded === null && this.#asked === 0) return "not_loaded";
-    const rule = manifest?.adaptiveK ?? null;
-    if (rule === null) this.#stop(manifest === null ? "degraded" : "no_rule");
+  #rule(scoring: ScoringState): AdaptiveK | null {
+    if (scoring.kind !== "open") {
+      this.#stop("degraded");
+      return null;
+    }
+    const rule = scoring.served.ranker.manifest.adaptiveK ?? null;
+    if (rule === null) this.#stop("no_rule");
     return rule;
   }
 
@@ -73,5 +81,62 @@ export class Waves {
   #stop(reason: KStop): 0 {
     this.#stopped ??= reason;
     return 0;
+  }
+}
+
+export interface Arrival<Value> {
+  readonly value: Value;
+  /** `performance.now()` when it came. */
+  readonly atMs: number;
+}
+
+/**
+ * Values of a source in order, with their times. Reading starts at once and never waits for the consumer, so that the
+ * LLM's time is not measured as longer when scoring is slower. To end early, end the source: it is read to its end. One
+ * reader, one `next` at a time.
+ */
+export class Arrivals<Value> implements AsyncIterableIterator<Arrival<Value>, void> {
+  /** Resolves when the source has ended, whichever way. */
+  readonly ended: Promise<void>;
+  readonly #reading: Promise<void>;
+  readonly #waiting: Arrival<Value>[] = [];
+  #hasEnded = false;
+  #wake = () => {};
+
+  /** @param onArrival told of each value when it comes, before the consumer gets it */
+  constructor(source: AsyncIterable<Value>, onArrival: (value: Value) => void = () => {}) {
+    this.#reading = this.#read(source, onArrival);
+    const end = () => {
+      this.#hasEnded = true;
+      this.#wake();
+    };
+    this.ended = this.#reading.then(end, end);
+  }
+
+  /** Throws what the source threw, after what came before. */
+  async next(): Promise<IteratorResult<Arrival<Value>, void>> {
+    for (;;) {
+      const value = this.#waiting.shift();
+      if (value !== undefined) return { done: false, value };
+      if (this.#hasEnded) {
+        await this.#reading;
+        return { done: true, value: undefined };
+      }
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async #read(source: AsyncIterable<Value>, onArrival: (value: Value) => void): Promise<void> {
+    for await (const value of source) {
+      this.#waiting.push({ value, atMs: performance.now() });
+      onArrival(value);
+      this.#wake();
+    }
   }
 }

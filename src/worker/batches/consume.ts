@@ -13,7 +13,7 @@ import { framesOf, type LogFigures } from "../http/log.ts";
 import { Problem, type ProblemKind, problemBody } from "../http/problems.ts";
 import { newRequestId, type RequestId } from "../http/request.ts";
 import { type WaitUntil, waitAtMost } from "../http/waiting.ts";
-import { holdMs } from "../ledger/metering.ts";
+import { holdMs } from "../ledger/meter.ts";
 import type { Claim, LineMessage, TenantBatches } from "./batch.ts";
 import {
   contentOf,

@@ -1,9 +1,9 @@
 import type { Context } from "hono";
 import type { AppEnv } from "../config/parts.ts";
 import { JSONL } from "../http/eventStream.ts";
-import { fieldProblem, Problem } from "../http/problems.ts";
+import { Problem } from "../http/problems.ts";
 import { sealerFor } from "../http/seal.ts";
-import { isIdempotencyKey, stillRunning } from "../ledger/idempotency.ts";
+import { KEEP_MS, readKey, refusal } from "../ledger/idempotency.ts";
 import { type Batch, newBatchId, type TenantBatches } from "./batch.ts";
 import { BatchContent, chainOf } from "./content.ts";
 import { batchesOfCaller } from "./files.ts";
@@ -13,8 +13,6 @@ import { type UploadParts, upload } from "./upload.ts";
 /** Takes a batch in: refused before its body is read, or kept, line by line, before the answer says so. */
 
 const TYPES: readonly string[] = [JSONL, "application/jsonl", "application/ndjson"];
-/** How long an Idempotency-Key is remembered. */
-const REPLAY_MS = 86_400_000;
 /** Milliseconds between two signs of life of an upload. Well within its lease. */
 const BEAT_MS = 30_000;
 
@@ -46,7 +44,7 @@ export async function createBatch(
   if (created.kind === "known") {
     if (created.fingerprint === null) throw stillUploading(created.batch);
     const { fingerprint } = await upload(body, { put: async () => {}, chain });
-    if (fingerprint !== created.fingerprint) throw new Problem("idempotency_key_reused");
+    if (fingerprint !== created.fingerprint) throw refusal({ kind: "other_body" });
     return { batch: created.batch, replayed: true };
   }
   const kept = await BatchContent.of(content.bucket, content.secret, tenant, id);
@@ -84,16 +82,13 @@ async function takenIn(id: string, { body, kept, chain, batches }: Taking): Prom
 
 function stillUploading({ createdAt, expiresAt }: Batch): Problem {
   const now = Date.now();
-  return stillRunning(now - createdAt, expiresAt - now);
+  return refusal({ kind: "running", ranMs: now - createdAt, leftMs: expiresAt - now });
 }
 
 async function replayWish(c: Context<AppEnv>, secret: string) {
-  const key = c.req.header("idempotency-key");
-  if (key === undefined) return null;
-  if (!isIdempotencyKey(key)) {
-    throw fieldProblem("invalid_request", "Idempotency-Key", "must be 1 to 255 ASCII characters");
-  }
+  const key = readKey(c);
+  if (key === null) return null;
   const { tenant, principal } = c.get("caller");
   const sealer = await sealerFor(secret, tenant, "batches");
-  return { id: await sealer.mac("key", principal, key), keepMs: REPLAY_MS };
+  return { id: await sealer.mac("key", principal, key), keepMs: KEEP_MS };
 }

@@ -4,11 +4,9 @@
  */
 import { z } from "@hono/zod-openapi";
 import type { Caller } from "../access/caller.ts";
-import { logOutcome } from "../answer/body.ts";
 import { type Notices, noticesOf } from "../answer/emergencyNotice.ts";
-import { outcomeOf } from "../answer/pipeline.ts";
 import { readAnswerAsk, wholeBody } from "../answer/route.ts";
-import { meteredAnswer } from "../answer/run.ts";
+import { answerEvents, outcomeOf } from "../answer/run.ts";
 import { type AnswerBody, AnswerRequest } from "../answer/schema.ts";
 import type { Parts } from "../config/parts.ts";
 import { problemOf, schemaProblem } from "../http/faults.ts";
@@ -16,8 +14,7 @@ import type { LogFigures } from "../http/log.ts";
 import { Problem, type ProblemKind } from "../http/problems.ts";
 import type { RequestId } from "../http/request.ts";
 import type { WaitUntil } from "../http/waiting.ts";
-import { Meter } from "../ledger/meter.ts";
-import { holdMs } from "../ledger/metering.ts";
+import { holdMs, Meter } from "../ledger/meter.ts";
 import type { LineMessage } from "./batch.ts";
 import { BatchContent } from "./content.ts";
 import { batchProblems } from "./schema.ts";
@@ -100,16 +97,16 @@ async function answerBody(
     holdMs: holdMs(config),
     idempotency: null,
     waitUntil,
-    isFree: isBackpressure,
   });
   const signal = new AbortController().signal; // nobody waits, so nobody leaves
   try {
-    const events = meteredAnswer(parts, ask, { requestId, caller, meter, signal, waitUntil });
-    const outcome = await outcomeOf(events);
-    logOutcome(figures, outcome);
+    const isUncounted = isBackpressure;
+    const how = { requestId, caller, meter, signal, waitUntil, figures, isUncounted };
+    const outcome = await outcomeOf(answerEvents(parts, ask, how));
+    if (outcome instanceof Response) throw new Error("a line has no Idempotency-Key");
     return wholeBody(requestId, outcome, notices, body.include);
   } finally {
-    await meter.ended; // counted before the line is done
+    await meter.settled; // counted before the line is done
   }
 }
 

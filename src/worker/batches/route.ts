@@ -5,7 +5,8 @@ import type { AppEnv } from "../config/parts.ts";
 import { JSONL } from "../http/eventStream.ts";
 import { Problem } from "../http/problems.ts";
 import { idempotencyKey, keepingRefusals, keptHeaders, problemResponses } from "../http/schema.ts";
-import { idempotent } from "../ledger/idempotent.ts";
+import { REPLAYED } from "../ledger/idempotency.ts";
+import { idempotent } from "../ledger/middleware.ts";
 import { createBatch } from "./create.ts";
 import {
   batchesOfCaller,
@@ -137,7 +138,7 @@ const deleteBatchRoute = createRoute({
 
 const postBatch: RouteHandler<typeof createBatchRoute, AppEnv> = async (c) => {
   const { batch, replayed } = await createBatch(c);
-  if (replayed) c.header("idempotent-replayed", "true");
+  if (replayed) c.header(...REPLAYED);
   return c.json(batchBody(batch), 200);
 };
 

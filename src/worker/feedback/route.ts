@@ -11,7 +11,7 @@ import type { AppEnv } from "../config/parts.ts";
 import { JSONL, jsonLinesResponse } from "../http/eventStream.ts";
 import { fieldProblem, Problem } from "../http/problems.ts";
 import { idempotencyKey, keepingRefusals, keptHeaders, problemResponses } from "../http/schema.ts";
-import { idempotent } from "../ledger/idempotent.ts";
+import { idempotent } from "../ledger/middleware.ts";
 import { feedbackProblems } from "./feature.ts";
 import { feedbackId, trainingLine } from "./keeping.ts";
 import { type FeedbackRecord, FeedbackStore, type Verdict } from "./store.ts";

@@ -30,20 +30,9 @@ declare module "hono" {
   }
 }
 
-/** Thrown where an earlier request with the same Idempotency-Key has the answer. */
-export class Replayed extends Error {
-  readonly response: Response;
-
-  constructor(response: Response) {
-    super("replayed");
-    this.response = response;
-  }
-}
-
 /** For `app.onError`. Exceptions that nobody named are logged without their message. */
 export function onError(error: Error, c: Context<AppEnv>): Response {
   const id = c.get("requestId");
-  if (error instanceof Replayed) return error.response;
   return problemResponse(problemOf(error, id), id, c.get("urgentText"));
 }
 

@@ -35,6 +35,11 @@ export function adapterId({ name, version }: { name: string; version: string }):
   return `${name}@${version}` as AdapterId;
 }
 
+/** Milliseconds to one decimal, as figures tell them. */
+export function tenths(ms: number): number {
+  return Math.round(ms * 10) / 10;
+}
+
 /** The path of a registered route, cut before its first parameter; or `other`. */
 export type RoutePath = string & { readonly brand: "RoutePath" };
 

@@ -94,24 +94,6 @@ export type StartSpan = (name: SpanName) => OpenSpan;
 /** No-op tracer. */
 export const noSpans: StartSpan = () => ({ end: () => {} });
 
-/** The same values, in a span from the first read to the last value, or until the reader stops. */
-export async function* spanned<Value>(
-  name: SpanName,
-  values: AsyncIterable<Value>,
-  startSpan: StartSpan,
-): AsyncGenerator<Value, void> {
-  const span = startSpan(name);
-  let count = 0;
-  try {
-    for await (const value of values) {
-      count += 1;
-      yield value;
-    }
-  } finally {
-    span.end({ events: count });
-  }
-}
-
 declare module "../config/parts.ts" {
   interface Bindings {
     readonly METRICS?: AnalyticsEngineDataset;

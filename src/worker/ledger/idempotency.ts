@@ -1,38 +1,34 @@
 /**
- * * `Idempotency-Key` on a POST (IETF draft-ietf-httpapi-idempotency-key-header): the names under which the ledger knows
- * key and body, and the answer's encryption. Neither key nor body can be read from what is stored.
+ * `Idempotency-Key` on a POST (IETF draft-ietf-httpapi-idempotency-key-header): the first request runs, its retries get
+ * its answer. The ledger knows key and body by keyed hashes alone, and keeps the answer encrypted.
  *
- * What is thrown where the ledger does not let a request through: a problem, or the answer that it has already.
- *
- * What a retry is told whose first request still runs, or has died.
+ * All POSTs share it. Routes whose body is read whole get it from `middleware.ts`. Batches read their lines as they come
+ * in: they take the key (`readKey`), the refusals (`refusal`) and the header (`REPLAYED`), with a fingerprint of their own.
  */
-
-import { Replayed } from "../http/faults.ts";
-import { Problem } from "../http/problems.ts";
+import type { Context } from "hono";
+import type { AppEnv } from "../config/parts.ts";
+import { fieldProblem, Problem } from "../http/problems.ts";
 import { type Sealer, sealerFor } from "../http/seal.ts";
 import type { ReplayWish, ReserveResult, SealedAnswer } from "./ledger.ts";
 
-/** How long an answer is kept. */
-const KEEP_MS = 86_400_000;
+/** How long an answer is kept, and its key remembered. Milliseconds. */
+export const KEEP_MS = 86_400_000;
+
+/** The header of an answer that an earlier request with the same key had: its name and value. */
+export const REPLAYED = ["idempotent-replayed", "true"] as const;
+
 /** Visible ASCII, in quotation marks (the draft's form) or bare, as clients send it. */
 const FORM = /^"?[\x21\x23-\x7e]{1,255}"?$/;
 
-export interface IdempotentRequest {
-  readonly tenant: string;
-  /** Who sends it: another's key of the same name is another key. */
-  readonly principal: string;
-  readonly route: string;
-  readonly key: string;
-  readonly body: Uint8Array;
-  /** The form of the answer that headers choose beside the body: another is another request. Null: the route's only one. */
-  readonly form: string | null;
+/** The request's Idempotency-Key as it was sent; null: it has none. Throws `Problem` for a value that cannot be one. */
+export function readKey(c: Context<AppEnv>): string | null {
+  const key = c.req.header("idempotency-key");
+  if (key === undefined) return null;
+  if (FORM.test(key)) return key;
+  throw fieldProblem("invalid_request", "Idempotency-Key", "must be 1 to 255 ASCII characters");
 }
 
-/** Whether a header's value can be a key. */
-export function isIdempotencyKey(value: string): boolean {
-  return FORM.test(value);
-}
-
+/** A request with an Idempotency-Key: its names in the ledger, and the encryption of its answer. */
 export class Idempotency {
   readonly wish: ReplayWish;
   readonly #sealer: Sealer;
@@ -42,11 +38,21 @@ export class Idempotency {
     this.#sealer = sealer;
   }
 
-  /** @param secret the Worker's CONTENT_SECRET */
-  static async of(request: IdempotentRequest, secret: string): Promise<Idempotency> {
-    const { tenant, principal, route, key, body, form } = request;
+  /**
+   * Reads the key and the whole body. Keys are scoped to their sender and route.
+   * @param form the form of the answer that headers choose beside the body: another form is another request. Null: the
+   * route's only one
+   * @returns null: the request has no key. Throws `Problem`: no key by its form, or answers cannot be kept here
+   */
+  static async read(c: Context<AppEnv>, form: string | null): Promise<Idempotency | null> {
+    const key = readKey(c);
+    if (key === null) return null;
+    const secret = c.get("parts").config.contentSecret;
+    if (secret === null) throw new Problem("idempotency_unavailable");
+    const { tenant, principal } = c.get("caller");
+    const body = new Uint8Array(await c.req.arrayBuffer());
     const sealer = await sealerFor(secret, tenant, "idempotency");
-    const id = await sealer.mac("key", principal, route, key);
+    const id = await sealer.mac("key", principal, c.req.path, key);
     const fingerprint = await sealer.mac("body", ...(form === null ? [] : [form]), body);
     return new Idempotency({ id, fingerprint, keepMs: KEEP_MS }, sealer);
   }
@@ -56,9 +62,11 @@ export class Idempotency {
     return { status, contentType, sealed: await this.#sealer.seal(body, this.#about) };
   }
 
-  /** The answer's body; null where it was not sealed for this very request. */
-  open({ sealed }: SealedAnswer): Promise<Uint8Array | null> {
-    return this.#sealer.open(sealed, this.#about);
+  /** The response of a kept answer. Throws `Problem` where it was not sealed for this very request. */
+  async replay({ status, contentType, sealed }: SealedAnswer): Promise<Response> {
+    const body = await this.#sealer.open(sealed, this.#about);
+    if (body === null) throw new Problem("internal");
+    return new Response(body, { status, headers: [["content-type", contentType], [...REPLAYED]] });
   }
 
   get #about(): string {
@@ -66,42 +74,23 @@ export class Idempotency {
   }
 }
 
-/** Why the ledger does not let a request through. */
+/** A retry comes again after this at the earliest. Milliseconds. */
+const LEAST_WAIT_MS = 2_000;
+
+/** Why the ledger, or the batches, do not let a request through. */
 export function refusal(result: Exclude<ReserveResult, { kind: "granted" | "replay" }>): Problem {
   switch (result.kind) {
     case "quota_exceeded":
-      return new Problem("insufficient_quota", {
-        retryAfterSeconds: result.limit.resetMs / 1_000,
-      });
+      return new Problem("insufficient_quota", { retryAfterSeconds: result.limit.resetMs / 1_000 });
     case "other_body":
       return new Problem("idempotency_key_reused");
-    case "running":
-      return stillRunning(result.ranMs, result.leftMs);
+    case "running": {
+      // As long again as the first has run: a short run is not waited for long, a long one not asked for often. Never
+      // later than its hold ends: its key is free then.
+      const waitMs = Math.min(Math.max(result.ranMs, LEAST_WAIT_MS), result.leftMs);
+      return new Problem("idempotency_in_progress", { retryAfterSeconds: waitMs / 1_000 });
+    }
     case "duplicate":
       return new Problem("internal");
   }
-}
-
-/** What to throw for a request whose answer is kept: the answer, or a problem where it cannot be opened. */
-export async function replayed(
-  answer: SealedAnswer,
-  idempotency: Idempotency | null,
-): Promise<Error> {
-  const body = (await idempotency?.open(answer)) ?? null;
-  if (body === null) return new Problem("internal");
-  const headers = { "content-type": answer.contentType, "idempotent-replayed": "true" };
-  return new Replayed(new Response(body, { status: answer.status, headers }));
-}
-
-const LEAST_MS = 2_000;
-
-/**
- * When to come again: in as long again as the first has run, so that neither a short run is waited for long nor a long
- * one asked for often; never later than its hold ends and its key is free.
- * @param ranMs since it began
- * @param leftMs of its hold
- */
-export function stillRunning(ranMs: number, leftMs: number): Problem {
-  const waitMs = Math.min(Math.max(ranMs, LEAST_MS), leftMs);
-  return new Problem("idempotency_in_progress", { retryAfterSeconds: waitMs / 1_000 });
 }

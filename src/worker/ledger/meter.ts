@@ -1,50 +1,74 @@
 /**
- * * One request at its tenant's ledger: let through before it costs anything, counted while it runs, settled once when all
- * of its work has ended, also where its client has left.
+ * One request at its tenant's ledger: let through before it costs anything (`open`), settled once when all of its work
+ * has ended (`close`), also where its client has left.
  *
- * What a request is thought to cost, before it runs: counted, and flagged, only if it is never settled.
+ * @example
+ * const admission = meter.open(estimate); // the ledger is asked; what costs nothing can begin meanwhile
+ * try {
+ *   const admitted = await admission;
+ *   if (admitted.kind === "replay") return admitted.response;
+ *   ... // ask the LLM, score
+ * } finally {
+ *   meter.close(ending, spent);
+ * }
  */
-import type { Generator, TokenUsage } from "../../llm/generator.ts";
 import type { Caller } from "../access/caller.ts";
+import type { Config } from "../config/parts.ts";
 import { adapterId } from "../http/log.ts";
 import { Problem } from "../http/problems.ts";
 import type { RequestId } from "../http/request.ts";
 import type { WaitUntil } from "../http/waiting.ts";
-import { type Idempotency, refusal, replayed } from "./idempotency.ts";
+import { type Idempotency, refusal } from "./idempotency.ts";
 import type { Ledger, LimitState, ReserveResult, Usage } from "./ledger.ts";
-
-/** What the scoring half of a request has done so far. */
-export interface ScoringSource {
-  readonly adapter: { readonly name: string; readonly version: string } | null;
-  readonly figures: { readonly tokens: number; readonly scored: number };
-  /** The adapter refused the question. */
-  readonly refused: boolean;
-}
 
 export interface MeterOptions {
   readonly ledger: Ledger;
-  readonly caller: Caller;
+  readonly caller: Pick<Caller, "keyId" | "quota">;
   readonly requestId: RequestId;
   /** Milliseconds after which the ledger gives the request up for dead. */
   readonly holdMs: number;
   /** Of a request with an Idempotency-Key. */
   readonly idempotency: Idempotency | null;
   readonly waitUntil: WaitUntil;
-  /** Whether what the work threw makes it no request, though it asked the LLM: what was asked is counted all the same. */
-  readonly isFree?: (thrown: unknown) => boolean;
 }
 
+/** The ledger has let the request through, or an earlier one with the same Idempotency-Key has the answer. */
+export type Admission =
+  | { readonly kind: "granted" }
+  | { readonly kind: "replay"; readonly response: Response };
+
+/**
+ * How the work ended. `failed`: a request is counted if anything was used. `uncounted`: it failed in a way that is no
+ * request of the caller's; what was used is counted all the same.
+ */
+export type Ending = "succeeded" | "failed" | "uncounted";
+
+/** What a request has used. */
+export type Spent = Omit<Usage, "requests">;
+
 /** `nothing`: not let through, or ended before it cost anything. */
-export type MeterEnd = "nothing" | "failed" | "succeeded";
+export type Settlement = "nothing" | "failed" | "succeeded";
+
+/** What a request has used that asked no LLM and scored nothing. */
+export const NOTHING: Spent = {
+  adapter: null,
+  candidates: 0,
+  adapterTokens: 0,
+  promptTokens: 0,
+  completionTokens: 0,
+  llmRequests: 0,
+};
+
+interface Closing {
+  readonly ending: Ending;
+  readonly spent: Spent | Promise<Spent>;
+}
 
 export class Meter {
   readonly #options: MeterOptions;
+  readonly #closing = Promise.withResolvers<Closing>();
   #limit: LimitState | null = null;
-  #ended: Promise<MeterEnd> = Promise.resolve("nothing");
-  #scoring: ScoringSource | null = null;
-  readonly #llmCalls: Promise<void>[] = [];
-  #llmRequests = 0;
-  #tokens: TokenUsage = { promptTokens: 0, completionTokens: 0 };
+  #settled: Promise<Settlement> = Promise.resolve("nothing");
 
   constructor(options: MeterOptions) {
     this.#options = options;
@@ -55,95 +79,51 @@ export class Meter {
     return this.#limit;
   }
 
-  /** How it ended; settled by then. */
-  get ended(): Promise<MeterEnd> {
-    return this.#ended;
+  /** How the request was settled, as soon as it is. */
+  get settled(): Promise<Settlement> {
+    return this.#settled;
   }
 
   /**
-   * Runs what costs. The work starts at once and must wait for `admitted` before it asks the LLM or scores; that
-   * rejects with `Problem` or `Replayed` where the ledger does not let the request through.
+   * Asks the ledger, in one call, to reserve the request and to look for an answer that is kept. Whoever opens must
+   * close, whatever comes of it. Rejects with `Problem` where the ledger refuses.
+   * @param estimate counted, and flagged, only if the request is never settled
    */
-  async run<Value>(
-    estimate: Usage,
-    work: (admitted: Promise<void>) => Promise<Value>,
-  ): Promise<Value> {
-    const end = Promise.withResolvers<void>();
-    const admitted = this.#begin(estimate, end.promise);
-    try {
-      const value = await work(admitted);
-      end.resolve();
-      return value;
-    } catch (error) {
-      end.reject(error);
-      throw error;
-    }
+  open(estimate: Usage): Promise<Admission> {
+    const admission = this.#admit(estimate);
+    this.#settled = this.#settle(admission, estimate.requests);
+    this.#options.waitUntil(this.#settled);
+    return admission;
   }
 
   /**
-   * The same for work that tells of itself while it runs. Who reads no further must `return` the events.
-   * @param isLast the event after which the work has succeeded
+   * The work has ended: from now on the request is being settled. A second call changes nothing.
+   * @param spent where calls to the LLM were broken off it is known when they have ended; it must not reject
    */
-  async *events<Event>(
-    estimate: Usage,
-    work: (admitted: Promise<void>) => AsyncGenerator<Event, void>,
-    isLast: (event: Event) => boolean,
-  ): AsyncGenerator<Event, void> {
-    const end = Promise.withResolvers<void>();
-    const admitted = this.#begin(estimate, end.promise);
-    try {
-      for await (const event of work(admitted)) {
-        if (isLast(event)) end.resolve();
-        yield event;
-      }
-    } catch (error) {
-      end.reject(error);
-      throw error;
-    } finally {
-      end.reject(new Error("broken off")); // changes nothing after the last event
-    }
+  close(ending: Ending, spent: Spent | Promise<Spent>): void {
+    this.#closing.resolve({ ending, spent });
   }
 
-  /** The generator, its usage counted. */
-  counting(generator: Generator): Generator {
-    const count = (tokens: TokenUsage, requests: number) => {
-      this.#llmRequests += requests;
-      this.#tokens = {
-        promptTokens: this.#tokens.promptTokens + tokens.promptTokens,
-        completionTokens: this.#tokens.completionTokens + tokens.completionTokens,
-      };
-    };
-    const calls = this.#llmCalls;
-    return {
-      model: generator.model,
-      generate: async function* (request) {
-        const call = Promise.withResolvers<void>();
-        calls.push(call.promise);
-        try {
-          for await (const event of generator.generate(request)) {
-            if (event.kind === "usage") count(event.usage, event.requests);
-            yield event;
-          }
-        } finally {
-          call.resolve();
-        }
-      },
-    };
+  /**
+   * For a request with an Idempotency-Key: keeps a whole, good answer when the request is settled. Anything else leaves
+   * the key free for a retry. Never rejects.
+   */
+  async keep(response: Response): Promise<void> {
+    const { idempotency, ledger, requestId } = this.#options;
+    if (idempotency === null) return;
+    const copy = response.ok ? response.clone() : null;
+    const body = await copy?.arrayBuffer().catch(() => null);
+    const settlement = await this.#settled;
+    if (settlement === "nothing") return;
+    const type = copy?.headers.get("content-type") ?? "application/json";
+    const answer =
+      settlement === "succeeded" && copy && body
+        ? await idempotency.seal(copy.status, type, new Uint8Array(body))
+        : null;
+    await ledger.keep(requestId, answer).catch(() => {});
   }
 
-  /** Says whose scores are to be counted. */
-  watch(scoring: ScoringSource): void {
-    this.#scoring = scoring;
-  }
-
-  #begin(estimate: Usage, working: Promise<void>): Promise<void> {
-    const admitted = this.#admit(estimate);
-    this.#ended = this.#settle(admitted, working);
-    this.#options.waitUntil(this.#ended);
-    return admitted;
-  }
-
-  async #admit(estimate: Usage): Promise<void> {
+  async #admit(estimate: Usage): Promise<Admission> {
     const { ledger, caller, requestId, holdMs, idempotency, waitUntil } = this.#options;
     const { keyId, quota } = caller;
     const replay = idempotency?.wish ?? null;
@@ -151,54 +131,42 @@ export class Meter {
     try {
       result = await ledger.reserve({ requestId, keyId, quota, estimate, holdMs, replay });
     } catch {
-      // It may have been noted all the same: taken back, if that can be done.
+      // The ledger may have noted the request all the same: try to take it back.
       waitUntil(ledger.release(requestId).catch(() => {}));
       throw new Problem("ledger_unavailable");
     }
     if ("limit" in result) this.#limit = result.limit;
-    if (result.kind === "replay") throw await replayed(result.answer, idempotency);
-    if (result.kind !== "granted") throw refusal(result);
+    if (result.kind === "granted") return { kind: "granted" };
+    if (result.kind !== "replay") throw refusal(result);
+    const response = await idempotency?.replay(result.answer);
+    if (response === undefined) throw new Problem("internal");
+    return { kind: "replay", response };
   }
 
-  async #settle(admitted: Promise<void>, working: Promise<unknown>): Promise<MeterEnd> {
-    const granted = await fulfilled(admitted);
-    const failure = await working.then(
-      () => null,
-      (thrown: unknown) => ({ thrown }),
+  async #settle(admission: Promise<Admission>, requests: number): Promise<Settlement> {
+    const granted = await admission.then(
+      ({ kind }) => kind === "granted",
+      () => false,
     );
+    const { ending, spent: spending } = await this.#closing.promise;
     if (!granted) return "nothing";
-    // A broken-off call tells what it used only when it has ended.
-    await Promise.all(this.#llmCalls);
-    const { ledger, requestId, isFree } = this.#options;
-    const waits = failure !== null && isFree?.(failure.thrown) === true;
-    const usage = waits ? { ...this.#usage(), requests: 0 } : this.#usage();
-    const succeeded = failure === null;
-    const free = !succeeded && usage.llmRequests + usage.candidates === 0;
-    // Where the ledger cannot be reached its alarm counts the request, by its estimate.
+    const spent = await spending;
+    const { ledger, requestId } = this.#options;
+    const free = ending !== "succeeded" && spent.llmRequests + spent.candidates === 0;
+    const usage = { ...spent, requests: ending === "uncounted" ? 0 : requests };
+    // If the ledger cannot be reached, its alarm counts the request by its estimate.
     await (free ? ledger.release(requestId) : ledger.settle(requestId, usage)).catch(() => {});
     if (free) return "nothing";
-    return succeeded ? "succeeded" : "failed";
-  }
-
-  #usage(): Usage {
-    const { adapter, figures } = this.#scoring ?? { adapter: null, figures: null };
-    return {
-      adapter: adapter === null ? null : adapterId(adapter),
-      // One refused by an adapter that was loaded behind the LLM: what the LLM was asked is counted, no request is.
-      requests: this.#scoring?.refused ? 0 : 1,
-      candidates: figures?.scored ?? 0,
-      adapterTokens: figures?.tokens ?? 0,
-      ...this.#tokens,
-      llmRequests: this.#llmRequests,
-    };
+    return ending === "succeeded" ? "succeeded" : "failed";
   }
 }
 
-function fulfilled(promise: Promise<unknown>): Promise<boolean> {
-  return promise.then(
-    () => true,
-    () => false,
-  );
+/** Past the LLM's deadline: time for loading, scoring and a slow ledger. Milliseconds. */
+const HOLD_MARGIN_MS = 60_000;
+
+/** Milliseconds after which a request that was not settled has died. */
+export function holdMs({ llmDeadlineMs }: Pick<Config, "llmDeadlineMs">): number {
+  return llmDeadlineMs + HOLD_MARGIN_MS;
 }
 
 /** Rough figures: characters a token of English text, tokens of a question and of a candidate at the adapter. */
@@ -211,11 +179,11 @@ export interface Forecast {
   readonly candidates: number;
   /** Characters of the prompt; null where no LLM is asked. */
   readonly promptChars: number | null;
-  /** The adapter that serves now, if any, is thought to serve to the end. */
+  /** The adapter that serves now, if any: it is expected to serve to the end. */
   readonly adapter: { readonly name: string; readonly version: string } | null;
 }
 
-/** What such a request is thought to use. */
+/** What such a request is expected to use. */
 export function estimateOf({ candidates, promptChars, adapter }: Forecast): Usage {
   return {
     adapter: adapter === null ? null : adapterId(adapter),

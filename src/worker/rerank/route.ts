@@ -3,16 +3,20 @@ import { createRoute, type RouteHandler, type z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { Score } from "../../adapter/ranker.ts";
 import { parseAnswer } from "../../tasks/parse.ts";
-import { isEvidenceUnseen, type Option, readByAdapter } from "../../tasks/question.ts";
+import {
+  isEvidenceUnseen,
+  type Option,
+  type Question,
+  readByAdapter,
+} from "../../tasks/question.ts";
 import { type AdapterChoice, readAdapter } from "../adapters/rollout.ts";
-import { readTaskAndQuestion } from "../answer/ask.ts";
-import { toQuestion } from "../answer/fields.ts";
-import { Scoring } from "../answer/scoring.ts";
+import { readTaskAndQuestion, toQuestion } from "../answer/question.ts";
+import { scoringLog } from "../answer/run.ts";
+import { Scoring, spentOf } from "../answer/scoring.ts";
 import type { AppEnv } from "../config/parts.ts";
-import { adapterId, type LogFigures } from "../http/log.ts";
 import { fieldProblem, Problem } from "../http/problems.ts";
 import { answerHeaders, idempotencyKey, problemResponses } from "../http/schema.ts";
-import { estimateOf } from "../ledger/meter.ts";
+import { type Ending, estimateOf, NOTHING } from "../ledger/meter.ts";
 import { type CohereRequest, RerankRequest, RerankResponse, type TeiRequest } from "./schema.ts";
 
 export const rerankRoute = createRoute({
@@ -69,35 +73,12 @@ export const postRerank: RouteHandler<typeof rerankRoute, AppEnv> = async (c) =>
       : parseAnswer(task, question.options, text).label;
     return { index, text, answer };
   });
-  const waitUntil = (work: Promise<unknown>) => c.executionCtx.waitUntil(work);
-  const rollout = c.get("parts").rollouts.get(adapter);
-  if (rollout === undefined) throw new Error("an adapter that was read is not there");
-  const { tenant } = c.get("caller");
-  const requestId = c.get("requestId");
-  const adapters = rollout.source({ tenant, requestId }, pin);
-  const estimate = estimateOf({
-    candidates: texts.length,
-    promptChars: null,
-    adapter: adapters.current()?.ranker.manifest ?? null,
-  });
-  const { scored, scoring } = await c.get("meter").run(estimate, async (admitted) => {
-    const ask = { question, questionField: "query" };
-    const { startSpan } = c.get("parts");
-    const signal = c.get("signal");
-    const scoring = new Scoring(adapters, ask, { tenant, signal, waitUntil, startSpan });
-    c.get("meter").watch(scoring);
-    try {
-      await admitted;
-      return { scored: await scoreAll(scoring, question.options, labelled), scoring };
-    } finally {
-      scoring.close();
-      const { channel: servedBy = "stable", version = null } = scoring.adapter ?? {};
-      const ended = { requestId, servedBy, version };
-      rollout.scored(ended, scoring.degraded !== null, waitUntil);
-    }
-  });
+  const answered = await scoreTexts(c, { adapter, pin }, question, labelled);
+  // It has the form of the first answer, which its type does not tell.
+  if (answered instanceof Response) return answered as never;
+  const { scored, scoring } = answered;
   const ranked = scored.sort((a, b) => b.score.logit - a.score.logit || a.index - b.index);
-  Object.assign(c.get("figures"), figuresOf(scoring));
+  Object.assign(c.get("figures"), scoringLog(scoring));
   return "texts" in body
     ? c.json(teiBody(body, ranked), 200)
     : c.json(cohereBody(c, body, ranked, scoring, task.id), 200);
@@ -136,6 +117,50 @@ function readAnswers(body: Body, count: number, options: readonly Option[]) {
   });
 }
 
+/** The texts with their scores, in their order; or the response that is given again. Throws `Problem`. */
+async function scoreTexts(
+  c: Context<AppEnv>,
+  { adapter, pin }: AdapterChoice,
+  question: Question,
+  texts: readonly Omit<ScoredText, "score">[],
+): Promise<{ scored: ScoredText[]; scoring: Scoring } | Response> {
+  const { rollouts, startSpan } = c.get("parts");
+  const rollout = rollouts.get(adapter);
+  if (rollout === undefined) throw new Error("an adapter that was read is not there");
+  const { tenant } = c.get("caller");
+  const requestId = c.get("requestId");
+  const waitUntil = (work: Promise<unknown>) => c.executionCtx.waitUntil(work);
+  const source = rollout.source({ tenant, requestId }, pin);
+  const meter = c.get("meter");
+  const admission = meter.open(
+    estimateOf({
+      candidates: texts.length,
+      promptChars: null,
+      adapter: source.current()?.ranker.manifest ?? null,
+    }),
+  );
+  let scoring: Scoring | null = null;
+  let ending: Ending = "failed";
+  try {
+    // While the ledger is asked, the query is encoded.
+    const context = { tenant, signal: c.get("signal"), waitUntil, startSpan };
+    scoring = new Scoring(source, { question, questionField: "query" }, context);
+    const admitted = await admission;
+    if (admitted.kind === "replay") return admitted.response;
+    const scored = await scoreAll(scoring, question.options, texts);
+    ending = "succeeded";
+    return { scored, scoring };
+  } finally {
+    scoring?.close();
+    meter.close(ending, { ...NOTHING, ...(scoring === null ? {} : spentOf(scoring)) });
+    if (scoring?.adapter) {
+      const { channel: servedBy, version } = scoring.adapter;
+      const failed = scoring.state.kind === "degraded";
+      rollout.scored({ requestId, servedBy, version }, failed, waitUntil);
+    }
+  }
+}
+
 async function scoreAll(
   scoring: Scoring,
   options: readonly Option[],
@@ -154,16 +179,6 @@ async function scoreAll(
     scored.push({ ...one, score });
   }
   return scored;
-}
-
-function figuresOf({ adapter, figures }: Scoring): LogFigures {
-  const tenths = (ms: number) => Math.round(ms * 10) / 10;
-  return {
-    scored: figures.scored,
-    scoringMs: tenths(figures.scoringMs),
-    ...(figures.prefixMs === null ? {} : { prefixMs: tenths(figures.prefixMs) }),
-    ...(adapter === null ? {} : { adapter: adapterId(adapter) }),
-  };
 }
 
 function teiBody(body: TeiBody, ranked: readonly ScoredText[]) {

@@ -1,20 +1,13 @@
 /** The pipeline's first event while the adapter is still being loaded: the LLM writes, but nothing is sent yet. */
 import { describe, expect, it } from "vitest";
-import type { RankedQuestion, Ranker } from "../../../src/adapter/ranker.ts";
+import type { RankedQuestion } from "../../../src/adapter/ranker.ts";
 import { fail, ok, type Result } from "../../../src/adapter/result.ts";
 import type { Generator } from "../../../src/llm/generator.ts";
-import { taskById } from "../../../src/tasks/registry.ts";
-import type { Caller } from "../../../src/worker/access/caller.ts";
 import { AdapterHost } from "../../../src/worker/adapters/host.ts";
 import { RankerShelf } from "../../../src/worker/adapters/shelf.ts";
 import type { RankerSource } from "../../../src/worker/adapters/source.ts";
-import type { Ask } from "../../../src/worker/answer/ask.ts";
-import { answer } from "../../../src/worker/answer/pipeline.ts";
-import { noSpans } from "../../../src/worker/http/metrics.ts";
-import type { Ledger, Usage } from "../../../src/worker/ledger/ledger.ts";
-import { estimateOf, Meter } from "../../../src/worker/ledger/meter.ts";
 import { memoryBundleStore } from "../../adapter/memoryBundleStore.ts";
-import { sampleManifest } from "../../adapter/sampleManifest.ts";
+import { type Refusal, rankerThat, running } from "./running.ts";
 
 const pointer = { schema: 1, adapter: "mini", version: "1.0.0", serial: 1, share: 1 };
 const objects = new Map([
@@ -24,26 +17,6 @@ const objects = new Map([
   ],
 ]);
 
-const task = taskById("yesno");
-if (task === null) throw new Error("no such task");
-const options = ["yes", "no"].map((label) => ({ label, text: label }));
-const ask: Ask = {
-  task,
-  question: { question: "Is it?", options, context: null },
-  questionField: "question",
-  messages: [{ role: "user", content: "Is it?" }],
-  model: "any",
-  k: 8,
-  adaptive: { least: 1 },
-  strategy: null,
-  abstain: null,
-  store: false,
-  adapter: "mini",
-  pin: null,
-  sampling: { maxTokens: 8 },
-};
-
-type Refusal = { kind: "question_too_long"; tokens: 9; limit: 8 };
 const tooLong: Refusal = { kind: "question_too_long", tokens: 9, limit: 8 };
 const session: RankedQuestion = {
   prefixTokens: 1,
@@ -53,17 +26,6 @@ const session: RankedQuestion = {
   score: () => Promise.resolve(fail({ kind: "aborted" })),
   close: () => {},
 };
-
-function rankerThat(opened: Result<RankedQuestion, Refusal>): Ranker {
-  return {
-    manifest: sampleManifest,
-    open: () => opened,
-    refusal: () => (opened.ok ? null : opened.failure),
-    load: () => ({ held: 0, waiting: 0, heapBytes: 0 }),
-    fault: () => null,
-    retire: () => Promise.resolve(),
-  };
-}
 
 /** A pipeline whose adapter is loaded when `load` is called, and then opens questions as told. */
 function cold(opened: Result<RankedQuestion, Refusal>) {
@@ -107,56 +69,23 @@ function stale(held: Result<RankedQuestion, Refusal>, newer: Result<RankedQuesti
   return { ...pipeline(adapters), load };
 }
 
-/** A pipeline behind a ledger that lets everything through. */
+/** A pipeline behind a ledger that lets everything through; its LLM writes nothing until it is stopped. */
 function pipeline(adapters: RankerSource) {
   const asked: number[] = [];
   let stopped = 0;
-  const generator: Generator = {
-    model: "any",
-    generate: async function* ({ n, signal }) {
-      asked.push(n);
-      await new Promise((resolve) => signal.addEventListener("abort", resolve));
-      stopped += 1;
-      yield { kind: "failed", index: null, reason: "aborted" };
-      yield {
-        kind: "usage",
-        usage: { promptTokens: 0, completionTokens: 0 },
-        requests: 1,
-        mode: "n",
-      };
-    },
+  const generate: Generator["generate"] = async function* ({ n, signal }) {
+    asked.push(n);
+    await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    stopped += 1;
+    yield { kind: "failed", index: null, reason: "aborted" };
+    yield {
+      kind: "usage",
+      usage: { promptTokens: 0, completionTokens: 0 },
+      requests: 1,
+      mode: "n",
+    };
   };
-  const waitUntil = () => {};
-  const counted: (Usage | "released")[] = [];
-  const ledger = {
-    reserve: async () => ({ kind: "granted", limit: null }),
-    settle: async (_: string, usage: Usage) => void counted.push(usage),
-    release: async () => void counted.push("released"),
-  } as unknown as Ledger;
-  const meter = new Meter({
-    ledger,
-    caller: { keyId: "k", quota: null } as Caller,
-    requestId: "req_1" as never,
-    holdMs: 1,
-    idempotency: null,
-    waitUntil,
-  });
-  const events = meter.events(
-    estimateOf({ candidates: 8, promptChars: 6, adapter: null }),
-    (admitted) =>
-      answer(ask, {
-        generator,
-        adapters,
-        tenant: "local",
-        deadlineMs: 60_000,
-        signal: new AbortController().signal,
-        waitUntil,
-        meter,
-        startSpan: noSpans,
-        admitted,
-      }),
-    ({ kind }) => kind === "final",
-  );
+  const { events, counted } = running({ adapters, generate });
   return { events, asked, counted, stopped: () => stopped };
 }
 

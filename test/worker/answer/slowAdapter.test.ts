@@ -74,6 +74,9 @@ const scoringOf = (adapters: RankerSource) =>
     },
   );
 
+/** It goes by vote: no adapter had the question in time. */
+const loading = { kind: "degraded", reason: "loading", opened: null };
+
 afterEach(() => {
   vi.useRealTimers();
 });
@@ -87,9 +90,9 @@ it("goes by vote after 20 seconds, and says that the adapter was being loaded", 
     first = scored;
   });
   await vi.advanceTimersByTimeAsync(19_900);
-  expect([first, scoring.degraded]).toEqual(["waiting", null]);
+  expect([first, scoring.state.kind]).toEqual(["waiting", "waiting"]);
   await vi.advanceTimersByTimeAsync(200);
-  expect([first, scoring.degraded]).toEqual([null, "loading"]);
+  expect([first, scoring.state]).toEqual([null, loading]);
   // The next candidate does not wait again.
   expect(await scoring.score(null, "two")).toBeNull();
   arrives();
@@ -98,7 +101,7 @@ it("goes by vote after 20 seconds, and says that the adapter was being loaded", 
   expect(await scoring.score(null, "three")).toBeNull();
   const next = scoringOf(adapters);
   expect(await next.score(null, "one")).toEqual(score);
-  expect(next.degraded).toBeNull();
+  expect(next.state.kind).toBe("open");
 });
 
 it("has scores where the adapter comes while the first candidate waits for it", async () => {
@@ -107,7 +110,7 @@ it("has scores where the adapter comes while the first candidate waits for it", 
   const first = scoring.score(null, "one");
   arrives();
   expect(await first).toEqual(score);
-  expect(scoring.degraded).toBeNull();
+  expect(scoring.state.kind).toBe("open");
 });
 
 it("takes the next version where the one that it found was retired before it could ask", async () => {
@@ -123,9 +126,9 @@ it("takes the next version where the one that it found was retired before it cou
   };
   const scoring = scoringOf(source);
   expect(await scoring.score(null, "one")).toEqual(score);
-  expect(scoring.degraded).toBeNull();
+  expect(scoring.state.kind).toBe("open");
   found = retired;
   const gone = scoringOf({ ...source, refresh: async () => {} });
   expect(await gone.score(null, "one")).toBeNull();
-  expect(gone.degraded).toBe("loading");
+  expect(gone.state).toEqual(loading);
 });

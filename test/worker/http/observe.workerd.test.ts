@@ -1,11 +1,6 @@
 /** What a request leaves behind for those who run the service: a line, a data point, spans, times for the caller. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import {
-  figuresPoint,
-  type OpenSpan,
-  type SpanName,
-  spanned,
-} from "../../../src/worker/http/metrics.ts";
+import { figuresPoint } from "../../../src/worker/http/metrics.ts";
 import { platformSpans } from "../../../src/worker/makeParts.ts";
 import { fakeLlm, isolate, newKey } from "../access/worker.ts";
 
@@ -85,24 +80,6 @@ describe("Server-Timing", () => {
 });
 
 describe("spans", () => {
-  it("end with the values, and with a reader that leaves", async () => {
-    const ended: [SpanName, object][] = [];
-    const start = (name: SpanName): OpenSpan => ({
-      end: (figures = {}) => ended.push([name, figures]),
-    });
-    async function* three() {
-      yield* [1, 2, 3];
-    }
-    const all: number[] = [];
-    for await (const value of spanned("generate", three(), start)) all.push(value);
-    expect(all).toEqual([1, 2, 3]);
-    for await (const value of spanned("generate", three(), start)) if (value === 2) break;
-    expect(ended).toEqual([
-      ["generate", { events: 3 }],
-      ["generate", { events: 2 }],
-    ]);
-  });
-
   it("are taken by the platform's tracing", () => {
     for (const name of ["generate", "prefix", "score", "select"] as const) {
       platformSpans(name).end({ tokens: 1, failed: false });

@@ -3,7 +3,7 @@ import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import { problemResponse } from "../../../src/worker/http/problems.ts";
 import { sealerFor } from "../../../src/worker/http/seal.ts";
-import { stillRunning } from "../../../src/worker/ledger/idempotency.ts";
+import { refusal } from "../../../src/worker/ledger/idempotency.ts";
 import type { ReplayWish } from "../../../src/worker/ledger/ledger.ts";
 import { newLedger, reservation, totals, used } from "./fixtures.ts";
 
@@ -77,7 +77,10 @@ describe("a request with an Idempotency-Key", () => {
   ])(
     "that has run for %i ms with %i ms left is to be asked for again in %i s",
     (ran, left, after) => {
-      const response = problemResponse(stillRunning(ran, left), "req");
+      const response = problemResponse(
+        refusal({ kind: "running", ranMs: ran, leftMs: left }),
+        "req",
+      );
       expect(response.status).toBe(409);
       expect(response.headers.get("retry-after")).toBe(String(after));
     },
