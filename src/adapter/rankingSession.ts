@@ -5,8 +5,14 @@ import type { Option } from "../tasks/question.ts";
 import type { Ticket } from "./admission.ts";
 import { type EncoderInput, type Engine, EngineError, type EngineFailureReason } from "./engine.ts";
 import type { LentPrefix } from "./prefixCache.ts";
-import type { CandidateText, RankedQuestion, ScoreFailure } from "./ranker.ts";
-import { type Logit, probabilityOf, type Score } from "./ranker.ts";
+import {
+  type CandidateText,
+  type Logit,
+  probabilityOf,
+  type RankedQuestion,
+  type Score,
+  type ScoreFailure,
+} from "./ranker.ts";
 import { fail, ok, type Result } from "./result.ts";
 
 export interface SessionParts {

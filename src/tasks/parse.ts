@@ -1,12 +1,10 @@
 /** Reads the final answer in an LLM's text. Rules and measured agreement: `docs/parsing.md`. */
 
-import type { Found } from "./answer/options.ts";
-import { type Choices, readChoices } from "./answer/options.ts";
+import { type Choices, type Found, readChoices } from "./answer/options.ts";
 import { lastAnswer, onlyAnswer, opening, readLines } from "./answer/reading.ts";
 import { findSites, type Site } from "./answer/sites.ts";
 import { type Token, tokenize } from "./answer/tokens.ts";
-import type { Option } from "./question.ts";
-import { labelOptions } from "./question.ts";
+import { labelOptions, type Option } from "./question.ts";
 import type { TaskSpec } from "./task.ts";
 
 /** An option's label as given, and how it was found; `label` is null for `none` and `conflict`. */

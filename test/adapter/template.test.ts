@@ -2,8 +2,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { encodeCandidate, encodeQuestion } from "../../src/adapter/template.ts";
 import type { TextTokenizer } from "../../src/adapter/tokenizer.ts";
-import type { Question } from "../../src/tasks/question.ts";
-import { renderOption } from "../../src/tasks/question.ts";
+import { type Question, renderOption } from "../../src/tasks/question.ts";
 import { realTokenizer } from "./realTokenizer.ts";
 
 const budget = { maxTokens: 512, prefixTokens: 384, candidateTokens: 128, answerTokens: 48 };

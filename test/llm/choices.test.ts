@@ -1,7 +1,11 @@
 /** Putting choices together, over many orders of their parts. */
 import { describe, expect, it } from "vitest";
-import type { ChoicePart } from "../../src/llm/openai/choices.ts";
-import { Choices, MAX_CANDIDATE_BYTES, type Settled } from "../../src/llm/openai/choices.ts";
+import {
+  type ChoicePart,
+  Choices,
+  MAX_CANDIDATE_BYTES,
+  type Settled,
+} from "../../src/llm/openai/choices.ts";
 
 function feed(choices: Choices, parts: readonly ChoicePart[]): Settled[] {
   return parts.flatMap((part) => [...choices.add({ parts: [part], usage: null })]);

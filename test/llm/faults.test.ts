@@ -1,7 +1,6 @@
 /** Every way an endpoint can fail: named, never thrown, and what arrived before it is kept. */
 
-import type { AddressInfo } from "node:net";
-import { createServer } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { FailureMode } from "../../scripts/replay-llm/failures.ts";
 import {

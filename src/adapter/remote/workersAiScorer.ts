@@ -8,8 +8,14 @@ import { type AiBinding, type AiGatewayOptions, runModel } from "../../net/aiBin
 import { fields, parseJson, readUpTo } from "../../net/response.ts";
 import { fail, ok, type Result } from "../result.ts";
 import { type Attempt, readScores, type ScoreScale, withRetries } from "./scoreCall.ts";
-import type { PairTexts, RemoteScores, TextScorer } from "./textScorer.ts";
-import { failureOfStatus, mayPass, type RemoteFailure } from "./textScorer.ts";
+import {
+  failureOfStatus,
+  mayPass,
+  type PairTexts,
+  type RemoteFailure,
+  type RemoteScores,
+  type TextScorer,
+} from "./textScorer.ts";
 
 export interface WorkersAiScorerOptions {
   readonly ai: AiBinding;

@@ -6,8 +6,7 @@
  */
 import type { Option } from "../../tasks/question.ts";
 import type { featureNames, Manifest } from "../manifest.ts";
-import type { SelectInput } from "./candidates.ts";
-import { maxProbability, type Unit } from "./candidates.ts";
+import { maxProbability, type SelectInput, type Unit } from "./candidates.ts";
 
 export type Selector = NonNullable<Manifest["selector"]>;
 export type SelectorGroup = Selector["groups"][number];

@@ -4,8 +4,7 @@ import type { ChatCompletionCreateParamsStreaming } from "openai/resources/chat/
 import type { GenerateRequest, TokenUsage } from "../generator.ts";
 import { Choices, readChunk, type Settled } from "./choices.ts";
 import { type CallFailure, classify, type RefusedParameter, refusedParameter } from "./failure.ts";
-import type { Scope } from "./guardedFetch.ts";
-import { type Fetch, guardedFetch, type Watch } from "./guardedFetch.ts";
+import { type Fetch, guardedFetch, type Scope, type Watch } from "./guardedFetch.ts";
 import type { ProviderTraits } from "./providerMemory.ts";
 
 /** Where and how to call. */

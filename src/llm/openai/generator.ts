@@ -7,8 +7,7 @@
  */
 import type { GenerateEvent, GenerateRequest, Generator } from "../generator.ts";
 import type { Endpoint } from "./call.ts";
-import type { Fetch } from "./guardedFetch.ts";
-import { openScope } from "./guardedFetch.ts";
+import { type Fetch, openScope } from "./guardedFetch.ts";
 import type { ProviderMemory } from "./providerMemory.ts";
 import { Round } from "./round.ts";
 

@@ -1,6 +1,5 @@
 /** Finds the places where a text states its answer: final markers, phrases and claims, each with its reading. */
-import type { Choices } from "./options.ts";
-import { endsSentence, readOption, skipMarks } from "./options.ts";
+import { type Choices, endsSentence, readOption, skipMarks } from "./options.ts";
 import { type Reading, readAnswer } from "./reading.ts";
 import {
   freshSentence,
