@@ -16,6 +16,14 @@ export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
+/** Resolves when `work` does, or after `ms` milliseconds. For work of one's own: see the rule above. */
+export async function waitAtMost(work: Promise<unknown>, ms: number): Promise<void> {
+  const ended = Promise.withResolvers<void>();
+  const timer = setTimeout(ended.resolve, ms);
+  await Promise.race([work, ended.promise]);
+  clearTimeout(timer);
+}
+
 /** Resolves true when `condition` holds, false when the signal fires first. */
 export async function until(
   condition: () => boolean,

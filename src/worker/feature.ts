@@ -3,12 +3,13 @@
  * objects.ts, and its block in wrangler.toml. Members of bindings, parts, problems, scopes and log events are declared
  * in the feature's own files (`declare module`).
  */
+
+import type { WaitUntil } from "../net/sharedWork.ts";
 import type { Scope } from "./access/caller.ts";
 import type { MakeTrialChannels } from "./adapters/trialChannels.ts";
 import type { Bindings, Config, Parts, PartsResult } from "./config/parts.ts";
 import type { EventPoints } from "./http/metrics.ts";
 import type { DefinedProblem } from "./http/problemTable.ts";
-import type { WaitUntil } from "./http/waiting.ts";
 
 /** A scope, and whether a caller on the own machine has it without a key. */
 export interface FeatureScope {

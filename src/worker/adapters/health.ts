@@ -1,7 +1,7 @@
 /** Probes. `/healthz`: the isolate runs. `/readyz`: it can rank answers with an adapter, or why not. */
 import { createRoute, type RouteHandler, z } from "@hono/zod-openapi";
+import { waitAtMost } from "../../net/sharedWork.ts";
 import type { AppEnv, Config } from "../config/parts.ts";
-import { waitAtMost } from "../http/waiting.ts";
 import { ChannelBody, channelBodies, Fault, wireFault } from "./channelBody.ts";
 import type { AdapterStatus } from "./host.ts";
 import type { Rollout } from "./rollout.ts";

@@ -1,11 +1,11 @@
 /** `GET /v1/adapters`: the adapters that a caller may use: versions, channels, metrics, what is being counted. */
 import { createRoute, type RouteHandler, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
+import { waitAtMost } from "../../net/sharedWork.ts";
 import { mayUseAdapter } from "../access/caller.ts";
 import type { AppEnv } from "../config/parts.ts";
 import { Problem } from "../http/problems.ts";
 import { problemResponses } from "../http/schema.ts";
-import { waitAtMost } from "../http/waiting.ts";
 import { ChannelBody, CountsBody, channelBodies, Fault, wireFault } from "./channelBody.ts";
 import type { Rollout } from "./rollout.ts";
 import type { VersionEntry } from "./versions.ts";

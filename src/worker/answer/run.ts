@@ -4,11 +4,11 @@
  * the ledger settles it, its channel counts it, the log gets its figures.
  */
 import type { Context } from "hono";
+import type { WaitUntil } from "../../net/sharedWork.ts";
 import type { Caller } from "../access/caller.ts";
 import type { AppEnv, Parts } from "../config/parts.ts";
 import { adapterId, type LogFigures, tenths } from "../http/log.ts";
 import type { RequestId } from "../http/request.ts";
-import type { WaitUntil } from "../http/waiting.ts";
 import { type Admission, type Ending, estimateOf, type Meter, NOTHING } from "../ledger/meter.ts";
 import type { Ask } from "./ask.ts";
 import type { Outcome } from "./outcome.ts";

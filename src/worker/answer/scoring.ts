@@ -6,12 +6,12 @@
  * `waiting` -> `open` -> `degraded`, or from `waiting` to `refused`, `degraded` or `closed`.
  */
 import type { OpenFailure, RankedQuestion, Score } from "../../adapter/ranker.ts";
+import { type WaitUntil, waitAtMost } from "../../net/sharedWork.ts";
 import type { Option, Question } from "../../tasks/question.ts";
 import type { DegradedReason, RankerSource, Served, ServedBy } from "../adapters/source.ts";
 import { adapterId } from "../http/log.ts";
 import type { StartSpan } from "../http/metrics.ts";
 import { fieldProblem, Problem } from "../http/problems.ts";
-import { type WaitUntil, waitAtMost } from "../http/waiting.ts";
 import type { Spent } from "../ledger/meter.ts";
 
 /** How long candidates wait for an adapter that is being loaded, after the first of them came. */

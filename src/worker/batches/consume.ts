@@ -7,12 +7,12 @@
  * error too, so every batch ends.
  */
 import { z } from "zod";
+import { type WaitUntil, waitAtMost } from "../../net/sharedWork.ts";
 import type { Caller } from "../access/caller.ts";
 import type { Parts, PartsResult } from "../config/parts.ts";
 import { framesOf, type LogFigures } from "../http/log.ts";
 import { Problem, type ProblemKind, problemBody } from "../http/problems.ts";
 import { newRequestId, type RequestId } from "../http/request.ts";
-import { type WaitUntil, waitAtMost } from "../http/waiting.ts";
 import { holdMs } from "../ledger/meter.ts";
 import type { Claim, LineMessage, TenantBatches } from "./batch.ts";
 import {

@@ -3,6 +3,7 @@
  * asked, we check that the sender's key is still valid.
  */
 import { z } from "@hono/zod-openapi";
+import type { WaitUntil } from "../../net/sharedWork.ts";
 import type { Caller } from "../access/caller.ts";
 import { type Notices, noticesOf } from "../answer/emergencyNotice.ts";
 import { readAnswerAsk, wholeBody } from "../answer/route.ts";
@@ -13,7 +14,6 @@ import { problemOf, schemaProblem } from "../http/faults.ts";
 import type { LogFigures } from "../http/log.ts";
 import { Problem, type ProblemKind } from "../http/problems.ts";
 import type { RequestId } from "../http/request.ts";
-import type { WaitUntil } from "../http/waiting.ts";
 import { holdMs, Meter } from "../ledger/meter.ts";
 import type { LineMessage } from "./batch.ts";
 import { BatchContent } from "./content.ts";

@@ -3,11 +3,11 @@
  * came of it, and later how it turned out. Its record is named by the answer's id.
  */
 
+import { waitAtMost } from "../../net/sharedWork.ts";
 import type { Caller } from "../access/caller.ts";
 import type { Outcome } from "../answer/outcome.ts";
 import type { KeepOutcome } from "../answer/run.ts";
 import type { Parts } from "../config/parts.ts";
-import { waitAtMost } from "../http/waiting.ts";
 import { type FeedbackRecord, FeedbackStore } from "./store.ts";
 
 /** Milliseconds that an answer waits for the store. After that it goes out and says that it is not stored. */

@@ -12,12 +12,13 @@
  *   meter.close(ending, spent);
  * }
  */
+
+import type { WaitUntil } from "../../net/sharedWork.ts";
 import type { Caller } from "../access/caller.ts";
 import type { Config } from "../config/parts.ts";
 import { adapterId } from "../http/log.ts";
 import { Problem } from "../http/problems.ts";
 import type { RequestId } from "../http/request.ts";
-import type { WaitUntil } from "../http/waiting.ts";
 import { type Idempotency, refusal } from "./idempotency.ts";
 import type { Ledger, LimitState, ReserveResult, Usage } from "./ledger.ts";
 
