@@ -20,7 +20,7 @@ COLUMNS = {
 
 
 def model_card(manifest: dict[str, Any]) -> str:
-    """Markdown: what the adapter saw, whose outputs, what it gains, where it gains nothing."""
+    """Markdown: its data, whose outputs these are, its gains, and where it gains nothing."""
     base = manifest["base"]
     lines = [
         f"# Adapter `{manifest['name']}` {manifest['version']}",
@@ -76,7 +76,7 @@ def _metrics(metrics: list[dict[str, Any]], share: str) -> list[str]:
     by_set: dict[str, dict[str, dict[str, Any]]] = {}
     for entry in metrics:
         by_set.setdefault(entry["set"], {})[entry["rule"]] = entry
-    # Figures of an earlier release know fewer rules.
+    # An earlier release measured fewer rules.
     shown = [rule for rule in COLUMNS if all(rule in rules for rules in by_set.values())]
     lines = [
         "## Measured",
@@ -112,7 +112,7 @@ def _metrics(metrics: list[dict[str, Any]], share: str) -> list[str]:
 
 
 def _out_of_fold(report: dict[str, Any] | None) -> list[str]:
-    """Of a calibration's report; an earlier one has no such figures."""
+    """Lines from a calibration's report; none from an earlier version's."""
     rows = (report or {}).get("out_of_fold", {})
     if not rows:
         return []

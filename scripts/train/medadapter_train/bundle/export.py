@@ -36,8 +36,8 @@ from medadapter_train.model.template import TextEncoder
 from medadapter_train.model.weights import load_weights
 from medadapter_train.system.files import whole_folder
 
-#: How far an engine may be off on the self-test: other int8 arithmetic than onnxruntime's (7-bit
-#: activations) has errors of 0.03 (standard deviation), and a broken one is off by much more.
+#: The largest error of an engine on the self-test. Our own int8 arithmetic (7-bit activations) has
+#: errors of 0.03 (standard deviation); a broken engine is off by much more.
 SELF_TEST_TOLERANCE = 0.25
 LABEL_SETS = {
     "pubmedqa": ["yes", "no", "maybe"],
@@ -56,11 +56,11 @@ def export(
     version: str = "",
     untrained: bool = False,
 ) -> str:
-    """What `config` and the weights of its run make: a bundle at `out`, or the folder of a
-    cross-encoder. One line for the console.
+    """Export a run's weights: a bundle at `out`, or the folder of a cross-encoder. Returns one line
+    for the console.
 
-    `weights`: others than the run's chosen ones; `version`: another than the file's; `untrained`: a
-    random head, for tests. Raises `TrainError` no_weights, bad_config; `ModelError`; `ParityError`.
+    `weights` replaces the run's chosen ones, `version` the file's; `untrained`: a random head, for
+    tests. Raises `TrainError` no_weights, bad_config; `ModelError`; `ParityError`.
     """
     settings = load_config(config)
     if weights is None and run is not None:
@@ -95,7 +95,7 @@ def export_bundle(ranker: PrefixRanker, request: ExportRequest, out: Path) -> Pa
     Raises `ParityError` parity, `ModelError` not_served.
     """
     if ranker.bert.config.model_type == "roberta" or hasattr(ranker.bert, "embeddings_project"):
-        # The Worker's template is WordPiece's, its engines have one embedding size.
+        # The Worker's template needs WordPiece, and its engines have one embedding size.
         raise ModelError("not_served", "the Worker serves encoders of BERT's layout alone")
     with whole_folder(out) as scratch:
         tokenizer = load_tokenizer(request.base)

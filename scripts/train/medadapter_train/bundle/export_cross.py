@@ -40,7 +40,7 @@ def export_cross(
 
 @torch.no_grad()
 def _check_parity(ranker: CrossRanker, folder: Path) -> None:
-    """What a server will load gives the trained ranker's logits on the self-test's questions.
+    """Check that the written model gives the trained ranker's logits on the self-test's questions.
 
     Raises `ParityError` parity.
     """

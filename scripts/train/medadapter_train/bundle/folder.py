@@ -57,7 +57,7 @@ def check_version(version: str) -> str:
 def read_manifest(data: bytes) -> tuple[str, str, tuple[BundleFile, ...]]:
     """Name, version and files of a manifest. Raises `PublishError` bad_manifest.
 
-    One that names an engine elsewhere (`engine`) needs no files: texts are sent there.
+    A manifest that names a remote engine (`engine`) needs no files: texts are sent there.
     """
     try:
         raw = json.loads(data)

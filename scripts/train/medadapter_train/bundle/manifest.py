@@ -77,8 +77,10 @@ def contract_entries(budget: Budget) -> dict[str, Any]:
 
 
 def read_manifest(folder: Path, *, new_card: bool = False) -> dict[str, Any]:
-    """`new_card`: whoever reads writes the card anew, so that a process that was killed between
-    card and manifest can be gone on with. Raises `ModelError` bundle_missing, bundle_damaged."""
+    """Read a bundle's manifest and check its files. With `new_card` the card is not checked,
+    because the caller writes it anew: a process that was killed between card and manifest can be
+    resumed. Raises `ModelError` bundle_missing, bundle_damaged.
+    """
     path = folder / "manifest.json"
     if not path.is_file():
         raise ModelError("bundle_missing", f"{folder.name}: no manifest.json")

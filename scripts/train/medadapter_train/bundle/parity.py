@@ -1,4 +1,4 @@
-"""Whether torch, ONNX and int8 say the same: the gate in front of every export."""
+"""Compares the logits of torch, ONNX and int8. An export where they disagree is refused."""
 
 from __future__ import annotations
 

@@ -41,9 +41,9 @@ def recalibrate(
     """Fit on a share of `data`; returns the fit's report. `manifest` is the bundle's, as read.
 
     With `out` the bundle stays untouched and a copy of this `version` appears there in one step.
-    `out_of_fold`: scores that `crossfit` wrote; of the files they are of, these questions are taken
-    in place of the share.
-    Raises `DataError` too_few_questions, one_class, trained_on, file_missing.
+    `out_of_fold`: scores that `crossfit` wrote. Of the files that they belong to, these questions
+    are taken in place of the share. Raises `DataError` too_few_questions, one_class, trained_on,
+    file_missing.
     """
     scorer = BundleScorer(bundle, threads)
     crossed = {} if out_of_fold is None else read_out_of_fold(out_of_fold)
@@ -70,8 +70,9 @@ def recalibrate(
 
 
 def check_not_trained_on(manifest: dict[str, Any], files: Sequence[Path], split: str) -> None:
-    """Of a set that is in training the train share was trained on, of a cross-fitted one the
-    validation share as well. Raises `DataError` trained_on."""
+    """Refuse a share that was trained on: the train share of every set in training, and the
+    validation share of a cross-fitted one. Raises `DataError` trained_on.
+    """
     sets = manifest["training"].get("sets", [])
     trained = {set_name_of(Path(s["file"])): bool(s.get("cross_fit")) for s in sets}
     for path in files:

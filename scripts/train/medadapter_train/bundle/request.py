@@ -60,7 +60,7 @@ class ProvenanceTable:
 
 @dataclass(frozen=True, config=STRICT)
 class ExportRequest(BundleTable):
-    """What a bundle says beyond what the weights tell."""
+    """What goes into the manifest beside what the weights tell."""
 
     base: Text = MINILM
     training: dict[str, Any] = field(default_factory=dict)
@@ -68,8 +68,9 @@ class ExportRequest(BundleTable):
 
 
 def load_request(path: Path, settings: TrainConfig, run: Path | None) -> ExportRequest:
-    """Of a run's TOML file. Raises `TrainError` bad_config naming the field, `ModelError`
-    run_missing."""
+    """Read it from a run's TOML file. Raises `TrainError` bad_config naming the field, `ModelError`
+    run_missing.
+    """
     raw = read_toml(path, TrainError)
     bundle = parse(BundleTable, raw.get("bundle", {}), "bundle", TrainError)
     entries = parse(list[ProvenanceTable], raw.get("provenance", []), "provenance", TrainError)

@@ -35,7 +35,7 @@ def main() -> None:
         app()
     except TrainError as error:
         if isinstance(error, GenerateError) and error.bill is not None:
-            # What was paid is asked for most where it brought nothing.
+            # After a failure the user wants to know what was paid.
             from medadapter_train.generate.show import show_bill
 
             show_bill(error.bill)
@@ -43,7 +43,7 @@ def main() -> None:
         _end(error.exit_code)
     except Exception as error:
         if is_full(error):
-            # Wherever it strikes, and whatever a library made of it.
+            # Wherever the disk was full, and whatever error a library made of it.
             print("error: disk_full: no space left on the disk", file=sys.stderr)
             _end(SystemFault.exit_code)
         if not isinstance(error, OSError):

@@ -87,7 +87,8 @@ def promote(
     )
     console.print(pointer.told(channel))
     if source:
-        # Cut short before this, the channel names what stable serves: the Worker takes it for none.
+        # If we are killed before this, canary still names stable's version. The Worker then ignores
+        # it.
         console.print(finish(store, adapter, source, signer=signer).told(source))
 
 

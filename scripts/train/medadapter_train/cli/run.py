@@ -49,7 +49,7 @@ def run(
     if tenant and not feedback and loaded.feedback is not None:
         loaded = replace(loaded, feedback=replace(loaded.feedback, tenant=tenant))
     if feedback:
-        # A path of the command line starts from where the command is given.
+        # A path on the command line is relative to the current folder.
         place = feedback if feedback.startswith("s3://") else str(Path(feedback).resolve())
         before = loaded.feedback or FeedbackTable(place)
         loaded = replace(

@@ -98,7 +98,7 @@ def read_records(path: Path) -> Iterator[Record]:
 
     for reply in ask_each("candidates", requests()):
         yield from _records(set_name_of(path), sent.popleft(), reply)
-    # What stands before a damaged line is read first: it may have a fault of its own.
+    # Lines before a damaged one are read first: they may have a fault of their own.
     if failed:
         raise failed[0]
 

@@ -28,7 +28,7 @@ Reason = Literal[
     "rating_undecided",
     "replaced",
 ]
-#: Ratings from 1 to 5: at least this is right, at most that is wrong, between them is undecided.
+#: Ratings from 1 to 5: 4 and 5 are right, 1 and 2 are wrong, 3 is undecided.
 RIGHT_RATING = 4
 WRONG_RATING = 2
 
@@ -123,7 +123,7 @@ def _convert(raw: dict[str, Any], tenant: str | None) -> tuple[str, dict[str, An
 
 
 def _task(raw: Any) -> str:
-    """The registry's id, as text; else none: a record is worth having without."""
+    """The registry's id, or an empty text: a record without a known task is still useful."""
     return raw if isinstance(raw, str) and raw in task_ids() else ""
 
 

@@ -131,7 +131,7 @@ def check_no_leak(train: Iterable[QuestionRecord], held_out: Iterable[QuestionRe
 
 
 def _parts(records: Iterable[QuestionRecord]) -> Iterator[list[QuestionRecord]]:
-    """At most so many at a time that a file of any size can be checked."""
+    """Records in parts of a fixed size, so that memory does not grow with the file."""
     stream = iter(records)
     while part := list(islice(stream, AT_ONCE)):
         yield part

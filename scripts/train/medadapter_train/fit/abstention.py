@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from scipy.stats import beta
 
 Floats = NDArray[np.float64]
-#: From a fifth on: a threshold that answers less is of no use, and where few questions are tested
-#: first, one error more ends the sequence before it has begun.
+#: From a fifth of the questions on. A threshold that answers less is of no use; and on few
+#: questions one chance error would end the sequence at its first test.
 COVERAGES = np.round(np.arange(0.20, 1.0001, 0.02), 2)
 
 

@@ -87,8 +87,9 @@ def calibrate(
     real = np.array([not h.reduced for h in usable]) & ~np.isnan(confidences)
     confidences = less_sure(confidences, [h.scored for h in usable], fields)
     told = real & ~np.isnan(confidences)
-    # A bound counts independent questions: those that several sets share count once. Of the
-    # cross-fitted sets it counts the same share as of the others, or the mixture would be theirs.
+    # The bound counts independent questions, so a question in several sets counts once. Of
+    # cross-fitted sets only the validation share counts, as of the others; otherwise they would
+    # dominate the mixture.
     even = [h.scored.set_name not in crossed or share_of_key(h.key) == "validation" for h in usable]
     once = _first_of_each([h.key for h in usable], told & np.array(even))
     fields["abstention"] = [
@@ -107,8 +108,7 @@ def calibrate(
 
 
 def _first_of_each(keys: Sequence[str], among: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Of the entries `among` one of every key, in an order that follows nothing: the sets take
-    turns."""
+    """One of the entries `among` for every key, chosen by hash, so that no set is preferred."""
     chosen = np.zeros(len(keys), dtype=bool)
     seen: set[str] = set()
     for i in sorted(np.flatnonzero(among).tolist(), key=lambda i: fold_key(f"{keys[i]}/{i}")):
@@ -154,9 +154,10 @@ def _candidate_probability(questions: Sequence[Scored], method: str) -> dict[str
 
 
 def validated_pairs(questions: Sequence[Scored]) -> list[dict[str, str]]:
-    """LLM and task of the sets that one LLM wrote at least 70 % of; a mixture of LLMs validates the
-    confidence for none of them alone, nor do fewer than 40 questions. With `evidence` where the LLM
-    did not see what the adapter read: that is another kind of question."""
+    """LLM and task of every set that one LLM wrote at least 70 % of. A mixture of LLMs validates
+    the confidence for none of them alone, and fewer than 40 questions validate nothing. With
+    `evidence` where the LLM did not see what the adapter read: that is another kind of question.
+    """
     sets: dict[tuple[str, str, bool], list[Scored]] = {}
     for q in questions:
         sets.setdefault((q.set_name, q.task, q.unseen), []).append(q)

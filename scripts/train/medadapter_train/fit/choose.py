@@ -30,8 +30,8 @@ log = logging.getLogger("medadapter")
 
 
 def candidates_of(run: Path) -> dict[str, dict[str, Tensor]]:
-    """By name: the last checkpoint's weights, those that validated best while the run was on (the
-    newest ones are worse where it stopped early), and the average of the last ones.
+    """By name: the last checkpoint's weights, those that validated best during the run (the newest
+    are worse if it stopped early), and the average of the last ones.
     """
     files = sorted((run / "weights").glob("step-*.safetensors"))
     if not files:

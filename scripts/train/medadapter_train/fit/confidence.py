@@ -28,8 +28,8 @@ from medadapter_train.stats.regression import fit_logistic
 Floats = NDArray[np.float64]
 FOLDS = 8
 PENALTY = np.array([0.01, 1.0, 1.0])
-#: Of the slopes. The winner's score is by what it was chosen: where votes alone tell as much, it
-#: still counts, so that two unanimous questions of unlike scores are not equally sure.
+#: Lower bounds of the slopes. The score's slope stays above 0 even where votes alone tell as much:
+#: otherwise two unanimous questions of different scores would be equally sure.
 LEAST = (0.25, -np.inf, -np.inf)
 
 
@@ -46,7 +46,7 @@ def fit_confidence(held: Sequence[Winner], known: Sequence[Winner]) -> tuple[Flo
 def held_out_confidence(
     held: Sequence[Winner], keys: NDArray[np.int64], known: Sequence[Winner]
 ) -> Floats:
-    """Of each winner, by a fit without the questions of its fold."""
+    """Each winner's confidence, by a fit without the questions of its fold."""
     values = np.zeros(len(held))
     rows = np.array([(w.score, *w.sureness) for w in held])
     for fold in range(FOLDS):
@@ -65,8 +65,9 @@ MOST = 10.0
 def with_few(
     fields: dict[str, Any], questions: Sequence[Scored], genuine: Sequence[Scored]
 ) -> dict[str, Any]:
-    """The selector of `fields` whose groups say `few: {c, candidates}` in their confidence: N of
-    all `questions`, c of the genuine ones."""
+    """The selector of `fields`, with `few: {c, candidates}` in each group's confidence: N is that
+    of all `questions`, c is fitted on the genuine ones.
+    """
     sizes = [_full_size(fields, group, questions) for group in fields["selector"]["groups"]]
     plain = _with_entry(fields, [{"c": 0.0, "candidates": n} for n in sizes])
     c = _fit_few({**fields, "selector": plain}, genuine)
@@ -91,7 +92,9 @@ def _full_size(fields: dict[str, Any], group: dict[str, Any], questions: Sequenc
 
 
 def _fit_few(fields: dict[str, Any], questions: Sequence[Scored]) -> float:
-    """The coefficient [-MOST, 0] of least log loss on parts of the sets, each set with one say."""
+    """The coefficient, -MOST to 0, of least log loss on random parts of the sets. Every set has the
+    same weight.
+    """
     rng = np.random.default_rng(1)
     rows: list[tuple[float, float, bool, float]] = []
     sizes: dict[str, int] = {}
@@ -119,13 +122,15 @@ def _fit_few(fields: dict[str, Any], questions: Sequence[Scored]) -> float:
 
 
 def _logit(confidence: float) -> float:
-    """Finite, also of what rounds to 0 or 1."""
+    """The logit; finite also for 0 and 1."""
     within = min(max(confidence, 1e-12), 1 - 1e-12)
     return float(np.log(within) - np.log1p(-within))
 
 
 def less_sure(confidences: Floats, questions: Sequence[Scored], fields: dict[str, Any]) -> Floats:
-    """Confidences of full sets as they are told: nan where too few parsed."""
+    """The confidences that the service would give for full sets; nan where too few candidates
+    parsed.
+    """
     told = np.full(len(confidences), np.nan)
     groups = fields["selector"]["groups"]
     found = select_all(questions, fields)

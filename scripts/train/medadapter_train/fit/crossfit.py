@@ -1,6 +1,6 @@
 """Cross-fitting: scores of training questions by runs that never saw them.
 
-Where a set has few questions, a validation share of it is too small to fit a selector on. Each of
+A set of few questions has a validation share that is too small to fit a selector on. Each of
 `folds` runs leaves out another part of the questions of the sets marked `cross_fit` and scores that
 part; together they are out-of-fold scores of all those questions (Chernozhukov et al. 2018, section
 1, call it so). The adapter that ships is trained on all of them.
@@ -29,14 +29,13 @@ from medadapter_train.system.stamps import make_stamp
 
 
 def crossfit(config: TrainConfig, out: Path, launch: Sequence[str] = ()) -> int:
-    """Train a run a fold in a folder of `out`; write `out`/out-of-fold.jsonl, and the mean of the
-    folds' weights as `out`/mean.safetensors. How many lines of scores there are.
+    """Train one run for each fold in a folder of `out`; write `out`/out-of-fold.jsonl, and the mean
+    of the folds' weights as `out`/mean.safetensors. Returns the number of lines of scores.
 
     Each run trains in this process, or in processes of its own where `launch` names the words that
-    start Python (`torchrun ...`). Goes on where it was stopped; settings and data are part of the
-    folders' names, so that nothing is gone on with that left out other questions. Raises
-    `TrainError` bad_config, what `train` raises, and of a launched run stage_failed (with its exit
-    code).
+    start Python (`torchrun ...`). Resumes where it was stopped. Settings and data are part of the
+    folders' names, so a run that left out other questions is never resumed. Raises `TrainError`
+    bad_config, what `train` raises, and of a launched run stage_failed (with its exit code).
     """
     paths = cross_fitted(config)
     rows: list[dict[str, Any]] = []
@@ -69,7 +68,7 @@ def fold_folder(config: TrainConfig) -> str:
 
 
 def cross_fitted(config: TrainConfig) -> list[Path]:
-    """The files marked so. Raises `TrainError` bad_config without any."""
+    """The files of sets with `cross_fit`. Raises `TrainError` bad_config without any."""
     paths = [Path(config.data_folder) / s.file for s in config.sets if s.cross_fit]
     if not paths:
         raise TrainError("bad_config", "train.sets: none has cross_fit")

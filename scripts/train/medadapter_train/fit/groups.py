@@ -1,4 +1,4 @@
-"""A selector group for every kind of question that enough were held out of."""
+"""Fits a selector group for every kind of question that has enough held-out questions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ log = logging.getLogger("medadapter")
 
 
 def can_be_fitted(questions: Sequence[Featured], keys: Sequence[int], least: int) -> bool:
-    """Whether enough of them have an answer, and more than one text to validate across."""
+    """Whether enough of them have an answer, and there is more than one question text for
+    cross-validation.
+    """
     folds = [key % FOLDS for q, key in zip(questions, keys, strict=True) if q.units.answers]
     return len(folds) >= least and len(set(folds)) > 1
 
@@ -56,15 +58,17 @@ class Groups:
             yield kind, members, fitted
 
     def _prior(self, kind: Kind, votes: Sequence[Prepared]) -> Prior | None:
-        """By the kind's training questions; None without any."""
+        """The prior from the kind's training questions; None without any."""
         if not votes:
             return None
         own = prior_of(choices_of(votes), SCORE_FEATURES)
         return own if kind.task is None else replace(own, others=tuple(self._others(kind)))
 
     def _votes(self, kind: Kind, questions: Sequence[Featured]) -> list[Prepared]:
-        """The kind's training questions, none where the kind holds cross-fitted sets: those of its
-        other sets would speak for them. What the LLM did not see changes no vote."""
+        """The kind's training questions. None where the kind holds cross-fitted sets: training
+        questions of other sets would stand in for theirs. Evidence that the LLM did not see changes
+        no vote.
+        """
         held = [q.scored for q in self.questions]
         if any(q.set_name in self.crossed for q in held if kind.holds(q)):
             return []

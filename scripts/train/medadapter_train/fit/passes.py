@@ -66,8 +66,8 @@ class Mixture:
 def draw_candidates(row: Row, most: int, rng: random.Random) -> list[int]:
     """Indices of at most `most` candidates of distinct token ids.
 
-    The share of right ones is drawn halfway towards one half, so that questions with one odd
-    candidate in many still show both kinds.
+    The share of right candidates is moved halfway towards one half, so that a question with one
+    right candidate among many still shows both kinds.
     """
     distinct = {tuple(ids): i for i, ids in reversed(list(enumerate(row.candidates)))}
     right = [i for i in distinct.values() if row.correct[i]]
@@ -133,8 +133,9 @@ class Passes:
 
 
 def trained_rows(stores: Sequence[TokenStore], config: TrainConfig) -> list[tuple[TokenStore, int]]:
-    """Of the stores' questions `train_share`, and none of the fold that is left out: it is left out
-    of every set that it stands in."""
+    """The stores' questions in `train_share`, without those of the fold that is left out. A
+    question of that fold is left out of every set that holds it.
+    """
     crossed = {set_name_of(Path(s.file)) for s in config.sets if s.cross_fit}
     pairs = [(store, index, key) for store in stores for index, key in enumerate(store.folds)]
     left_out = {

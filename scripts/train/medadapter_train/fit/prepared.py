@@ -29,7 +29,7 @@ class Kind:
     unseen: bool | None = None
 
     def holds(self, question: Scored) -> bool:
-        """Free text is of no kind."""
+        """Whether the question is of this kind. Free text is of none."""
         return (
             bool(question.labels)
             and question.has_context == self.context
@@ -49,7 +49,7 @@ class Kind:
         return "closed" if self.closed else "lettered"
 
     def entry(self) -> dict[str, Any]:
-        """How a manifest's selector group says what it is for."""
+        """The fields by which a manifest's selector group names its kind."""
         entry: dict[str, Any] = {"context": self.context, "labels": self.labels}
         if self.unseen:
             entry["evidence"] = "unseen"
@@ -59,8 +59,8 @@ class Kind:
 def kinds_of(questions: Sequence[Scored], least: int) -> Iterator[Kind]:
     """Kinds with at least `least` questions, those of all tasks before those of one.
 
-    A kind that has one task only is not told apart by it, nor by what the LLM saw where fewer than
-    `least` of its questions are on either side.
+    A kind with one task is not divided by task. It is divided by what the LLM saw only if at least
+    `least` of its questions are on each side.
     """
     for context, closed in ((True, True), (False, True), (False, False), (True, False)):
         members = [q for q in questions if Kind(context, closed).holds(q)]
@@ -85,8 +85,8 @@ Floats = NDArray[np.float64]
 RANKING = ["vote_share", "logit_mean"]
 SURENESS = ["distinct", "entropy"]
 FEATURE_NAMES = [*RANKING, *SURENESS]
-#: Where the features of scores stand. Trained to be higher for what is right, they never count
-#: against it.
+#: The places of the score features. Scores are trained to be higher for right answers, so their
+#: weights are never negative.
 SCORES = slice(1, len(RANKING))
 
 
@@ -106,8 +106,9 @@ def with_features(questions: Sequence[Scored], calibration: dict[str, Any]) -> l
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A question's answers; `features` [answers, ranking features + labels]; `weight` gives each
-    set the same say."""
+    """A question's answers; `features` [answers, ranking features + labels]; `weight` makes every
+    set count the same.
+    """
 
     units: Units
     features: Floats
@@ -117,8 +118,9 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Winner:
-    """Whom some weights choose: its score, and the part of it that candidates' scores gave, the
-    question's features of sureness, and whether it is right."""
+    """The answer that some weights choose: its score, the part of the score that comes from
+    candidates' scores, the question's features of sureness, and whether it is right.
+    """
 
     score: float
     by_scores: float

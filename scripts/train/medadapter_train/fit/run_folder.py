@@ -22,12 +22,12 @@ from medadapter_train.fit.token_store import TokenStore
 from medadapter_train.system.files import disk_full_named, write_json
 from medadapter_train.system.stamps import hash_once
 
-#: What may change when a run is gone on with: how long it is, what it keeps, what it measures.
+#: Settings that may change when a run is resumed: its length, what it keeps, what it measures.
 _FREE = frozenset({"data_folder", "passes", "pack_tokens", "threads", "patience", "keep"})
 
 
 def check_same_run(config: TrainConfig, out: Path) -> None:
-    """A checkpoint of other settings is not gone on with. Raises `ModelError` other_run."""
+    """Refuse to resume a checkpoint of other settings. Raises `ModelError` other_run."""
     file = out / "config.json"
     if not (out / "checkpoint.pt").is_file() or not file.is_file():
         return
@@ -69,8 +69,9 @@ def keep_data(config: TrainConfig, stores: Sequence[TokenStore], run: Path) -> N
 
 
 def check_same_data(config: TrainConfig, run: Path) -> None:
-    """A checkpoint of other data is not gone on with. Raises `ModelError` other_data, `DataError`
-    file_missing."""
+    """Refuse to resume a checkpoint of other data. Raises `ModelError` other_data, `DataError`
+    file_missing.
+    """
     before = _read(run)
     if not (run / "checkpoint.pt").is_file() or before is None:
         return
@@ -91,8 +92,9 @@ def stores_of(config: TrainConfig, run: Path) -> list[TokenStore]:
 
 
 def _unrecorded(config: TrainConfig, run: Path) -> list[TokenStore]:
-    """Those of a run of an earlier version, which kept no record: all that lie there, where that
-    is not too many."""
+    """The stores of a run of an earlier version, which kept no record: all that are there, unless
+    there are several train stores.
+    """
     # Beside each store lies its lock, a hidden file.
     folders = sorted((run / "tokens").glob("[!.]*"))
     if sum(folder.name.startswith("train-") for folder in folders) != 1:
@@ -116,7 +118,7 @@ def _read(run: Path) -> dict[str, Any] | None:
 
 
 def best_checkpoint(run: Path) -> Path | None:
-    """The weights that a run's own validation liked best, None without a validation."""
+    """The weights of the best validation during the run; None without a validation."""
     try:
         named = json.loads((run / "best.json").read_text(encoding="utf-8"))["weights"]
     except (OSError, ValueError, KeyError):
@@ -126,8 +128,9 @@ def best_checkpoint(run: Path) -> Path | None:
 
 
 def last_weights(run: Path, config: TrainConfig) -> Path:
-    """Of a run that has ended: those of the last step, or, where it may stop early and did, those
-    that validated best. Raises `TrainError` stage_failed without any."""
+    """The weights of a run that has ended: those of the last step or, if it stopped early, those
+    that validated best. Raises `TrainError` stage_failed without any.
+    """
     last = run / "weights" / f"step-{config.passes // config.batch:05d}.safetensors"
     if last.is_file():
         return last

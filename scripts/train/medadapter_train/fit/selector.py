@@ -39,9 +39,9 @@ from medadapter_train.stats.regression import Choice, fit_choice
 Floats = NDArray[np.float64]
 #: Where the weight of the vote share starts from; how strongly it and a label's weight are held.
 VOTE_START, VOTE_PULL, LABEL_PULL = 4.0, 0.01, 1.0
-#: How strongly the scores' weights are held at nought; logits spread four times as far as shares.
+#: How strongly the scores' weights are pulled to 0; logits spread four times as far as shares.
 SCORE_PULL = 12.0
-#: Votes and labels are known from many questions: they are pulled so many times as hard as scores.
+#: Votes and labels are known from many questions: their pull is so many times that of scores.
 FIRM = 10.0
 
 
@@ -109,7 +109,7 @@ def _fit(items: Sequence[Prepared], pull: float, prior: Prior | None) -> Floats:
     vote = np.zeros(size)
     only_vote = [Choice(c.features[:, :1], c.right, c.weight) for c in choices]
     vote[0] = fit_choice(only_vote, np.array([0.01]), np.array([4.0]))[0]
-    # logit_mean is in logits, the others in 0..1: the same pull would hold it back less.
+    # logit_mean is in logits, the others are 0 to 1: the same pull would be weaker on it.
     scale = np.ones(size)
     scale[RANKING.index("logit_mean")] = 4.0
     return fit_choice(choices, pull * scale, vote, SCORES)

@@ -19,8 +19,9 @@ MOST_SHARE = 0.6
 def fit_threshold(
     questions: Sequence[Scored], manifest: dict[str, Any], most_share: float = MOST_SHARE
 ) -> dict[str, Any] | None:
-    """The threshold of the best accuracy, by set in the mean, among those that spend at most
-    `most_share` of the candidates; of equals the cheapest. The least one where all spend more.
+    """The threshold of the best accuracy (mean over sets) among those that spend at most
+    `most_share` of the candidates; the cheapest of equals. If all spend more, the one that spends
+    least.
 
     None where no set has candidates enough.
     """

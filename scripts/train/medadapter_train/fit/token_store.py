@@ -123,7 +123,7 @@ class TokenStore:
 
 
 def _build(paths: Sequence[Path], share: Share, encoder: Encoder, key: str, final: Path) -> None:
-    """Tokens under a scratch name, then whole under their own."""
+    """Write the tokens under a scratch name, then rename them."""
     if next(_rows([str(p) for p in paths], share, encoder), None) is None:
         why = f"no question of the {share} share, or none within the token budget"
         raise DataError("empty_share", why)

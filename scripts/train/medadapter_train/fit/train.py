@@ -47,9 +47,9 @@ from medadapter_train.system.processes import one_at_a_time
 from medadapter_train.system.progress import step_progress
 
 log = logging.getLogger("medadapter")
-#: The longest gradient of a step.
+#: The gradient's norm is clipped to this.
 CLIP_NORM = 1.0
-#: Of the steps, the last, in which the learning rate falls to 0.
+#: The learning rate falls to 0 over this last share of the steps.
 DECAY_SHARE = 0.35
 
 
@@ -78,13 +78,13 @@ def learning_rate_share(config: TrainConfig, step: int, steps: int) -> float:
 
 
 def train(config: TrainConfig, out: Path) -> None:
-    """A run in folder `out`, from its start or from where it was stopped.
+    """Train in folder `out`, from the start or from where an earlier call was stopped.
 
     Waits while another process trains there. Does not return in a process that is one of several:
     see `Trainer.leave`. Raises `ModelError` other_run, other_data where the folder was begun
     otherwise; `DataError`, `TrainError` diverged.
     """
-    # Of several processes of one run the first holds the folder for all.
+    # If a run has several processes, the first one holds the folder for all.
     first = os.environ.get("RANK", "0") == "0"
     with one_at_a_time(out, log.info) if first else nullcontext():
         check_same_run(config, out)
@@ -168,8 +168,8 @@ class Trainer:
     def leave(self) -> None:
         """End the process here where it is one of several.
 
-        Their group's destructor takes a mutex while it holds the interpreter's lock; its own thread
-        wants both the other way round, and now and then a process stood still for ever.
+        The destructor of their process group takes a mutex while it holds the interpreter's lock;
+        its own thread takes both in the other order. Now and then a process deadlocked there.
         """
         if self.accelerator.num_processes > 1:
             sys.stdout.flush()
@@ -177,7 +177,7 @@ class Trainer:
             os._exit(0)
 
     def _gave_up(self) -> bool:
-        """Early stop: validation has not got better for `patience` times."""
+        """Early stop: `patience` validations in a row brought no new best."""
         return 0 < self.config.patience <= self.since_best
 
     def _one_step(self) -> float:
@@ -213,12 +213,13 @@ class Trainer:
     def _validate(self) -> None:
         if self.accelerator.is_main_process:
             self._measure()
-        # All processes stop at the same step, or those that go on would wait for ever.
+        # All processes must stop at the same step: one that goes on would wait for the others for
+        # ever.
         found = broadcast_object_list([self.best, self.since_best])
         self.best, self.since_best = float(found[0]), int(found[1])
 
     def _measure(self) -> None:
-        """Keep the weights, and remember them where validation is better than ever."""
+        """Keep the weights. Record them as the best if validation has a new best."""
         name = self._keep_weights()
         if self.held_out is None:
             return
@@ -234,7 +235,7 @@ class Trainer:
             write_json(self.out / "best.json", {"weights": name, "gain": gain})
 
     def _keep_weights(self) -> str:
-        """The weights alone, for a later choice and average; the newest few and the best stay."""
+        """Write the weights for a later choice or average; keep the newest few and the best."""
         folder = self.out / "weights"
         name = f"step-{self.step:05d}.safetensors"
         save_weights(folder / name, self.model.state_dict())

@@ -107,7 +107,7 @@ def macro_gain(scores: Mapping[str, SetScore]) -> float:
 
 
 def table(scores: Mapping[str, SetScore]) -> str:
-    """One line a set."""
+    """The scores as text, one line for each set."""
     lines = [f"{'set':34} {'n':>4} single  SC@K  best  wght oracle  auc"]
     for name, s in scores.items():
         lines.append(

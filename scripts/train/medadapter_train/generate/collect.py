@@ -71,7 +71,7 @@ class Collected:
 
 
 def recall(journal: Journal, prices: Prices) -> Collected:
-    """What earlier runs have in the journal, with their bill."""
+    """The completions of earlier runs in the journal, with their bill."""
     result = Collected(Bill(prices))
     for row in journal.entries:
         if "slot" in row:
@@ -88,7 +88,9 @@ def recall(journal: Journal, prices: Prices) -> Collected:
 
 
 class _Gate:
-    """When one request is told to wait, all wait: the limit is the account's, not the request's."""
+    """Makes all requests wait when one is told to wait: the limit is the account's, not the
+    request's.
+    """
 
     def __init__(self) -> None:
         self._open_at = 0.0
@@ -124,7 +126,8 @@ async def collect(
             await run.fill(job)
 
     tasks = [asyncio.create_task(worker()) for _ in range(min(writer.parallel, len(pending)))]
-    # One worker's error stops the others before their next request, not within one: that is paid.
+    # One worker's error stops the others before their next request. A request that is under way is
+    # paid for, so it ends first.
     for outcome in await asyncio.gather(*tasks, return_exceptions=True):
         if isinstance(outcome, GenerateError):
             outcome.bill = result.bill
@@ -173,7 +176,7 @@ class _Run:
             try:
                 reply = await self.ask(job, missing)
                 if len(reply.choices) == 1:
-                    # An endpoint that ignores `n`; one with a limit gives more.
+                    # This endpoint ignores `n`. One that limits `n` would have sent more than one.
                     self.use_n = False
             except WriterFault as fault:
                 if fault.kind != "n_refused":
@@ -181,12 +184,12 @@ class _Run:
                 refused = True
         for slot in self.result.missing(job):
             await self.ask(job, [slot])
-            # It may have been the question that was refused, and not `n`, until one is answered.
+            # Only now is it known that `n` was refused and not the question.
             if refused:
                 self.use_n = False
 
     async def ask(self, job: Job, slots: list[int]) -> Reply:
-        """One request with its retries; what it brought is in the journal when this returns."""
+        """One request with its retries. Its completions are in the journal when this returns."""
         seed = None if self.policy.seed is None else self.policy.seed + slots[0]
         for attempt in range(self.policy.retries + 1):
             await self.gate.wait()

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from medadapter_train.errors import TrainError
 from medadapter_train.generate.writers import Message
 
-#: Characters a token, English prose in current LLM tokenizers; an estimate and reported as one.
+#: Characters per token of English prose in current LLM tokenizers: an estimate, and reported as
+#: one.
 CHARS_A_TOKEN = 4.0
 #: Tokens that a chat format adds to each message.
 TOKENS_A_MESSAGE = 4
@@ -28,7 +29,7 @@ class Prices:
 
 @dataclass(slots=True)
 class Bill:
-    """Tokens and requests so far. `estimated` tells that some provider reply named no usage."""
+    """Tokens and requests so far. `estimated`: some reply of the provider named no usage."""
 
     prices: Prices
     requests: int = 0

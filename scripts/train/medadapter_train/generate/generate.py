@@ -38,7 +38,8 @@ class Generated:
 
 
 def jobs_of(records: Sequence[QuestionRecord], wanted: int) -> list[Job]:
-    """The conversations of questions. A job's key holds id and text: edited, it is a new one.
+    """The conversations of questions. A job's key is made of id and text, so an edited question is
+    a new job.
 
     Raises `DataError` unknown_task.
     """

@@ -1,7 +1,7 @@
-"""People's labels: what our own labels are measured by.
+"""People's labels, by which our own labels are measured.
 
-A JSONL file of `{"id", "cid", "correct"}`. `set` tells candidates of several sets apart that are
-named alike (the same questions, two LLMs).
+A JSONL file of `{"id", "cid", "correct"}`. `set` is needed where two sets name candidates alike
+(the same questions, two LLMs).
 """
 
 from __future__ import annotations
@@ -75,8 +75,10 @@ def candidate_keys(source: Path) -> set[CandidateKey]:
 def agreement_with(
     human: Path, own: str, classes: dict[CandidateKey, str], there: set[CandidateKey] | None
 ) -> Agreement | None:
-    """Agreement of our labels with people's, on what people labelled. Lines of what is not `there`
-    are other sets'; None: there are no others. Raises `DataError` human_unmatched."""
+    """Agreement of our labels with people's, on what people labelled. Lines of candidates that are
+    not `there` belong to other sets; `there` None: there are no other sets. Raises `DataError`
+    human_unmatched.
+    """
     pairs = []
     for line in read_human(human):
         named = line.set_name in ("", own)

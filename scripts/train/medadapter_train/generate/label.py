@@ -3,7 +3,7 @@
 Closed and lettered tasks: the parsed label against the gold label; a candidate whose answer cannot
 be read is wrong, and stays a class of its own (`answer` null, `parsed` "none" or "conflict"). Free
 text: an LLM compares with the reference; a verdict that cannot be read is no label, and such a
-candidate is left out of the training file. Both kinds of unreadable are counted.
+candidate is left out of the training file. Both are counted.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Labelled:
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What a candidate is labelled. `how` it was found out; `kind`: RIGHT, WRONG or UNPARSEABLE."""
+    """A candidate's label. `kind`: RIGHT, WRONG or UNPARSEABLE; `how` it was found."""
 
     answer: str | None
     how: str
@@ -85,7 +85,7 @@ class _Outcome:
 
     @classmethod
     def of(cls, answer: str | None, how: str, right: bool | None) -> _Outcome:
-        """`right` None: it could not be read."""
+        """`right` None: the answer could not be read."""
         kind = UNPARSEABLE if right is None else RIGHT if right else WRONG
         return cls(answer, how, right is True, kind)
 
@@ -198,8 +198,9 @@ def _parsed(rows: Sequence[_Row]) -> dict[int, list[_Outcome]]:
 def _judged(
     rows: Sequence[_Row], out: Path, judge: LlmSettings
 ) -> tuple[dict[int, list[_Outcome]], Bill]:
-    """The same of free text, by an LLM: one verdict a candidate, through a journal of its own, so
-    that it is resumed and never paid twice."""
+    """Outcomes of free text by an LLM judge: one verdict for each candidate. They have their own
+    journal, so judging is resumed and never paid for twice.
+    """
     jobs = _judge_jobs(rows)
     unique = list({job.key: job for own in jobs for job in own}.values())
     with (

@@ -58,13 +58,14 @@ class LlmSettings:
 
     @property
     def policy(self) -> Policy:
-        """An endpoint without a seed draws another one for each request; `local` has to be given
-        one for each slot."""
+        """Without a seed an endpoint draws a new one for each request; the `local` backend must be
+        given one for each slot.
+        """
         seed = 0 if self.seed is None and self.backend == "local" else self.seed
         return Policy(retries=self.retries, seed=seed, max_money=self.max_money)
 
     def identity(self) -> str:
-        """A hash of what decides the texts: a journal of other texts is not gone on with."""
+        """A hash of what decides the texts: a journal of other texts is not resumed."""
         parts = [self.backend, self.model, self.temperature, self.top_p, self.max_tokens, self.seed]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 

@@ -70,7 +70,7 @@ class LocalWriter:
         return Reply(tuple(choices), int(ids.shape[1]), tokens)
 
     def _prompt(self, messages: Sequence[Message]) -> torch.Tensor:
-        """Token ids [1, t]: the model's own chat template, plain roles where it has none."""
+        """Token ids [1, t] by the model's own chat template, or by plain roles if it has none."""
         if self._tokenizer.chat_template:
             text = self._tokenizer.apply_chat_template(
                 list(messages), add_generation_prompt=True, tokenize=False

@@ -20,8 +20,8 @@ def curves(
 ) -> dict[str, Any]:
     """`k_curve`, `adaptive_curve` and `adaptive_k` (the manifest's own threshold, None without).
 
-    They are the decisions' own where these have some; else candidates are drawn here, and there is
-    no curve of thresholds.
+    Taken from the decisions where they have curves. Otherwise candidates are drawn here, and there
+    is no curve of thresholds.
     """
     if not any(d.k_curve for d in decided):
         return {
@@ -52,7 +52,9 @@ def _mean_by(rows: Sequence[Sequence[dict[str, Any]]], key: str) -> list[dict[st
 
 
 def _until_all(rows: Sequence[dict[str, float]], most: int) -> list[dict[str, float]]:
-    """Up to the first k that takes all the candidates there are, which is what it is called."""
+    """The rows up to the first k that takes all candidates there are; that row is named by their
+    number.
+    """
     fewer = [row for row in rows if row["k"] < most]
     return [*fewer, *({**row, "k": most} for row in rows[len(fewer) :][:1])]
 

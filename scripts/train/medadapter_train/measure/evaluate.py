@@ -49,8 +49,8 @@ RULES = [
 
 def letter_vote(questions: Sequence[Scored], folds: int = 10) -> Floats:
     """Right or not, by question, for a ranker of letter and vote share fitted by cross-validation
-    on these very questions: what is to be had without reading a word of the candidates. Free text
-    has neither: there any candidate may win.
+    on these very questions: the accuracy that needs no reading of the candidates. Free text has
+    neither letters nor votes: there any candidate may win.
     """
     asked: list[Units] = units_of(questions, {}, ["vote_share"])
     labels = sorted({answer for units in asked for answer in units.answers if answer})
@@ -79,7 +79,8 @@ def _letter_rows(units: Units, labels: Sequence[str]) -> Floats:
 
 def answer_only(questions: Sequence[Scored]) -> Floats:
     """Right or not, by question, for the answer that scores highest without a word of its
-    candidates' reasoning, of those that some candidate gave: what the adapter knows by itself."""
+    candidates' reasoning, among those that some candidate gave: what the adapter knows by itself.
+    """
     alone = [replace(question, logits=question.bare) for question in questions]
     return np.array([float(decided.best_of) for decided in select_all(alone, {})])
 

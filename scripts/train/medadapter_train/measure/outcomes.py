@@ -1,4 +1,4 @@
-"""What came of the scores: calibration before and after, histograms by outcome, confusion."""
+"""Scores against outcomes: calibration before and after, histograms, confusion."""
 
 from __future__ import annotations
 

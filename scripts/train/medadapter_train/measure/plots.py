@@ -42,7 +42,7 @@ class Plot:
 
 
 def plots_of(panel: dict[str, Any]) -> list[Plot]:
-    """Of a set, or of all pooled: what there are figures for."""
+    """A set's plots, or those of all sets pooled; one that has no figures is left out."""
     found = [_rules(panel)] if "intervals" in panel else []
     if panel["reliability"]:
         found += [_reliability(panel), _risk_coverage(panel)]
@@ -164,7 +164,9 @@ def _histogram(panel: dict[str, Any]) -> Plot:
 
 
 def svg_of(plot: Plot, of: str, unique: str) -> str:
-    """Inline SVG. `of`: the panel's name, for who hears the page; `unique`: an id on the page."""
+    """The plot as inline SVG. `of`: the panel's name, for screen readers; `unique`: an id on the
+    page.
+    """
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "medadapter", "font.size": 12}):
         figure = Figure(layout="constrained")
         axis = figure.subplots()

@@ -129,7 +129,7 @@ def _breakable(name: str) -> str:
 
 
 def _confusion(counts: dict[str, dict[str, int]]) -> str:
-    """Its cells hold their numbers: it is its own data table."""
+    """The confusion as a shaded table. It needs no data table beside it."""
     heads = tuple(next(iter(counts.values())))
     rows = tuple((gold, *map(str, row.values())) for gold, row in counts.items())
     note = "Rows: right label. Columns: chosen."
@@ -142,6 +142,8 @@ def _confusion(counts: dict[str, dict[str, int]]) -> str:
 
 
 def _look(shade: float) -> str:
-    """From white to three quarters of Okabe and Ito's blue, on which dark ink is still read."""
+    """A background from white to three quarters of Okabe and Ito's blue, on which dark text stays
+    legible.
+    """
     red, green, blue = (round(255 + 0.75 * (c - 255) * shade) for c in (0, 114, 178))
     return f' style="background:rgb({red},{green},{blue})"'

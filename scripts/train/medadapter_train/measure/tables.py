@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-#: How rules are called in reports.
+#: The names of rules in reports.
 NAMES = {
     "single": "one sample",
     "best_source": "best source",
@@ -48,7 +48,7 @@ def grids_of(result: dict[str, Any]) -> list[Grid]:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """With so many decimals; nothing for None."""
+    """The value with so many decimals; an empty text for None."""
     return "" if value is None else f"{value:.{digits}f}"
 
 
@@ -58,7 +58,7 @@ def points(value: float) -> str:
 
 
 def p_value(p: float) -> str:
-    """Three decimals, or that it is less."""
+    """p with three decimals, or `< .001`."""
     return "< .001" if p < 0.001 else f"{p:.3f}"
 
 

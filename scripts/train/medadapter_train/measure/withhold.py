@@ -1,6 +1,6 @@
-"""What an adapter goes by: scores of questions that a part of was withheld from it.
+"""What an adapter goes by: its scores when a part of each question is withheld from it.
 
-That a candidate's reasoning is withheld is what `Scored.bare` holds (the column "answer only").
+Scores without the candidates' reasoning are in `Scored.bare` (the column "answer only").
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ def check_part(part: str) -> None:
 
 
 class Withholding:
-    """Scores without a part of the question, a key of `WITHOUT`; the selector takes it for whole.
+    """A scorer that is not shown a part of the question, a key of `WITHOUT`.
 
-    What the scores lose is what the adapter drew from that part. A question that is over the token
-    budget as a whole stays unscored, so that both are measured on the same ones.
+    The loss of accuracy is what the adapter drew from that part. A question that is over the token
+    budget as a whole stays unscored, so both measurements are on the same questions.
     """
 
     def __init__(self, scorer: Scorer, encoder: Encoder, part: str) -> None:

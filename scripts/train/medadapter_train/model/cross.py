@@ -2,8 +2,8 @@
 
 What the paper trains (arXiv 2405.03000, section 3.3), with one logit. The pair is encoded as the
 base's own tokenizer encodes pairs, so that a /rerank server (Text Embeddings Inference, vLLM) that
-loads the exported folder sees the same tokens. It is a teacher, or an adapter for the remote
-engine; the Worker's own engines share prefixes and cannot run it.
+loads the exported folder sees the same tokens. It is an adapter for the remote engine; the Worker's
+own engines share prefixes and cannot run it.
 """
 
 from __future__ import annotations

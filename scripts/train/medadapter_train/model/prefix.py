@@ -31,12 +31,12 @@ class PrefixRanker(nn.Module):
 
     def __init__(self, encoder: PreTrainedModel) -> None:
         super().__init__()
-        # The layers of RoBERTa and ELECTRA have BERT's names; `bert` is what weight files call it.
+        # RoBERTa's and ELECTRA's layers have BERT's names; weight files call the encoder `bert`.
         self.bert = cast(Any, encoder)
         config = cast(Any, encoder.config)
         #: RoBERTa counts its positions from the padding token's id on.
         self.first_position = config.pad_token_id + 1 if config.model_type == "roberta" else 0
-        #: Most RoBERTas know one type of token alone.
+        #: Most RoBERTas know only one token type.
         self.candidate_type = 1 if config.type_vocab_size > 1 else 0
         self.heads = int(config.num_attention_heads)
         self.head_size = int(config.hidden_size) // self.heads

@@ -62,7 +62,7 @@ class Scored:
 
 
 def scored_of(record: Record, logits: Logits | None, bare: Logits | None = None) -> Scored:
-    """What selection needs of a record."""
+    """The part of a record that selection needs, with its logits [C] and `bare` [C]."""
     return Scored(
         record.set_name,
         tuple(label for label, _ in record.options),

@@ -1,4 +1,4 @@
-"""Scores by a run's trained weights themselves: before there is a bundle, or without one."""
+"""Scores by the trained weights of a run: before there is a bundle, or without one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from medadapter_train.model.template import Encoder
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
-    """What of a run's configuration its weights need."""
+    """The part of a run's configuration that scoring needs."""
 
     base: str
     attention: str

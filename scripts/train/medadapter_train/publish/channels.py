@@ -1,4 +1,5 @@
-"""Moving a channel: conditional writes, so that of two publishers one is told and changes nothing.
+"""Moves a channel by conditional writes: of two publishers at once, one fails with an error and
+changes nothing.
 
 The serial only grows, for rollbacks and ends too. Each pointer is also kept under
 `channels/<name>/history/<channel>/<serial>.json`.
@@ -121,7 +122,8 @@ def _move(
     """Write the pointer with the next serial, unless another publisher does so meanwhile."""
     key = pointer_key(adapter, channel)
     stored = store.get(key)
-    # One that somebody deleted must not begin anew: readers would refuse a serial they have seen.
+    # A deleted channel must not restart its serial: readers refuse a serial below one they have
+    # seen.
     serials = [0 if stored is None else parse_pointer(stored.body).serial]
     if stored is None:
         serials += [parse_pointer(past.body).serial for past in _history(store, adapter, channel)]
@@ -135,12 +137,13 @@ def _move(
     try:
         store.put(key, body, "application/json", if_match=None if stored is None else stored.etag)
     except PreconditionFailed:
-        # A retry inside the client meets its own first write: then the channel says what we wrote.
+        # A retry inside the client can meet its own first write. Then the channel holds what we
+        # wrote.
         now_there = store.get(key)
         if now_there is None or now_there.body != body:
             message = f"{channel} was moved by another publisher meanwhile; look, then run again"
             raise PublishError("pointer_moved", message) from None
-    # Kept before under this serial, by a run that was cut short: the channel itself is what counts.
+    # An interrupted run kept it under this serial already. Only the channel itself counts.
     with contextlib.suppress(PreconditionFailed):
         store.put(f"{history_prefix(adapter, channel)}{serial:010d}.json", body, "application/json")
     return pointer
@@ -217,9 +220,9 @@ def rollback(
 def _earlier_version(store: Store, adapter: str, channel: str, now: Pointer) -> str:
     """The version that was served before the present one was first promoted.
 
-    Of history [1: a, 2: b, 3: a (a rollback)] the version before the present run of `a` is `b`, but
-    rolling forth again is no rollback: versions that a rollback left are skipped by going back to
-    before the present version's first appearance.
+    In the history [1: a, 2: b, 3: a (a rollback)] the version before the present run of `a` is `b`.
+    But going to `b` again would be no rollback. So we go back to before the present version's first
+    appearance, which skips versions that a rollback left.
     """
     pointers = [parse_pointer(stored.body) for stored in _history(store, adapter, channel)]
     versions = [pointer.version for pointer in pointers if pointer.version is not None]

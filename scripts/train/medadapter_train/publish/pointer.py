@@ -45,7 +45,7 @@ class Bounds:
             self.min_agreement,
             self.compare_share,
         )
-        # Smaller ones than 0.0001 are written differently by Python and JavaScript.
+        # Python and JavaScript write numbers below 0.0001 differently.
         if not all(rate == 0 or 1e-4 <= rate <= 1 for rate in rates):
             raise PublishError("bad_bounds", "rates and shares are 0, or 0.0001 to 1")
         return self
@@ -72,7 +72,7 @@ def parse_bounds(raw: dict[str, Any]) -> Bounds:
 
 
 def plain(value: float) -> float:
-    """As JavaScript writes it: 1, not 1.0."""
+    """The number as JavaScript writes it: 1, not 1.0."""
     return int(value) if float(value).is_integer() else value
 
 

@@ -2,7 +2,7 @@
 
 A version without a manifest does not exist for any reader. Every write is a create-only write
 (If-None-Match: *); what an interrupted run left is checked and kept, and the run goes on from
-there. Since another publisher may remove what it takes for leftovers, all files are read once more
+there. Another publisher may remove what it takes for leftovers. So all files are read once more
 just before the manifest is written.
 """
 
@@ -45,10 +45,10 @@ def publish(
 ) -> Published:
     """Upload a verified bundle; repeat after an interruption as often as needed.
 
-    `replace_partial` first removes what a different, never finished upload left under the version.
-    Raises `PublishError`: version_exists (the version is published with another content),
-    partial_differs (another upload left files, or replaced ours meanwhile), hash_mismatch (what
-    came back is not what was sent; it was removed), and those of `Store`.
+    `replace_partial` first removes what another, unfinished upload left under the version. Raises
+    `PublishError`: version_exists (the version is published with another content), partial_differs
+    (another upload left files, or replaced ours meanwhile), hash_mismatch (what came back is not
+    what was sent; it was removed), and those of `Store`.
     """
     prefix = prefix_of(bundle.name, bundle.version)
     present = store.get(prefix + MANIFEST)

@@ -93,7 +93,7 @@ class Signer:
 
     @classmethod
     def from_environment(cls, named: Path | None = None) -> Signer | None:
-        """By the key file `named`, else by the environment's; None without either."""
+        """With the key file `named`, or else the environment's; None without either."""
         file = named or os.environ.get(KEY_VARIABLE)
         return cls.load(Path(file)) if file else None
 

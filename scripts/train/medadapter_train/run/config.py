@@ -31,14 +31,17 @@ from medadapter_train.system.settings import (
     read_toml,
 )
 
+#: The candidate file that feedback becomes.
+FEEDBACK_SET = "feedback.jsonl.gz"
+
 
 @dataclass(frozen=True, config=STRICT)
 class RunTable:
     """`folder` holds everything the run makes; `candidates` the candidate files there are already.
 
     `launch`: words before the training command, e.g. `["accelerate", "launch", "--multi_gpu"]`.
-    `choose`: choose the checkpoint on validation questions (40 are needed); without, the one that
-    `validate_sets` liked best during the run, or the newest.
+    `choose`: choose the checkpoint on validation questions (40 are needed); otherwise it is the one
+    that validated best during the run (`validate_sets`), or the newest.
     """
 
     folder: Text
@@ -70,12 +73,11 @@ class LabelTable:
 
 @dataclass(frozen=True, config=STRICT)
 class FeedbackTable:
-    """Feedback as one more set. `place` is a file, a folder or `s3://bucket/prefix`."""
+    """Feedback as one more set, `FEEDBACK_SET`. `place` is a file, a folder or `s3://bucket/prefix`."""
 
     place: Text
     tenant: Text = ""
     all_tenants: Flag = False
-    set: Text = "feedback.jsonl.gz"
     per_round: Amount = 1.0
 
 
@@ -107,8 +109,9 @@ class PublishTable:
 
 @dataclass(frozen=True, config=STRICT)
 class _File:
-    """The tables of the file. Those that other stages read too stay as they are written, since
-    they are hashed and handed on."""
+    """The tables of the file. `train`, `bundle` and `provenance` stay as they are written: they are
+    hashed, and handed on to other stages.
+    """
 
     run: RunTable
     train: dict[str, Any]
@@ -157,7 +160,7 @@ def _check(tables: _File) -> None:
         raise ConfigError("bad_config", message)
     if tables.label.min_kappa is not None and not tables.label.human:
         raise ConfigError("bad_config", "label.min_kappa: needs people's labels, label.human")
-    # What a run makes itself, or is given by option, needs no mention.
+    # A set that the run makes, or that an option gives, need not be named.
     sets = tables.train.get("sets") or [{"file": "made"}]
     config = parse(TrainConfig, {**tables.train, "sets": sets}, "train")
     parse(BundleTable, tables.bundle, "bundle")

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from medadapter_train.run.config import FeedbackTable, FitTable, GenerateTable, RunConfig
+from medadapter_train.run.config import (
+    FEEDBACK_SET,
+    FeedbackTable,
+    FitTable,
+    GenerateTable,
+    RunConfig,
+)
 from medadapter_train.run.inputs import check_inputs, given, made_before
 from medadapter_train.system.files import write_atomic
 from medadapter_train.system.settings import to_toml
@@ -26,12 +32,13 @@ class RunData:
         return self.folder / "data"
 
     def make(self) -> None:
-        """Generate and label what has no candidates yet, take feedback in, link the rest. First of
-        all what stands in the way of any of it is refused."""
+        """Generate and label what has no candidates yet, read feedback, link the rest. Everything
+        that could stop one of these is checked first.
+        """
         check_inputs(self.config, self._wanted(), self.data)
         for table in self.config.generate:
             self.stages.do(self._generate(table))
-        # Then all, since people's labels may be of any of the sets.
+        # All sets are generated before any is labelled: people's labels may be of any of them.
         for table in self.config.generate:
             self.stages.do(self._label(table))
         if self.config.feedback is not None:
@@ -54,7 +61,8 @@ class RunData:
                 done = generate(records, out, table.llm, k, min_candidates=least, progress=progress)
             show_bill(done.bill)
 
-        # How requests are sent and what they cost does not change what comes of them.
+        # The settings leave out how requests are sent and what they cost: that does not change the
+        # texts.
         settings = {
             "llm": table.llm.identity(),
             "k": table.k,
@@ -91,7 +99,7 @@ class RunData:
         return self.folder / "generated" / table.set
 
     def _feedback(self, table: FeedbackTable) -> Stage:
-        out = self.data / table.set
+        out = self.data / FEEDBACK_SET
         remote = table.place.startswith("s3://")
         place = table.place if remote else str(self.config.path(table.place))
         tenant = None if table.all_tenants else table.tenant
@@ -114,15 +122,15 @@ class RunData:
         named = {entry.get("file") for entry in sets}
         sets += [{"file": t.set} for t in self.config.generate if t.set not in named]
         extra = self.config.feedback
-        if extra is not None and extra.set not in named:
-            sets.append({"file": extra.set, "per_round": extra.per_round})
+        if extra is not None and FEEDBACK_SET not in named:
+            sets.append({"file": FEEDBACK_SET, "per_round": extra.per_round})
         return sets
 
     def files(self, table: FitTable) -> list[Path]:
-        """What a table names, or else every set that is trained on, but for feedback: users' labels
-        train, they do not judge."""
-        extra = self.config.feedback
-        own = {extra.set} if extra is not None else set()
+        """The files of the sets that a table names, or else of every set that is trained on except
+        feedback: users' labels are for training, not for measuring.
+        """
+        own = {FEEDBACK_SET} if self.config.feedback is not None else set()
         trained = [entry["file"] for entry in self.sets()]
         names = table.sets or [name for name in trained if name not in own] or trained
         return [self.data / name for name in names]

@@ -1,11 +1,11 @@
-"""What a run reads is there, and can be worked with, before its first stage is paid for."""
+"""Checks that all inputs of a run exist and are usable, before its first stage is paid for."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from medadapter_train.errors import ConfigError, DataError
-from medadapter_train.run.config import FeedbackTable, GenerateTable, RunConfig
+from medadapter_train.run.config import FEEDBACK_SET, FeedbackTable, GenerateTable, RunConfig
 
 
 def check_inputs(config: RunConfig, wanted: set[str], data: Path) -> None:
@@ -19,7 +19,7 @@ def check_inputs(config: RunConfig, wanted: set[str], data: Path) -> None:
     if config.label.human and not config.path(config.label.human).is_file():
         raise DataError("file_missing", f"{Path(config.label.human).name}: no such file")
     made = {table.set for table in config.generate}
-    made |= {config.feedback.set} if config.feedback is not None else set()
+    made |= {FEEDBACK_SET} if config.feedback is not None else set()
     for name in sorted(wanted - made):
         if made_before(data / name) is None and given(config, name) is None:
             raise DataError("file_missing", f"{name}: neither made by the run nor there before")
@@ -33,7 +33,7 @@ def made_before(file: Path) -> Path | None:
 
 
 def given(config: RunConfig, name: str) -> Path | None:
-    """The candidate file of that name that was there already."""
+    """The candidate file of that name in `[run].candidates`; None where there is none."""
     file = config.path(config.run.candidates) / name
     return file if config.run.candidates and file.is_file() else None
 

@@ -49,7 +49,7 @@ class Run:
         for stage in (self._choose(run), self._export(run, toml)):
             self.stages.do(stage)
         if self.config.attention == "cross":
-            # No bundle: what stands in front of the Worker scores, and is measured there.
+            # A cross-encoder has no bundle: a server scores with it, and is measured there.
             return
         self.stages.do(self._calibrate(run))
         self.stages.do(self._evaluate())
@@ -74,7 +74,7 @@ class Run:
 
     def _train(self, toml: Path) -> Stage:
         inputs, settings = self._trained_files(), self._settings()
-        # A folder for each configuration: a checkpoint of other settings is never gone on with.
+        # Each configuration has its own folder, so a checkpoint of other settings is never resumed.
         stamp = make_stamp("train", inputs, settings)
         out = self.folder / f"train-{stamp.value[:12]}"
         words = self.config.run.launch
@@ -192,7 +192,7 @@ class Run:
         does it to a bundle, by candidate files."""
         source, out = self.folder / before, self.folder / after
         files = self.made.files(table)
-        # Of cross-fitted files no share is fitted on, but what their folds left out.
+        # Cross-fitted files are fitted on by their out-of-fold scores, not by a share.
         apart = [file for file in files if not (read and file.name in self.crossed)]
 
         def work() -> None:
@@ -206,14 +206,16 @@ class Run:
         return Stage(name, [source, *files, *read], dataclasses.asdict(table), [out], work)
 
     def _asks(self, file: Path, split: str) -> bool:
-        """Whether the share holds a question of the file: of a small one it may hold none."""
+        """Whether a question of the file is in the share; of a small file there may be none."""
         found = any(True for _ in records_of(file, split))
         if not found:
             self.report(f"{file.name}: no question in the {split} share, left out")
         return found
 
     def _check_leak(self, files: list[Path], split: str) -> None:
-        """No question that was trained on is fitted or measured on, in whatever file it stands."""
+        """Refuse a question that was trained on, in whatever file it is. Raises `DataError`
+        question_leak.
+        """
         check_leak(
             (
                 record

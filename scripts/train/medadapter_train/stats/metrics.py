@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 
 Floats = NDArray[np.float64]
 BINS = 15
-#: A bin of fewer questions shows chance, in a reliability diagram.
+#: A bin of fewer questions would show mostly chance in a reliability diagram.
 LEAST_SHOWN = 10
 
 
@@ -54,8 +54,9 @@ def calibration_error(confidences: Floats, right: Floats) -> float:
 
 
 def reliability(confidences: Floats, right: Floats) -> list[dict[str, float]]:
-    """The bins of a reliability diagram: those of the ECE, or fewer where they would be too small
-    to be looked at."""
+    """The bins of a reliability diagram: those of the ECE, or fewer where they would have too few
+    questions.
+    """
     bins = _bins(confidences, max(1, min(BINS, len(confidences) // LEAST_SHOWN)))
     return [
         {
@@ -68,7 +69,7 @@ def reliability(confidences: Floats, right: Floats) -> list[dict[str, float]]:
 
 
 def _surest_first(confidences: Floats, outcomes: Floats) -> Floats:
-    """Outcomes from the surest on. Equal confidences count as in random order: their mean."""
+    """Outcomes from the surest on. Of equal confidences each counts their mean outcome."""
     _, group, sizes = np.unique(-confidences, return_inverse=True, return_counts=True)
     means = np.bincount(group, weights=outcomes) / sizes
     return means[np.sort(group)]
@@ -119,7 +120,7 @@ def best_source(sources: Sequence[Sequence[str]], correct: Sequence[Sequence[boo
 
 
 def summary(values: dict[str, Any]) -> dict[str, Any]:
-    """JSON has no nan: null instead."""
+    """The values with None for nan, which JSON does not have."""
     return {k: None if isinstance(v, float) and v != v else v for k, v in values.items()}
 
 

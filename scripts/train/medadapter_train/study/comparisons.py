@@ -1,4 +1,4 @@
-"""What the study's runs tell side by side: forms, sizes, shares of the data, tasks, LLMs."""
+"""Compares the study's runs: forms, sizes, shares of the data, tasks, LLMs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Measured:
 
 
 def measure(run: Run, sets: Sequence[Questions]) -> Measured:
-    """By the rules that are fitted on nothing. Raises `DataError` scores_damaged."""
+    """Measure a run by the rules that are fitted on nothing. Raises `DataError` scores_damaged."""
     scored = read_scores(run.scores, sets)
     return Measured(run, {q.name: part_of(q.keys, scored[q.name], {}) for q in sets})
 

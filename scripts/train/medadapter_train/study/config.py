@@ -19,7 +19,7 @@ from medadapter_train.study.config_tables import (
 )
 from medadapter_train.system.settings import STRICT, parse, read_toml
 
-#: What the study itself says of a run; `[train]` holds what all runs share.
+#: Fields that the study sets for each run; `[train]` holds what all runs share.
 _OWN = ("sets", "data_folder", "attention", "train_share", "fold", "validate_sets")
 
 
@@ -107,7 +107,7 @@ def _shared(raw: dict[str, Any], sets: tuple[SetTable, ...]) -> TrainConfig:
 
 
 def _with_own(shared: TrainConfig, run: RunTable) -> TrainConfig:
-    """What all runs share, with the values that this one has of its own."""
+    """The shared configuration with this run's own values."""
     for name in _OWN:
         if name in run.train:
             raise ConfigError("bad_config", f"run {run.name}: train.{name} is said otherwise")

@@ -1,5 +1,5 @@
-"""What one adapter's scores tell without another training: rules, K, strong LLMs, answers alone,
-the paper's measure.
+"""Measures one adapter without another training: rules, K, strong LLMs, answers alone, the paper's
+measure.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Adapter:
 def evaluations(
     adapter: Adapter, questions: dict[str, Questions], sizes: Sequence[int], models: ModelsTable
 ) -> dict[str, Any]:
-    """All of them."""
+    """All figures of one adapter, as `study.json` has them."""
     return {
         "adapter": adapter.name,
         "fitted": bool(adapter.manifest.get("selector")),

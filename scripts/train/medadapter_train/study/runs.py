@@ -53,7 +53,7 @@ class Run:
         return TorchScorer(ranker, encoder, bf16=config.bf16)
 
     def seconds(self) -> float | None:
-        """Of training, by the speed that its log ends with; None where it was too short to tell."""
+        """Seconds of training, by the last speed in its log; None if the log has none."""
         try:
             lines = (self.folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
         except FileNotFoundError:
@@ -105,7 +105,7 @@ def do_run(
         if run.table.layers:
             _cut(original, run.table.layers, Path(run.config.base))
         _train(run, launch, report)
-    # The optimizer's state is no longer of use.
+    # The optimizer's state is no longer needed.
     (run.folder / "checkpoint.pt").unlink(missing_ok=True)
     report(f"{run.table.name}: scoring")
     joint = run.config.attention == "prefix"
@@ -115,8 +115,9 @@ def do_run(
 
 def side_by_side(do: Callable[[T], None], items: Sequence[T], jobs: int) -> None:
     """Do all, `jobs` at a time: training is a process each, and torch scores without the
-    interpreter's lock. After a failure or Ctrl-C, which is raised, what has begun ends and no more
-    begins."""
+    interpreter's lock. After a failure or Ctrl-C, no new item begins and those under way end; then
+    it is raised.
+    """
     failed = Event()
 
     def one(item: T) -> None:
@@ -150,7 +151,7 @@ def _train(run: Run, launch: Sequence[str], report: Callable[[str], None]) -> No
     toml = run.folder / "train.toml"
     write_atomic(toml, [to_toml("train", asdict(run.config)).encode()])
     with one_at_a_time(run.folder, report):
-        # Whatever a killed study left behind in there has ended.
+        # A training process that a killed study left behind has ended now.
         pass
     code = run_process(launch, "train", toml, "--out", run.folder)
     if code or not run.weights.is_file():

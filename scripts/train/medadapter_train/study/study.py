@@ -1,4 +1,4 @@
-"""A whole study: runs, scores, timing, figures, tables. What is done is not done again."""
+"""A whole study: runs, scores, timing, figures, tables. Finished parts are not repeated."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def study(
 ) -> dict[str, Any]:
     """Do what is not done and write `out`/study.json and `out`/study.md.
 
-    `only`: names of the runs to do; what others have done before is measured too. `bundle`: what
-    needs no training is told of it, on the test share. `jobs`: runs side by side. Raises
+    `only`: names of the runs to do; other runs that are done are measured too. `bundle`: figures
+    that need no training are measured on it, on the test share. `jobs`: runs side by side. Raises
     `TrainError`.
     """
     names = [run.name for run in config.runs]
@@ -55,7 +55,7 @@ def study(
         wanted = [run for run in runs if not only or run.table.name in only]
 
         def do(run: Run) -> None:
-            # Counts for this thread alone.
+            # This setting is per thread.
             torch.set_num_threads(config.study.threads)
             sets = [questions[s.name] for s in config.measured(run.table)]
             do_run(run, sets, config.train.base, launch, report, bars=jobs == 1)
@@ -96,7 +96,7 @@ def _settings(config: StudyConfig) -> dict[str, Any]:
 def _times(
     config: StudyConfig, done: Sequence[Run], questions: dict[str, Questions], out: Path
 ) -> dict[str, Any]:
-    """Of the forms and sizes that are done, on the same questions."""
+    """Scoring times of the finished forms and sizes, on the same questions."""
     timed = [run for run in done if run.table.kind in ("reference", "cross", "layers")]
     sets = [questions[s.name] for s in config.sets if s.role == "main"]
     if not timed:
@@ -112,7 +112,7 @@ def _adapter(
     out: Path,
     bundle: Path | None,
 ) -> tuple[Adapter | None, dict[str, Questions]]:
-    """The adapter that the evaluations tell of, and its questions."""
+    """The adapter that is evaluated, and its questions."""
     main = tuple(s.name for s in config.sets if s.role == "main")
     if bundle is None:
         for one in measured:

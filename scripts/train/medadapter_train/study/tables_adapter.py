@@ -1,4 +1,4 @@
-"""Markdown of what one adapter's scores tell (evaluations.py)."""
+"""Markdown of one adapter's figures (evaluations.py)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Files read as a stream and written whole or not at all: JSON, JSON lines, folders.
 
-A full disk has a name of its own here: torch and safetensors wrap the system's error in theirs.
+A full disk becomes one named error: torch and safetensors wrap the system's error in theirs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import IO, Any, cast
 from medadapter_train.errors import DataError, SystemFault
 
 _ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-#: Rust's and Arrow's words for them.
+#: How Rust and Arrow write these errors.
 _TEXTS = tuple(
     text
     for number in sorted(_ERRORS)
@@ -31,7 +31,9 @@ _TEXTS = tuple(
 
 @contextmanager
 def disk_full_named(path: Path) -> Iterator[None]:
-    """Raises `SystemFault` disk_full where the block failed for want of space; else as it was."""
+    """Raises `SystemFault` disk_full if the block failed for lack of space; any other error as it
+    is.
+    """
     try:
         yield
     except Exception as error:
@@ -50,7 +52,7 @@ def is_full(error: BaseException | None) -> bool:
 
 
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-#: What is no character, and has no UTF-8: half of an emoji that an LLM's last token cut through.
+#: Lone surrogates, which have no UTF-8: half of an emoji that an LLM's last token cut through.
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -66,7 +68,7 @@ def read_jsonl(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     empty = True
     try:
         with _open(path) as stream:
-            # Bytes, so that an error names the very line: a text stream decodes ahead.
+            # We read bytes, so that an error names the right line: a text stream decodes ahead.
             for number, raw in enumerate(stream, start=1):
                 line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
                 if not line.strip():
@@ -87,7 +89,7 @@ def _object(line: str, where: str) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         raise DataError("bad_json", f"{where}: not JSON (column {error.colno})") from None
     except (ValueError, RecursionError):
-        # A number of thousands of digits, thousands of brackets.
+        # For example a number of thousands of digits, or thousands of brackets.
         raise DataError("bad_json", f"{where}: JSON beyond bounds") from None
     if not isinstance(value, dict):
         raise DataError("bad_record", f"{where}: not an object")
@@ -162,7 +164,7 @@ def whole_folder(final: Path) -> Iterator[Path]:
 
 
 def replace_folder(scratch: Path, final: Path) -> None:
-    """Put a finished folder under its final name; an older one gives way."""
+    """Rename a finished folder to its final name; an older one is replaced."""
     final.parent.mkdir(parents=True, exist_ok=True)
     old = final.with_name(f".{final.name}.old")
     shutil.rmtree(old, ignore_errors=True)

@@ -76,8 +76,8 @@ class Journal:
     def append(self, rows: Iterable[dict[str, Any]]) -> None:
         """Write the rows with one system call and wait until they are on the disk.
 
-        What fails leaves no part of them: the next line, of another worker, must not follow half
-        of one. An interruption after the last byte leaves them all: they are paid for.
+        After a failure no part of them stays: the next line, of another worker, must not follow
+        half a line. After an interruption behind the last byte all of them stay: they are paid for.
         """
         text = "".join(json.dumps(row, ensure_ascii=True) + "\n" for row in rows)
         data = memoryview(text.encode())

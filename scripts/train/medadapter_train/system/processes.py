@@ -36,13 +36,13 @@ def run_process(words: Sequence[str], *command: object) -> int:
 
 
 def launch(words: Sequence[str], *command: object) -> None:
-    """The same. Raises `StageError` with the exit code of a command that failed."""
+    """`run_process`, which raises `StageError` with the exit code if the command failed."""
     if code := run_process(words, *command):
         raise StageError(f"{command[0]}: see its own message above", code)
 
 
 def leave_code(code: int) -> None:
-    """For `run_process` of the process that started this one, if one did."""
+    """Leave the exit code for the `run_process` that started this process, if one did."""
     if path := os.environ.get(_EXIT_FILE):
         with contextlib.suppress(OSError):
             Path(path).write_text(str(code))

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 def step_progress() -> Progress:
-    """A bar of a run's steps with the time that is left; nothing where nobody looks."""
+    """A bar of a run's steps with the time left; shown only on a terminal."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -24,8 +24,9 @@ def step_progress() -> Progress:
 
 @contextmanager
 def counted_progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """To be told of what this run brings; what earlier runs brought is no part of it. A bar where
-    somebody looks, else a line with each tenth."""
+    """A function that is told of each new count; results of earlier runs do not count. A bar on a
+    terminal, otherwise a line at every tenth.
+    """
     console = Console(stderr=True, soft_wrap=True)
     looked_at, most, done = console.is_terminal, max(1, total), 0
     with Progress(console=console, transient=True, disable=not looked_at) as bar:

@@ -19,13 +19,13 @@ from medadapter_train.errors import ConfigError, TrainError
 
 T = TypeVar("T")
 
-#: Of every settings dataclass: an unknown field is an error.
+#: The configuration of every settings dataclass: an unknown field is an error.
 STRICT = ConfigDict(extra="forbid", hide_input_in_errors=True)
 Text = Annotated[str, Strict()]
 Flag = Annotated[bool, Strict()]
 Whole = Annotated[int, Strict()]
 Number = Annotated[float, Strict(), AllowInfNan(False)]
-#: 1 or more, 0 or more, a share of something.
+#: 1 or more; 0 or more (whole, or not); 0 to 1.
 Count = Annotated[int, Strict(), Field(ge=1)]
 CountOrNone = Annotated[int, Strict(), Field(ge=0)]
 Amount = Annotated[float, Strict(), AllowInfNan(False), Field(ge=0)]

@@ -1,4 +1,4 @@
-"""Stage stamps: a stage whose inputs, settings and outputs are as they were is not run again."""
+"""Stage stamps: a stage is not run again while its inputs, settings and outputs are unchanged."""
 
 from __future__ import annotations
 
@@ -95,8 +95,9 @@ def _output_hashes(outputs: Iterable[Path]) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """`inputs` and `settings` decide the result, `outputs` are what it writes. `always`: what it
-    depends on cannot be hashed (an address outside), so it is never skipped."""
+    """`inputs` and `settings` decide the result, `outputs` are what it writes. `always`: its inputs
+    cannot be hashed (a remote address), so it is never skipped.
+    """
 
     name: str
     inputs: list[Path]
