@@ -57,12 +57,7 @@ def evaluate(
     threads: Annotated[str, typer.Option(help="of the Node engine; one a core by default")] = "",
 ) -> None:
     """Score labelled candidates and choose answers as the service does, and measure it all."""
-    from medadapter_train.bundle.manifest import read_manifest
     from medadapter_train.data.split import check_split
-    from medadapter_train.measure.evaluate import evaluate_scored
-    from medadapter_train.measure.report_page import write_report
-    from medadapter_train.measure.tables import print_tables
-    from medadapter_train.system.files import write_json
 
     files = [*(data or []), *(more or [])]
     if not files:
@@ -78,6 +73,13 @@ def evaluate(
         ks=_counts(k, "--k"),
         out=None if out is None else str(out.resolve()),
     )
+    # Loaded late: libraries of seconds, and scoring may say that it has nothing to measure.
+    from medadapter_train.bundle.manifest import read_manifest
+    from medadapter_train.measure.evaluate import evaluate_scored
+    from medadapter_train.measure.report_page import write_report
+    from medadapter_train.measure.tables import print_tables
+    from medadapter_train.system.files import write_json
+
     result = evaluate_scored([Path(file) for file in scored["files"]], read_manifest(bundle), split)
     print_tables(result)
     if json_file is not None:
