@@ -72,11 +72,12 @@ const all = [
   },
   {
     name: "python",
-    checks: "the training package: ruff, mypy, pytest",
+    checks: "the training package: ruff, import-linter, mypy, pytest",
     needs: ["packages", "python"],
     commands: [
       `${bin}/ruff check scripts/train bench`,
       `${bin}/ruff format --check scripts/train bench`,
+      `${bin}/lint-imports --config scripts/train/pyproject.toml`,
       `${bin}/mypy ${project} scripts/train/medadapter_train`,
       `${bin}/python -m pytest -q scripts/train`,
     ],
