@@ -1,12 +1,20 @@
 /**
- * The projects of the tests: `unit` (core and Worker logic, in Node), `workerd` (the Worker), `engine` (adapters with
- * ONNX Runtime, in workerd), `e2e` (`wrangler dev`), `tools` (commands, documents, fuzz, structure).
+ * The projects of the tests: `unit` (core and Worker logic, in Node), `workerd` (the Worker, in workerd), `engine` and
+ * `engine-node` (the shipped adapter with its engines, in workerd and in Node), `tools` (commands, documents, imports,
+ * fuzz), `e2e` (`wrangler dev`).
  */
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 import { serveFile } from "./test/adapter/serveFile.node.ts";
 
 const compatibilityDate = "2026-10-20";
+
+/** vitest would leave a core free: of two only one would test. */
+const maxWorkers = "100%";
+
+/** Tests of test/adapter in Node that load whole weights, start processes or compile: seconds each. */
+const engineInNode =
+  "test/adapter/{bundle,engine,ids,lifetimes,onnxAborted,onnxMemory,parity,ranker,simdBuild}.test.ts";
 
 export default defineConfig({
   test: {
@@ -15,7 +23,8 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/{adapter,llm,net,tasks,worker}/**/*.test.ts"],
-          exclude: ["test/**/*.workerd.test.ts"],
+          exclude: ["test/**/*.workerd.test.ts", engineInNode],
+          maxWorkers,
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
@@ -37,6 +46,7 @@ export default defineConfig({
         test: {
           name: "workerd",
           include: ["test/worker/**/*.workerd.test.ts"],
+          maxWorkers,
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
@@ -56,8 +66,18 @@ export default defineConfig({
         test: {
           name: "engine",
           include: ["test/adapter/**/*.workerd.test.ts"],
+          maxWorkers,
           testTimeout: 120_000,
           hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: "engine-node",
+          include: [engineInNode],
+          maxWorkers,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {
@@ -65,6 +85,7 @@ export default defineConfig({
           name: "tools",
           include: ["test/*/**/*.test.ts"],
           exclude: ["test/{adapter,clients,e2e,llm,net,tasks,worker}/**"],
+          maxWorkers,
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

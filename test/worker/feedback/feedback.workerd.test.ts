@@ -237,10 +237,14 @@ describe("feedback", () => {
   });
 
   it("expires: unreadable at once, deleted by the clock", async () => {
-    worker = await keepingWorker({ FEEDBACK_DAYS: String(2 / DAY_S) });
-    const short = await stored();
-    worker = await keepingWorker();
+    // Both Workers are made before the two seconds begin.
+    const usual = await keepingWorker();
+    const brief = await keepingWorker({ FEEDBACK_DAYS: String(2 / DAY_S) });
+    worker = usual;
     const long = await stored();
+    worker = brief;
+    const short = await stored();
+    worker = usual;
     expect(await short.say({ correct: true })).toEqual([200, false]);
     await worker.tick();
     expect(await kept(`feedback/${short.tenant}`)).toHaveLength(1);
