@@ -11,8 +11,7 @@ const layers = ["config", "http", "access", "ledger", "adapters", "answer"];
 const tops = ["rerank", "batches", "feedback", "plans", "confidence"];
 
 /** Folders of src/worker that can be deleted (test/structure): only the files directly in src/worker import them. */
-const optional = ["batches", "feedback"];
-// Add "adapters/trial" to `optional` once nothing in adapters/ imports it.
+const optional = ["batches", "feedback", "adapters/trial"];
 
 const importsUpwards = layers.map((layer, at) => ({
   name: `worker-${layer}-imports-upwards`,
