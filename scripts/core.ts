@@ -27,6 +27,10 @@ async function* linesOf(input: AsyncIterable<Buffer>): AsyncGenerator<string> {
   if (parts.length > 0) yield Buffer.concat(parts).toString("utf8");
 }
 
+// Answers alone go to stdout: what a library prints (wrangler does) goes to stderr.
+const writeAnswer = process.stdout.write.bind(process.stdout);
+process.stdout.write = process.stderr.write.bind(process.stderr);
+
 // An exit, where a signal alone would leave a local workerd behind.
 for (const [signal, code] of [
   ["SIGINT", 130],
@@ -44,5 +48,5 @@ setInterval(() => {
 
 for await (const line of linesOf(process.stdin)) {
   if (line.trim() === "") continue;
-  if (!process.stdout.write(`${await answer(line)}\n`)) await once(process.stdout, "drain");
+  if (!writeAnswer(`${await answer(line)}\n`)) await once(process.stdout, "drain");
 }

@@ -1,6 +1,6 @@
 /**
  * The JSON Schema by which the training package checks a manifest is the Worker's own schema, written out. After a change
- * of the manifest: `npx vitest run --project node test/adapter/manifestSchema.test.ts -u`.
+ * of the manifest: `npx vitest run --project unit test/adapter/manifestSchema.test.ts -u`.
  */
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
