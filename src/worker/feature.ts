@@ -4,6 +4,7 @@
  * in the feature's own files (`declare module`).
  */
 import type { Scope } from "./access/caller.ts";
+import type { MakeTrialChannels } from "./adapters/trialChannels.ts";
 import type { Bindings, Config, Parts, PartsResult } from "./config/parts.ts";
 import type { EventPoints } from "./http/metrics.ts";
 import type { DefinedProblem } from "./http/problemTable.ts";
@@ -20,6 +21,8 @@ export interface Feature {
   readonly problems?: Readonly<Record<string, DefinedProblem>>;
   /** Routes whose bodies are read as they come in, with bounds of their own, in place of the general one. */
   readonly streamedBodies?: readonly string[];
+  /** Makes canary and shadow. One feature at most brings them. */
+  readonly trialChannels?: MakeTrialChannels;
   /** How its log events are counted. */
   readonly points?: Partial<EventPoints>;
   /** Its configuration, read once an isolate. Adds its faults: sentences that name the variable. */

@@ -2,7 +2,7 @@
 import { tracing } from "cloudflare:workers";
 import { accessParts } from "./access/config.ts";
 import type { EngineKind } from "./adapters/engines.ts";
-import { adapterPoints, makeRollouts } from "./adapters/makeRollout.ts";
+import { adapterPoints, makeRollouts } from "./adapters/makeRollouts.ts";
 import { llmGenerator } from "./answer/llm.ts";
 import type { Parts } from "./config/parts.ts";
 import { contentParts } from "./config/readers.ts";
@@ -19,6 +19,7 @@ export function partsWith(...engines: readonly [EngineKind, ...EngineKind[]]): M
       ...features.map((feature) => feature.points ?? {}),
     );
     const observe = observeWith(env.METRICS, points);
+    const makeTrial = features.find(({ trialChannels }) => trialChannels)?.trialChannels ?? null;
     const content = contentParts(env, config);
     const core: Omit<Parts, "batchesOf" | "keepOutcome"> = {
       config,
@@ -28,7 +29,7 @@ export function partsWith(...engines: readonly [EngineKind, ...EngineKind[]]): M
       observe,
       startSpan: platformSpans,
       generator: llmGenerator(config),
-      rollouts: makeRollouts(env, config, engines, observe),
+      rollouts: makeRollouts(env, config, engines, observe, makeTrial),
     };
     const added = features.map(({ parts }) => parts?.(env, core) ?? {});
     return Object.assign({ keepOutcome: null }, core, ...added) as Parts;

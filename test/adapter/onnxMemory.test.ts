@@ -50,7 +50,7 @@ async function serving() {
     signedBy: null,
     onChange: () => {},
   });
-  const refresh = () => host.refresh(() => {});
+  const refresh = () => host.begin(() => {})();
   await refresh();
   return { host, refresh, version };
 }

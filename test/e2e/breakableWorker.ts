@@ -4,7 +4,7 @@
  */
 import worker from "../../src/worker/index.ts";
 
-export { BatchObject, GuardObject, LedgerObject } from "../../src/worker/index.ts";
+export * from "../../src/worker/objects.ts";
 
 let newest: { breakNext?: (fault: number) => void } | null = null;
 let memory: WebAssembly.Memory | null = null;

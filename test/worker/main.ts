@@ -3,9 +3,7 @@ import { EngineError } from "../../src/adapter/engine.ts";
 import { partsWith } from "../../src/worker/makeParts.ts";
 import { createWorker } from "../../src/worker/worker.ts";
 
-export { GuardObject } from "../../src/worker/adapters/trial/guardObject.ts";
-export { BatchObject } from "../../src/worker/batches/object.ts";
-export { LedgerObject } from "../../src/worker/ledger/object.ts";
+export * from "../../src/worker/objects.ts";
 
 const start = () => Promise.reject(new EngineError("trap"));
 

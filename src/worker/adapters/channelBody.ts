@@ -3,8 +3,7 @@ import { z } from "@hono/zod-openapi";
 import { CHANNELS } from "../../adapter/pointer.ts";
 import type { Rollout } from "./rollout.ts";
 import type { AdapterFault } from "./source.ts";
-import { STOP_REASONS } from "./trial/guard.ts";
-import type { TrialChannel } from "./trial/trialChannel.ts";
+import { CHANNEL_STATES, type ChannelState, COUNTS, STOP_REASONS } from "./trialChannels.ts";
 
 export const Fault = z
   .object({
@@ -17,7 +16,7 @@ export const Fault = z
   })
   .openapi("AdapterFault");
 
-export const ChannelState = z
+export const ChannelBody = z
   .object({
     channel: z.enum(CHANNELS),
     version: z.string().nullable(),
@@ -26,7 +25,7 @@ export const ChannelState = z
       description: "Part of the traffic; of `shadow`, of the answers that it scores as well.",
     }),
     sticky: z.enum(["tenant", "request"]).nullable(),
-    state: z.enum(["serving", "loading", "stopped", "refused", "superseded"]).openapi({
+    state: z.enum(CHANNEL_STATES).openapi({
       description:
         "In the isolate that was asked. `loading`: not loaded yet. `stopped`: by the guard. `refused`: its version cannot serve. `superseded`: stable serves its version, so there is nothing to try.",
     }),
@@ -40,13 +39,20 @@ export const ChannelState = z
   })
   .openapi("AdapterChannel");
 
-export type ChannelBody = z.infer<typeof ChannelState>;
+/** Counts of one version in one channel. */
+export const CountsBody = z.object({
+  channel: z.enum(CHANNELS),
+  version: z.string(),
+  ...(Object.fromEntries(COUNTS.map((name) => [name, z.int()])) as Record<
+    (typeof COUNTS)[number],
+    z.ZodInt
+  >),
+});
 
-/** Channels that name a version, or whose pointer is at fault. */
-export function channelBodies({ parts }: Rollout): ChannelBody[] {
+/** Stable, and the trial channels that name a version or whose pointer is at fault. */
+export function channelBodies({ parts }: Rollout): z.infer<typeof ChannelBody>[] {
   const { version, serial, ranker, fault } = parts.stable.status();
-  const { canary, shadow } = parts;
-  const stable: ChannelBody = {
+  const stable: ChannelState = {
     channel: "stable",
     version,
     serial,
@@ -54,48 +60,20 @@ export function channelBodies({ parts }: Rollout): ChannelBody[] {
     sticky: null,
     state: ranker !== null ? "serving" : fault !== null ? "refused" : "loading",
     stopped: null,
+    fault,
+  };
+  return [stable, ...(parts.trial?.states() ?? [])].map(channelBody);
+}
+
+function channelBody({ stopped, fault, ...state }: ChannelState): z.infer<typeof ChannelBody> {
+  return {
+    ...state,
+    stopped: stopped && { reason: stopped.reason, at: new Date(stopped.at).toISOString() },
     fault: wireFault(fault),
   };
-  const { stop } = canary;
-  const stopped = stop && { reason: stop.reason, at: new Date(stop.at).toISOString() };
-  const tried = trialBody("canary", canary.channel, canary.serves);
-  const trials = [
-    ...tried.map((body) => (stopped ? { ...body, state: "stopped" as const, stopped } : body)),
-    ...trialBody("shadow", shadow, true),
-  ];
-  return [
-    stable,
-    ...trials.map((body) =>
-      version !== null && body.version === version
-        ? { ...body, state: "superseded" as const }
-        : body,
-    ),
-  ];
 }
 
-/** @param cleared nothing but its ranker is waited for */
-function trialBody(
-  name: "canary" | "shadow",
-  channel: TrialChannel,
-  cleared: boolean,
-): ChannelBody[] {
-  const { pointer, fault, refused } = channel;
-  if (pointer === null && fault === null) return [];
-  const loaded = channel.ready() !== null;
-  return [
-    {
-      channel: name,
-      version: pointer?.version ?? null,
-      serial: pointer?.serial ?? null,
-      share: pointer?.share ?? 0,
-      sticky: pointer?.sticky ?? null,
-      state: refused || pointer === null ? "refused" : loaded && cleared ? "serving" : "loading",
-      stopped: null,
-      fault: wireFault(fault),
-    },
-  ];
-}
-
+/** A fault as callers see it: its name, the version that has it, and the file or field, or how the engine failed. */
 export function wireFault(fault: AdapterFault | null): z.infer<typeof Fault> | null {
   if (fault === null) return null;
   const detail =

@@ -1,9 +1,7 @@
 /**
- * * Which engine runs a bundle: the first of those built in that can. Our own reads `encoder.bin`; a bundle without
- * that file, or a runtime without relaxed SIMD, is left to the next. A bundle that an engine has run and found wrong
- * (self-test) is refused, not tried elsewhere. A bundle whose manifest names an engine elsewhere runs on that alone.
- *
- * The engine elsewhere that a manifest names, as this deployment has it.
+ * Which engine runs a bundle: the first of those built in that can. Our own reads `encoder.bin`; a bundle without that
+ * file, or a runtime without relaxed SIMD, is left to the next. A bundle that an engine has run and found wrong
+ * (self-test) is refused, and no other engine tries it. A bundle whose manifest names a remote engine runs on that alone.
  */
 import { type BundleFiles, verifyBundle, verifyManifest } from "../../adapter/bundle.ts";
 import { loadRanker, type StartEngine } from "../../adapter/load.ts";
@@ -17,7 +15,7 @@ import { fail, type Result } from "../../adapter/result.ts";
 import type { PublicKeys } from "../../adapter/signature.ts";
 import { aiGateway } from "../../net/aiBinding.ts";
 import type { Config } from "../config/parts.ts";
-import type { LoadRanker } from "./host.ts";
+import type { LoadRanker } from "./shelf.ts";
 import type { BundleFault } from "./source.ts";
 
 /** A way to run the encoder. */

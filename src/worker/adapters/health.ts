@@ -2,12 +2,12 @@
 import { createRoute, type RouteHandler, z } from "@hono/zod-openapi";
 import type { AppEnv, Config } from "../config/parts.ts";
 import { waitAtMost } from "../http/waiting.ts";
-import { ChannelState, channelBodies, Fault, wireFault } from "./channelBody.ts";
+import { ChannelBody, channelBodies, Fault, wireFault } from "./channelBody.ts";
 import type { AdapterStatus } from "./host.ts";
 import type { Rollout } from "./rollout.ts";
 
-/** A probe waits for a bundle that is being loaded, but not for ever. */
-const LOOK_WAIT_MS = 15_000;
+/** How long a probe waits for a bundle that is being loaded. */
+const REFRESH_WAIT_MS = 15_000;
 
 export const healthRoute = createRoute({
   method: "get",
@@ -42,7 +42,7 @@ const AdapterReadiness = z.object({
   fault: Fault.nullable().openapi({
     description: "What is wrong with the version that the pointer names, even if an older serves.",
   }),
-  channels: z.array(ChannelState).openapi({
+  channels: z.array(ChannelBody).openapi({
     description: "Not of an adapter that is private to some tenants.",
   }),
   engine: z.string().nullable(),
@@ -98,10 +98,10 @@ export const getReady: RouteHandler<typeof readyRoute, AppEnv> = async (c) => {
     );
   }
   const { rollouts, config } = setup.parts;
-  const looking = [...rollouts.values()].map((rollout) =>
+  const refreshed = [...rollouts.values()].map((rollout) =>
     rollout.refresh((work) => c.executionCtx.waitUntil(work)),
   );
-  await waitAtMost(Promise.all(looking), LOOK_WAIT_MS);
+  await waitAtMost(Promise.all(refreshed), REFRESH_WAIT_MS);
   const [first, ...others] = [...rollouts.values()].map((rollout) => stateOf(rollout, config));
   if (first === undefined) throw new Error("there is always a default adapter");
   const body = {

@@ -1,30 +1,27 @@
 /**
- * * The adapter that an isolate serves by default: the version that the pointer of `stable` names, loaded beside the
- * requests, swapped in when its self-test passes. What is refused leaves the old one serving.
+ * The adapter that an isolate serves by default: the version that the pointer of `stable` names. A new version is loaded
+ * beside the requests and serves once its self-test has passed. While a new one is refused, the old one goes on.
  *
- * * Starting a version afresh whose engine failed while it served: at once, but not again and again, as what brought it
- * down may come back. It is read from the store again, where its bytes are checked: a copy of them in memory would cost
- * an isolate as much as a second engine, for ever.
+ * A version whose engine failed while it served is loaded again: at once, but not again and again, as the failure may
+ * come back. It is read from the store again and checked like any other. To keep a copy of its bytes would cost an
+ * isolate as much memory as a second engine.
  */
 import type { BundleStore } from "../../adapter/bundle.ts";
 import type { EngineFailureReason } from "../../adapter/engine.ts";
 import type { Pointer } from "../../adapter/pointer.ts";
 import type { Ranker } from "../../adapter/ranker.ts";
 import type { PublicKeys } from "../../adapter/signature.ts";
-import type { WaitUntil } from "../http/waiting.ts";
+import { SingleFlight, type WaitUntil } from "../../net/sharedWork.ts";
 import type { RankerShelf } from "./shelf.ts";
 import type { AdapterFault, RankerSource, Served } from "./source.ts";
 import { PointerWatch } from "./watch.ts";
-
-export type { WaitUntil } from "../http/waiting.ts";
-export type { LoadRanker } from "./shelf.ts";
 
 export interface AdapterHostOptions {
   readonly store: BundleStore;
   readonly shelf: RankerShelf;
   readonly adapter: string;
   readonly intervalMs: number;
-  /** A pointer must be signed by one of them; null: signatures are not looked at. */
+  /** A pointer must be signed by one of them; null: signatures are not checked. */
   readonly signedBy: PublicKeys | null;
   /** Told of every fault, and of every version that begins to serve (null). */
   readonly onChange: (fault: AdapterFault | null) => void;
@@ -46,7 +43,7 @@ export interface AdapterStatus {
 export class AdapterHost implements RankerSource {
   readonly #options: AdapterHostOptions;
   readonly #watch: PointerWatch;
-  readonly #restarts: Restarts;
+  readonly #restarts: EngineRestarts;
   #version: string | null = null;
 
   constructor(options: AdapterHostOptions) {
@@ -61,7 +58,10 @@ export class AdapterHost implements RankerSource {
       follow: (pointer, waitUntil) => this.#follow(pointer, waitUntil),
       onFault: onChange,
     });
-    this.#restarts = new Restarts(options);
+    this.#restarts = new EngineRestarts({
+      ...options,
+      serves: (version) => version === this.#version,
+    });
   }
 
   get name(): string {
@@ -73,14 +73,14 @@ export class AdapterHost implements RankerSource {
     return this.#version;
   }
 
-  /** So old that a request has to wait for the next look. */
+  /** The last check of the pointer is so long ago that a request has to wait for the next one. */
   get stale(): boolean {
     return this.#watch.stale;
   }
 
-  /** The ranker that serves, unless the last check of the pointer is too old to rely on. */
+  /** The ranker that serves, unless the last check is too old to rely on. */
   ready(): Served | null {
-    return this.#watch.stale ? null : this.current();
+    return this.stale ? null : this.current();
   }
 
   /** The ranker that serves now, or null. */
@@ -94,35 +94,48 @@ export class AdapterHost implements RankerSource {
   }
 
   status(): AdapterStatus {
-    const { pointer } = this.#watch;
-    const fault = this.fault();
     const version = this.#version;
-    const serial = version === null ? null : (pointer?.serial ?? null);
-    const ranker = this.current()?.ranker ?? null;
-    const { heapBytes } = this.#options.shelf;
-    return { name: this.name, channel: "stable", ranker, version, serial, heapBytes, fault };
+    return {
+      name: this.name,
+      channel: "stable",
+      ranker: this.current()?.ranker ?? null,
+      version,
+      serial: version === null ? null : (this.#watch.pointer?.serial ?? null),
+      heapBytes: this.#options.shelf.heapBytes,
+      fault: this.fault(),
+    };
+  }
+
+  /** Does not wait where a ranker is ready. */
+  async refresh(waitUntil: WaitUntil): Promise<void> {
+    const ended = this.begin(waitUntil);
+    if (this.ready() === null) await ended();
   }
 
   /**
-   * See `PointerWatch.refresh`: ends when a newer version serves, or is refused; and when one whose engine failed has been
-   * started afresh.
+   * Begins the check of the pointer and the restart of the engine that are due, if any.
+   * @returns waits until a newer version serves or is refused, and an engine that failed is restarted or given up. To be
+   * called only where the result is needed.
    */
-  async refresh(waitUntil: WaitUntil): Promise<void> {
-    const restarting =
-      this.#version === null ? null : this.#restarts.refresh(this.#version, waitUntil);
-    await Promise.all([restarting, this.#watch.refresh(waitUntil)]);
+  begin(waitUntil: WaitUntil): () => Promise<void> {
+    const version = this.#version;
+    const restarted = version === null ? null : this.#restarts.begin(version, waitUntil);
+    const checked = this.#watch.begin(waitUntil);
+    return async () => {
+      await Promise.all([restarted?.(), checked()]);
+    };
   }
 
   async #follow(pointer: Pointer | null, waitUntil: WaitUntil): Promise<AdapterFault | null> {
     const { shelf, onChange } = this.#options;
     const version = pointer?.version ?? null;
     const old = this.#version;
-    // A new pointer to the same version is one more chance for an engine that could not be started afresh.
+    // A new pointer to the same version is one more chance for an engine that could not be restarted.
     if (version === null || (version === old && shelf.ready(old) !== null)) return null;
-    const taken = await shelf.take(version, "stable");
+    const taken = await shelf.take(version, "stable", waitUntil);
     if (!taken.ok) {
-      // It had to go for one that is no good.
-      if (old !== null && shelf.ready(old) === null) await shelf.take(old, "stable");
+      // The old one may have made room for it.
+      if (old !== null && shelf.ready(old) === null) await shelf.take(old, "stable", waitUntil);
       return { ...taken.failure, version };
     }
     this.#version = version;
@@ -133,83 +146,83 @@ export class AdapterHost implements RankerSource {
   }
 }
 
-/** A restart whose request was killed never ends; after this time another may begin. */
-const STALE_RESTART_MS = 60_000;
+/** Longer than a restart takes. */
+const DEAD_RESTART_MS = 60_000;
 
-export interface RestartsOptions {
-  readonly shelf: RankerShelf;
-  /** Between two restarts, at least. */
-  readonly intervalMs: number;
-  /** Told of the failure, and of the version that serves again (null). */
-  readonly onChange: (fault: AdapterFault | null) => void;
+interface EngineRestartsOptions
+  extends Pick<AdapterHostOptions, "shelf" | "intervalMs" | "onChange"> {
+  /** Whether it is still this version that serves. */
+  readonly serves: (version: string) => boolean;
 }
 
-export class Restarts {
-  readonly #options: RestartsOptions;
-  #fallen: { readonly version: string; readonly fault: AdapterFault } | null = null;
-  /** It could not be started afresh, and is not tried again. */
-  #over = false;
+class EngineRestarts {
+  readonly #options: EngineRestartsOptions;
+  readonly #restarts = new SingleFlight(DEAD_RESTART_MS);
+  #fault: AdapterFault | null = null;
+  /** The restart was refused: it is not tried again. */
+  #gaveUp = false;
   #restartedAt = Number.NEGATIVE_INFINITY;
-  #running: { readonly done: Promise<void>; readonly since: number } | null = null;
 
-  constructor(options: RestartsOptions) {
+  constructor(options: EngineRestartsOptions) {
     this.#options = options;
   }
 
-  /** Why the version that serves has to be started afresh, or could not be; null: neither. */
+  /** Why the version that serves has to be restarted, or could not be; null: neither. */
   get fault(): AdapterFault | null {
-    return this.#fallen?.fault ?? null;
+    return this.#fault;
   }
 
   /** Another version serves. */
   forget(): void {
-    this.#fallen = null;
-    this.#over = false;
+    this.#fault = null;
+    this.#gaveUp = false;
   }
 
-  /** To be called by every request: ends when a restart that is due, if any, is done. */
-  refresh(version: string, waitUntil: WaitUntil): Promise<void> | null {
-    const now = Date.now();
+  /** Begins a restart that is due, if any. @returns waits for the restart that is under way */
+  begin(version: string, waitUntil: WaitUntil): () => Promise<void> {
     this.#note(version);
-    if (this.#fallen === null || this.#over) return null;
-    if (this.#running !== null && now - this.#running.since < STALE_RESTART_MS) {
-      return this.#running.done;
-    }
-    if (now - this.#restartedAt < this.#options.intervalMs) return null;
-    this.#restartedAt = now;
-    const done = this.#restart(version).then(() => {
-      if (this.#running?.done === done) this.#running = null;
-    });
-    this.#running = { done, since: now };
-    // Others wait for it too, so it must outlive the request that began it.
-    waitUntil(done);
-    return done;
+    const isDue =
+      this.#fault !== null &&
+      !this.#gaveUp &&
+      Date.now() - this.#restartedAt >= this.#options.intervalMs;
+    const own = isDue
+      ? this.#restarts.begin(() => this.#restart(version, waitUntil), waitUntil)
+      : null;
+    return async () => {
+      await (own ?? this.#restarts.ended(DEAD_RESTART_MS));
+    };
   }
 
+  /** Notes that the engine has failed, if it has. */
   #note(version: string): void {
     const reason: EngineFailureReason | null = this.#options.shelf.failure(version);
-    if (reason === null || this.#over) return;
+    if (reason === null || this.#gaveUp) return;
     const fault = { kind: "engine_failed", reason, version } as const;
-    if (this.#fallen === null) this.#options.onChange(fault);
-    this.#fallen = { version, fault };
+    if (this.#fault === null) this.#options.onChange(fault);
+    this.#fault = fault;
   }
 
-  async #restart(version: string): Promise<void> {
-    const { shelf, onChange } = this.#options;
+  async #restart(version: string, waitUntil: WaitUntil): Promise<void> {
+    const { shelf, serves, onChange } = this.#options;
+    this.#restartedAt = Date.now();
     try {
-      const taken = await shelf.renew(version, "stable");
+      const taken = await shelf.reload(version, "stable", waitUntil);
+      if (!serves(version)) {
+        // A newer version came while this one was loaded.
+        waitUntil(shelf.drop(version, "stable"));
+        return;
+      }
       if (taken.ok) {
-        this.#fallen = null;
+        this.#fault = null;
         onChange(null);
         return;
       }
       const { failure } = taken;
       // Memory may be there the next time.
       if (failure.kind === "engine_failed" && failure.reason === "out_of_memory") return;
-      this.#over = true;
-      const fault = { ...failure, version };
-      this.#fallen = { version, fault };
-      onChange(fault);
+      this.#gaveUp = true;
+      this.#fault = { ...failure, version };
+      onChange(this.#fault);
     } catch {
       // The store failed: tried again after the interval.
     }

@@ -3,7 +3,7 @@
  */
 import { type BundleStore, verifyManifest } from "../../adapter/bundle.ts";
 import type { PublicKeys } from "../../adapter/signature.ts";
-import { pause } from "../../net/sharedWork.ts";
+import { pause, type WaitUntil } from "../../net/sharedWork.ts";
 import type { RankerShelf } from "./shelf.ts";
 import type { AdapterFault, RankerSource, Served } from "./source.ts";
 
@@ -16,9 +16,9 @@ export interface PinnedVersionsOptions {
   readonly onFault: (fault: AdapterFault) => void;
 }
 
-/** How long a request waits, behind the LLM, until those moved aside for its version have ended. */
+/** How long a request waits, behind the LLM, until versions that make room for its own have ended. */
 const ROOM_WAIT_MS = 15_000;
-const LOOK_MS = 100;
+const ROOM_POLL_MS = 100;
 /** A refused version is not tried again for so long. */
 const REFUSED_MS = 60_000;
 /** Of how many versions an isolate remembers why they were refused. */
@@ -51,23 +51,23 @@ export class PinnedVersions {
     return {
       ready: current,
       current,
-      refresh: async () => {
-        fault = current() === null ? await this.#load(version) : null;
+      refresh: async (waitUntil) => {
+        fault = current() === null ? await this.#load(version, waitUntil) : null;
       },
       fault: () => fault,
     };
   }
 
-  async #load(version: string): Promise<AdapterFault | null> {
+  async #load(version: string, waitUntil: WaitUntil): Promise<AdapterFault | null> {
     const { shelf, onFault } = this.#options;
     const known = this.#refused.get(version);
     if (known !== undefined && Date.now() - known.at < REFUSED_MS) return known.fault;
-    const began = Date.now();
+    const giveUpAt = Date.now() + ROOM_WAIT_MS;
     try {
-      let taken = await shelf.take(version, "pinned");
-      while (!taken.ok && taken.failure.kind === "no_room" && Date.now() - began < ROOM_WAIT_MS) {
-        await pause(LOOK_MS);
-        taken = await shelf.take(version, "pinned");
+      let taken = await shelf.take(version, "pinned", waitUntil);
+      while (!taken.ok && taken.failure.kind === "no_room" && Date.now() < giveUpAt) {
+        await pause(ROOM_POLL_MS);
+        taken = await shelf.take(version, "pinned", waitUntil);
       }
       if (taken.ok) return null;
       const fault = { ...taken.failure, version };

@@ -1,28 +1,19 @@
-/** An adapter's channels in one isolate: which of them ranks a request, and what is counted when it has ended. */
-import type { Ranker } from "../../adapter/ranker.ts";
+/** An adapter in one isolate: where a request's ranker comes from, and what is told to its trial channels afterwards. */
+import type { WaitUntil } from "../../net/sharedWork.ts";
 import { type Caller, mayUseAdapter } from "../access/caller.ts";
 import type { Parts } from "../config/parts.ts";
 import { fieldProblem, Problem } from "../http/problems.ts";
-import type { WaitUntil } from "../http/waiting.ts";
 import type { AdapterHost } from "./host.ts";
 import type { PinnedVersions } from "./pinnedVersions.ts";
-import type { FinishedAnswer, RankerSource, ServedBy } from "./source.ts";
-import { type Canary, inShare, type RequestKey } from "./trial/canary.ts";
-import { ChannelSource } from "./trial/channelSource.ts";
-import type { Comparing } from "./trial/compare.ts";
-import type { Guard } from "./trial/guard.ts";
-import type { Tally } from "./trial/tally.ts";
-import type { TrialChannel } from "./trial/trialChannel.ts";
+import type { RankerSource, ServedBy } from "./source.ts";
+import type { FinishedAnswer, RankedRequest, RequestKey, TrialChannels } from "./trialChannels.ts";
 import type { Versions } from "./versions.ts";
 
 export interface RolloutParts {
   readonly stable: AdapterHost;
-  readonly canary: Canary;
-  readonly shadow: TrialChannel;
+  /** Canary and shadow; null: that feature is not built in. */
+  readonly trial: TrialChannels | null;
   readonly pinnedVersions: PinnedVersions;
-  readonly guard: Guard;
-  readonly tally: Tally;
-  readonly comparing: Comparing;
   readonly versions: Versions;
   /** Name of the engine that runs the adapter, for `/readyz`. */
   readonly engine: () => string;
@@ -50,87 +41,33 @@ export class Rollout {
 
   /** Where a request's ranker comes from. @param pin the version that it asks for, which `pinnedVersions` knows; or null */
   source(key: RequestKey, pin: string | null): RankerSource {
-    const { stable, canary, pinnedVersions } = this.parts;
-    return pin === null ? new ChannelSource(stable, canary, key) : pinnedVersions.source(pin);
+    const { stable, trial, pinnedVersions } = this.parts;
+    if (pin !== null) return pinnedVersions.source(pin);
+    return trial === null ? stable : trial.source(key);
   }
 
-  /** Looks at all pointers; ends when that has been done. */
+  /** Checks the pointers of all channels where that is due; ends when it is done. */
   async refresh(waitUntil: WaitUntil): Promise<void> {
-    const { stable, canary, shadow } = this.parts;
-    const watches = [stable, canary.channel.watch, shadow.watch];
-    await Promise.all(watches.map((watch) => watch.refresh(waitUntil)));
+    const { stable, trial } = this.parts;
+    await Promise.all([stable.begin(waitUntil)(), trial?.refresh(waitUntil)]);
   }
 
   /** Counts a request that had scores to give and no choice to make. */
-  scored({ servedBy, version }: Ended, failed: boolean, waitUntil: WaitUntil): void {
-    if (servedBy === "pinned" || version === null) return;
-    const counts = { requests: 1, failures: failed ? 1 : 0 };
-    this.parts.tally.add(this.parts.canary.trial, servedBy, version, counts, waitUntil);
+  scored(ended: Ended, failed: boolean, waitUntil: WaitUntil): void {
+    const ranked = rankedByChannel(ended);
+    if (ranked !== null) this.parts.trial?.scored(ranked, failed, waitUntil);
   }
 
-  /** Counts an answer; where it is due, lets another adapter choose as well. */
+  /** Counts an answer; where it is due, another adapter chooses as well. */
   answered(ended: Ended, outcome: FinishedAnswer, waitUntil: WaitUntil): void {
-    const { servedBy, version } = ended;
-    if (servedBy === "pinned" || version === null) return;
-    const failed = outcome.degraded !== null;
-    const abstained = outcome.selection.abstained !== null;
-    const counts = {
-      requests: 1,
-      failures: failed ? 1 : 0,
-      answers: !failed && !abstained ? 1 : 0,
-      abstentions: !failed && abstained ? 1 : 0,
-    };
-    this.parts.tally.add(this.parts.canary.trial, servedBy, version, counts, waitUntil);
-    // A vote asks no adapter: all would choose the same.
-    if (failed || outcome.strategy === "vote") return;
-    if (servedBy === "canary") this.#compareCanary(ended, outcome, waitUntil);
-    else this.#compareShadow(ended, outcome, waitUntil);
-  }
-
-  #compareCanary({ requestId }: Ended, outcome: FinishedAnswer, waitUntil: WaitUntil): void {
-    const { stable, canary, comparing, tally } = this.parts;
-    const { trial } = canary;
-    const serving = canary.channel.ready();
-    if (trial === null || serving === null) return;
-    if (!isSampled(trial.version, requestId, trial.bounds.compareShare)) return;
-    const second = () => Promise.resolve<Ranker | null>(stable.current()?.ranker ?? null);
-    const work = comparing.run(serving, second, outcome).then((end) => {
-      // That stable could not score is no fault of the canary.
-      const compared = end === "same" || end === "other";
-      const agreed = end === "same" ? 1 : 0;
-      const counts = compared ? { compared: 1, agreed } : { dropped: 1 };
-      tally.add(trial, "canary", trial.version, counts, waitUntil);
-    });
-    waitUntil(work);
-  }
-
-  #compareShadow({ requestId }: Ended, outcome: FinishedAnswer, waitUntil: WaitUntil): void {
-    const { stable, canary, shadow, comparing, tally } = this.parts;
-    waitUntil(shadow.watch.refresh(waitUntil));
-    const { pointer } = shadow;
-    const serving = stable.current()?.ranker ?? null;
-    if (pointer === null || serving === null || pointer.version === stable.version) return;
-    const { version, share } = pointer;
-    if (shadow.refused || !isSampled(version, requestId, share)) return;
-    const work = comparing
-      .run(serving, () => shadow.load(), outcome)
-      .then((end) => {
-        const counts = {
-          requests: end === "dropped" ? 0 : 1,
-          failures: end === "failed" ? 1 : 0,
-          compared: end === "same" || end === "other" ? 1 : 0,
-          agreed: end === "same" ? 1 : 0,
-          dropped: end === "dropped" ? 1 : 0,
-        };
-        tally.add(canary.trial, "shadow", version, counts, waitUntil);
-      });
-    waitUntil(work);
+    const ranked = rankedByChannel(ended);
+    if (ranked !== null) this.parts.trial?.answered(ranked, outcome, waitUntil);
   }
 }
 
-/** Another draw than that for the traffic, or those compared would be the same few each time. */
-function isSampled(version: string, requestId: string, share: number): boolean {
-  return inShare(`${version} compared`, requestId, share);
+/** Null: there was no ranker, or the caller chose it. */
+function rankedByChannel({ requestId, servedBy, version }: Ended): RankedRequest | null {
+  return servedBy === "pinned" || version === null ? null : { requestId, servedBy, version };
 }
 
 /** As in pointers and manifests. */

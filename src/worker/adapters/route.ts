@@ -6,13 +6,12 @@ import type { AppEnv } from "../config/parts.ts";
 import { Problem } from "../http/problems.ts";
 import { problemResponses } from "../http/schema.ts";
 import { waitAtMost } from "../http/waiting.ts";
-import { ChannelState, channelBodies, Fault, wireFault } from "./channelBody.ts";
+import { ChannelBody, CountsBody, channelBodies, Fault, wireFault } from "./channelBody.ts";
 import type { Rollout } from "./rollout.ts";
-import { COUNTS } from "./trial/guard.ts";
 import type { VersionEntry } from "./versions.ts";
 
-/** A look may load a bundle: the list does not wait for ever. */
-const LOOK_WAIT_MS = 5_000;
+/** A check of a pointer may load a bundle. The list does not wait longer than this. */
+const REFRESH_WAIT_MS = 5_000;
 
 const Metric = z.object({
   set: z.string(),
@@ -33,13 +32,6 @@ const Version = z
   })
   .openapi("AdapterVersion");
 
-const Counts = z.object(
-  Object.fromEntries(COUNTS.map((name) => [name, z.int()])) as Record<
-    (typeof COUNTS)[number],
-    z.ZodInt
-  >,
-);
-
 const AdapterList = z
   .object({
     object: z.literal("list"),
@@ -51,20 +43,11 @@ const AdapterList = z
           description: "Those kept, any of which can be pinned: the last by name come first.",
         }),
         has_more: z.boolean().openapi({ description: "More versions are kept than are listed." }),
-        channels: z.array(ChannelState),
-        counts: z
-          .array(
-            z.object({
-              channel: z.enum(["stable", "canary", "shadow"]),
-              version: z.string(),
-              ...Counts.shape,
-            }),
-          )
-          .nullable()
-          .openapi({
-            description:
-              "Of all isolates, a few seconds old: since the canary's pointer was written, or ever since where there is none. Null: the guard cannot be asked.",
-          }),
+        channels: z.array(ChannelBody),
+        counts: z.array(CountsBody).nullable().openapi({
+          description:
+            "Of all isolates, a few seconds old: since the canary's pointer was written, or ever since where there is none. Null: the guard cannot be asked.",
+        }),
       }),
     ),
   })
@@ -97,14 +80,14 @@ export const getAdapters: RouteHandler<typeof adaptersRoute, AppEnv> = async (c)
 };
 
 async function entryOf(c: Context<AppEnv>, rollout: Rollout) {
-  const { canary, guard, versions } = rollout.parts;
-  const looking = rollout.refresh((work) => c.executionCtx.waitUntil(work));
-  await waitAtMost(looking, LOOK_WAIT_MS);
-  const [listed, overview] = await Promise.all([
+  const { trial, versions } = rollout.parts;
+  const refreshed = rollout.refresh((work) => c.executionCtx.waitUntil(work));
+  await waitAtMost(refreshed, REFRESH_WAIT_MS);
+  const [listed, counts] = await Promise.all([
     versions.list().catch(() => {
       throw new Problem("adapter_unavailable");
     }),
-    guard.overview(canary.trial?.serial ?? null).catch(() => null),
+    trial?.counts() ?? null,
   ]);
   return {
     name: rollout.name,
@@ -112,7 +95,7 @@ async function entryOf(c: Context<AppEnv>, rollout: Rollout) {
     versions: listed.versions.map(versionBody),
     has_more: listed.more,
     channels: channelBodies(rollout),
-    counts: overview === null ? null : [...overview.counts],
+    counts: counts && [...counts],
   };
 }
 

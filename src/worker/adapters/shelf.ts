@@ -1,18 +1,15 @@
 /**
- * * The rankers that an isolate holds, by version, within its heap budget: `stable` and whoever else fits beside it. What
- * two channels name is held once. `stable` is never moved aside for another; for `stable` all others are, and where
- * there is no room even then, the old version is drained before the new one is loaded.
- *
- * The places of an isolate's rankers: for whom each is held, and who may be moved aside for whom.
+ * The rankers that an isolate holds, by version, within its heap budget: that of `stable`, and others that fit beside it.
+ * A version that two channels name is held once. `stable` is never evicted for another channel; for `stable` all others
+ * are. Where there is no room even then, the old stable version is drained before the new one is loaded.
  */
-
 import { heapEstimate } from "../../adapter/admission.ts";
 import type { BundleFiles, BundleStore } from "../../adapter/bundle.ts";
 import { type EngineFailureReason, endsEngine } from "../../adapter/engine.ts";
 import { parseManifest } from "../../adapter/manifest.ts";
 import type { Ranker } from "../../adapter/ranker.ts";
 import { fail, ok, type Result } from "../../adapter/result.ts";
-import { pause } from "../../net/sharedWork.ts";
+import { pause, SingleFlight, type WaitUntil } from "../../net/sharedWork.ts";
 import type { BundleFault } from "./source.ts";
 
 /** Reads, checks, starts and self-tests a bundle. */
@@ -23,6 +20,9 @@ export type LoadRanker = (
 
 export type TakeFault = BundleFault | { readonly kind: "no_room" };
 
+/** For whom a ranker is held. */
+export type Holder = "stable" | "canary" | "shadow" | "pinned";
+
 export interface RankerShelfOptions {
   readonly store: BundleStore;
   readonly adapter: string;
@@ -31,21 +31,22 @@ export interface RankerShelfOptions {
   readonly heapBytes: number;
 }
 
-/** Between two times that a version is loaded whose engine fails. */
-const RENEW_MS = 30_000;
-/** Loading is done one at a time; a load whose request was killed holds the others up no longer than this. */
-const STALE_LOAD_MS = 60_000;
-const LOOK_MS = 10;
-const LEAVE_WAIT_MS = 200;
+/** A version whose engine has failed is loaded for another holder no more often than this. */
+const RELOAD_MS = 30_000;
+/** Longer than a load takes, draining included. */
+const DEAD_LOAD_MS = 60_000;
+/** How long a holder other than `stable` waits for evicted rankers to end. */
+const DRAIN_WAIT_MS = 200;
 
 export class RankerShelf {
   readonly #options: RankerShelfOptions;
-  readonly #places = new Map<string, Place>();
-  /** Moved aside, but with requests under way. */
-  readonly #leaving = new Set<Place>();
-  #loadingSince: number | null = null;
+  readonly #held = new Map<string, HeldRanker>();
+  /** Evicted, but with requests under way. */
+  readonly #draining = new Set<HeldRanker>();
+  /** One load at a time: each needs to know what heap is left. */
+  readonly #loads = new SingleFlight(DEAD_LOAD_MS);
   /** Versions whose engine can compute no more, and when each was last loaded after that. */
-  readonly #fallen = new Map<string, { reason: EngineFailureReason; renewedAt: number }>();
+  readonly #failed = new Map<string, { reason: EngineFailureReason; reloadedAt: number }>();
 
   constructor(options: RankerShelfOptions) {
     this.#options = options;
@@ -53,93 +54,115 @@ export class RankerShelf {
 
   /** The ranker of a version that is held and takes questions, or null. */
   ready(version: string): Ranker | null {
-    const place = this.#alive(version);
-    if (place === undefined) return null;
-    place.usedAt = Date.now();
-    return place.ranker;
+    const held = this.#usable(version);
+    if (held === undefined) return null;
+    held.usedAt = Date.now();
+    return held.ranker;
   }
 
-  /** Why a version's engine should be started afresh; null: there is no reason. */
+  /** Why a version's engine should be restarted; null: there is no reason. */
   failure(version: string): EngineFailureReason | null {
-    const place = this.#alive(version);
-    return place === undefined ? (this.#fallen.get(version)?.reason ?? null) : place.ranker.fault();
+    const held = this.#usable(version);
+    return held === undefined ? (this.#failed.get(version)?.reason ?? null) : held.ranker.fault();
   }
 
-  /** Loads a version again whose engine failed: beside the old one where that can go on and there is room. */
-  async renew(version: string, holder: Holder): Promise<Result<Ranker, TakeFault>> {
-    const old = this.#alive(version);
-    const since = Date.now();
-    this.#loadingSince = since;
-    try {
-      const taken = await this.#load(version, holder);
-      if (!taken.ok) return taken;
-      this.#fallen.delete(version);
-      const place = this.#places.get(version);
-      for (const other of old?.holders ?? []) place?.holders.add(other);
-      if (old !== undefined) void this.#retire(old);
-      return taken;
-    } finally {
-      if (this.#loadingSince === since) this.#loadingSince = null;
-    }
-  }
-
-  /** Bytes of all that is held, with every place taken; what is leaving included. */
+  /** Bytes of all that is held, with every place for questions taken; what is draining included. */
   get heldBytes(): number {
-    return [...this.#places.values(), ...this.#leaving].reduce((sum, { bytes }) => sum + bytes, 0);
+    return this.#all.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
-  /** Bytes of memory that all versions have taken by now; what is leaving included. */
+  /** Bytes of memory that all versions have taken by now; what is draining included. */
   get heapBytes(): number {
-    const all = [...this.#places.values(), ...this.#leaving];
-    return all.reduce((sum, { ranker }) => sum + ranker.load().heapBytes, 0);
+    return this.#all.reduce((sum, { ranker }) => sum + ranker.load().heapBytes, 0);
   }
 
-  /** Holds a version for somebody, loading it if need be. Rejects only when the store does. */
-  async take(version: string, holder: Holder): Promise<Result<Ranker, TakeFault>> {
-    while (this.#alive(version) === undefined && this.#loading()) await pause(LOOK_MS);
-    const held = this.#alive(version);
-    if (held !== undefined) {
-      held.holders.add(holder);
-      return ok(held.ranker);
-    }
-    const fallen = this.#fallen.get(version);
-    if (fallen !== undefined) {
-      // What brought it down may come back: an isolate is not to be kept loading.
-      if (Date.now() - fallen.renewedAt < RENEW_MS) {
-        return fail({ kind: "engine_failed", reason: fallen.reason });
+  get #all(): HeldRanker[] {
+    return [...this.#held.values(), ...this.#draining];
+  }
+
+  /**
+   * Holds a version for somebody, loading it if need be. Rejects only when the store does.
+   * @param waitUntil the request's: the load goes on when its client leaves
+   */
+  async take(
+    version: string,
+    holder: Holder,
+    waitUntil: WaitUntil,
+  ): Promise<Result<Ranker, TakeFault>> {
+    for (;;) {
+      const held = this.#usable(version);
+      if (held !== undefined) {
+        held.holders.add(holder);
+        return ok(held.ranker);
       }
-      fallen.renewedAt = Date.now();
+      const own = this.#loads.begin(() => this.#loadUnlessFailed(version, holder), waitUntil);
+      if (own !== null) return own;
+      await this.#loads.ended(DEAD_LOAD_MS);
     }
-    const since = Date.now();
-    this.#loadingSince = since;
-    try {
-      return await this.#load(version, holder);
-    } finally {
-      if (this.#loadingSince === since) this.#loadingSince = null;
+  }
+
+  /**
+   * Loads a version again whose engine failed: beside the old one where that can go on and there is room. Rejects only
+   * when the store does.
+   */
+  async reload(
+    version: string,
+    holder: Holder,
+    waitUntil: WaitUntil,
+  ): Promise<Result<Ranker, TakeFault>> {
+    for (;;) {
+      const held = this.#usable(version);
+      if (held !== undefined && held.ranker.fault() === null) {
+        // Another holder has loaded it meanwhile.
+        held.holders.add(holder);
+        return ok(held.ranker);
+      }
+      const own = this.#loads.begin(() => this.#loadAgain(version, holder), waitUntil);
+      if (own !== null) return own;
+      await this.#loads.ended(DEAD_LOAD_MS);
     }
   }
 
   /** Holds a version no more for somebody; the last one to let go frees it. Ends when it is freed. */
   async drop(version: string, holder: Holder): Promise<void> {
-    const place = this.#places.get(version);
-    if (place === undefined) return;
-    place.holders.delete(holder);
-    if (place.holders.size === 0) await this.#retire(place);
+    const held = this.#held.get(version);
+    if (held === undefined) return;
+    held.holders.delete(holder);
+    if (held.holders.size === 0) await this.#retire(held);
   }
 
-  /** The place of a version; one whose engine can compute no more is given up here. */
-  #alive(version: string): Place | undefined {
-    const place = this.#places.get(version);
-    const reason = place?.ranker.fault() ?? null;
-    if (place === undefined || reason === null || !endsEngine(reason)) return place;
-    const { renewedAt = Number.NEGATIVE_INFINITY } = this.#fallen.get(version) ?? {};
-    this.#fallen.set(version, { reason, renewedAt });
-    void this.#retire(place);
+  /** What is held of a version; a ranker whose engine can compute no more is given up here. */
+  #usable(version: string): HeldRanker | undefined {
+    const held = this.#held.get(version);
+    const reason = held?.ranker.fault() ?? null;
+    if (held === undefined || reason === null || !endsEngine(reason)) return held;
+    const { reloadedAt = Number.NEGATIVE_INFINITY } = this.#failed.get(version) ?? {};
+    this.#failed.set(version, { reason, reloadedAt });
+    void this.#retire(held);
     return undefined;
   }
 
-  #loading(): boolean {
-    return this.#loadingSince !== null && Date.now() - this.#loadingSince < STALE_LOAD_MS;
+  async #loadUnlessFailed(version: string, holder: Holder): Promise<Result<Ranker, TakeFault>> {
+    const failed = this.#failed.get(version);
+    if (failed !== undefined) {
+      // The failure may come back: an isolate must not spend its time on loading.
+      if (Date.now() - failed.reloadedAt < RELOAD_MS) {
+        return fail({ kind: "engine_failed", reason: failed.reason });
+      }
+      failed.reloadedAt = Date.now();
+    }
+    return this.#load(version, holder);
+  }
+
+  async #loadAgain(version: string, holder: Holder): Promise<Result<Ranker, TakeFault>> {
+    const old = this.#usable(version);
+    const loaded = await this.#load(version, holder);
+    if (!loaded.ok) return loaded;
+    this.#failed.delete(version);
+    const held = this.#held.get(version);
+    for (const other of old?.holders ?? []) held?.holders.add(other);
+    if (old !== undefined) void this.#retire(old);
+    return loaded;
   }
 
   async #load(version: string, holder: Holder): Promise<Result<Ranker, TakeFault>> {
@@ -150,91 +173,90 @@ export class RankerShelf {
     const loaded = await load(files, { adapter, version });
     if (!loaded.ok) return loaded;
     const ranker = loaded.value;
-    // More than was thought where it runs on the engine that was not preferred.
-    const held = Math.max(bytes, ranker.load().heapBytes);
+    // More than estimated where it runs on the engine that was not preferred.
+    const most = Math.max(bytes, ranker.load().heapBytes);
     const holders = new Set([holder]);
-    this.#places.set(version, { version, ranker, bytes: held, holders, usedAt: Date.now() });
+    this.#held.set(version, { version, ranker, bytes: most, holders, usedAt: Date.now() });
     return loaded;
   }
 
   /**
-   * Moves others aside until there is room; false where that would not do, and nobody is moved. For a pinned version also
-   * false, for now, while those moved aside still have requests under way: only stable waits for them here.
+   * Evicts others until there is room. False where even that would not do: then nobody is evicted. For a pinned version
+   * also false, for now, while those evicted have requests under way: only stable waits for them here.
    */
   async #makeRoom(bytes: number, holder: Holder): Promise<boolean> {
     const { heapBytes } = this.#options;
-    if (this.heldBytes + bytes > heapBytes) await this.#letLeave(holder);
-    const movable = movableFor(holder, [...this.#places.values()]);
-    const most = movable.reduce((sum, place) => sum + place.bytes, 0);
+    if (this.heldBytes + bytes > heapBytes) await this.#drain(holder);
+    const evictable = evictableFor(holder, [...this.#held.values()]);
+    const most = evictable.reduce((sum, held) => sum + held.bytes, 0);
     if (holder !== "stable" && this.heldBytes - most + bytes > heapBytes) return false;
     let free = heapBytes - this.heldBytes;
-    for (const place of movable) {
+    for (const held of evictable) {
       if (free >= bytes) break;
-      free += place.bytes;
-      const gone = this.#retire(place);
-      if (holder === "stable" || isIdle(place.ranker)) await gone;
+      free += held.bytes;
+      const gone = this.#retire(held);
+      if (holder === "stable" || isIdle(held.ranker)) await gone;
     }
     return holder === "stable" || this.heldBytes + bytes <= heapBytes;
   }
 
-  /** Whoever moved them aside may be gone: they are seen off again, to their end only for `stable`. */
-  async #letLeave(holder: Holder): Promise<void> {
-    const left = Promise.all([...this.#leaving].map((place) => this.#retire(place)));
-    await (holder === "stable" ? left : Promise.race([left, pause(LEAVE_WAIT_MS)]));
+  /** The request that evicted them may have ended: they are retired again, and only `stable` waits to the end. */
+  async #drain(holder: Holder): Promise<void> {
+    const drained = Promise.all([...this.#draining].map((held) => this.#retire(held)));
+    await (holder === "stable" ? drained : Promise.race([drained, pause(DRAIN_WAIT_MS)]));
   }
 
-  async #retire(place: Place): Promise<void> {
-    if (this.#places.get(place.version) === place) this.#places.delete(place.version);
-    this.#leaving.add(place);
-    await place.ranker.retire();
-    this.#leaving.delete(place);
+  async #retire(held: HeldRanker): Promise<void> {
+    if (this.#held.get(held.version) === held) this.#held.delete(held.version);
+    this.#draining.add(held);
+    await held.ranker.retire();
+    this.#draining.delete(held);
   }
 }
 
-/** From a manifest that nobody has verified yet: one that tells a wrong size is found wanting when it is loaded. */
-async function bytesOf(files: BundleFiles): Promise<number> {
-  const bytes = await files.read("manifest.json");
-  const manifest = bytes === null ? null : parseManifest(bytes);
-  return manifest?.ok ? heapEstimate(manifest.value) : 0;
-}
-
-/** For whom a ranker is held. */
-export type Holder = "stable" | "canary" | "shadow" | "pinned";
-
-export interface Place {
+export interface HeldRanker {
   readonly version: string;
   readonly ranker: Ranker;
+  /** Bytes that it holds with every place for questions taken. */
   readonly bytes: number;
   readonly holders: Set<Holder>;
   usedAt: number;
 }
 
-/** Whom each may move aside, in this order. */
-const WEAKER: Readonly<Record<Holder, readonly Holder[]>> = {
+/** Whose rankers each holder may evict, in this order. */
+const EVICTED_FOR: Readonly<Record<Holder, readonly Holder[]>> = {
   stable: ["pinned", "shadow", "canary", "stable"],
   canary: ["pinned", "shadow"],
   pinned: ["pinned", "shadow", "canary"],
   shadow: ["pinned"],
 };
-/** A version that callers pinned so lately is not moved aside for a trial: the two would take turns in loading. */
+/** A version that callers pinned so lately is not evicted for a trial: the two would take turns in loading. */
 const PINNED_MS = 30_000;
 
-/** Those of `places` that `holder` may move aside, the least needed first. */
-export function movableFor(holder: Holder, places: readonly Place[]): Place[] {
-  const order = WEAKER[holder];
-  const rank = ({ holders }: Place) => Math.max(...[...holders].map((one) => order.indexOf(one)));
-  return places
+/** Those of `rankers` that `holder` may evict, the least needed first. */
+export function evictableFor(holder: Holder, rankers: readonly HeldRanker[]): HeldRanker[] {
+  const order = EVICTED_FOR[holder];
+  const rank = ({ holders }: HeldRanker) =>
+    Math.max(...[...holders].map((one) => order.indexOf(one)));
+  return rankers
     .filter(({ holders }) => [...holders].every((one) => order.includes(one)))
-    .filter((place) => holder === "stable" || holder === "pinned" || isUnused(place))
+    .filter((held) => holder === "stable" || holder === "pinned" || isUnused(held))
     .sort((a, b) => rank(a) - rank(b) || a.usedAt - b.usedAt);
 }
 
 /** No request is under way, and none that pins it is likely to come. */
-function isUnused({ ranker, holders, usedAt }: Place): boolean {
+function isUnused({ ranker, holders, usedAt }: HeldRanker): boolean {
   return isIdle(ranker) && !(holders.has("pinned") && Date.now() - usedAt < PINNED_MS);
 }
 
-export function isIdle(ranker: Ranker): boolean {
+function isIdle(ranker: Ranker): boolean {
   const { held, waiting } = ranker.load();
   return held + waiting === 0;
+}
+
+/** From a manifest that nobody has verified yet: one that states a wrong size is refused when it is loaded. */
+async function bytesOf(files: BundleFiles): Promise<number> {
+  const bytes = await files.read("manifest.json");
+  const manifest = bytes === null ? null : parseManifest(bytes);
+  return manifest?.ok ? heapEstimate(manifest.value) : 0;
 }

@@ -1,16 +1,9 @@
-/**
- * Where a request's ranker comes from: a channel, or a version that the caller pinned. Decided once a request.
- *
- * Why no adapter is served, or why a newer one is not: names for `/readyz`, logs and `degraded_reason`.
- */
-
+/** Where a request's ranker comes from, and why there is none: names for `/readyz`, logs and `degraded_reason`. */
 import type { BundleFailure } from "../../adapter/bundle.ts";
 import type { LoadFailure } from "../../adapter/load.ts";
 import type { PointerFailure } from "../../adapter/pointer.ts";
 import type { Ranker } from "../../adapter/ranker.ts";
-import type { Selection, Strategy } from "../../adapter/select/candidates.ts";
-import type { Question } from "../../tasks/question.ts";
-import type { WaitUntil } from "../http/waiting.ts";
+import type { WaitUntil } from "../../net/sharedWork.ts";
 
 /** By what a version came to answer. */
 export const SERVED_BY = ["stable", "canary", "pinned"] as const;
@@ -22,6 +15,17 @@ export interface Served {
   readonly servedBy: ServedBy;
 }
 
+/**
+ * One request's way to a ranker: that of a channel, or of a version that the caller pinned.
+ *
+ * @example
+ * const refreshed = source.refresh(waitUntil);
+ * let served = source.ready();
+ * if (served === null) {
+ *   await refreshed;
+ *   served = source.current(); // null: answer without scores, because of source.fault()
+ * }
+ */
 export interface RankerSource {
   /** Begins whatever has to be checked or loaded; ends with it where `ready` has nothing yet. Never rejects. */
   refresh(waitUntil: WaitUntil): Promise<void>;
@@ -52,24 +56,3 @@ export type DegradedReason =
   | AdapterFault["kind"]
   /** The adapter is being loaded and the LLM was faster. */
   | "loading";
-
-/** What the channels count of an answer, and choose again from. */
-export interface FinishedAnswer {
-  readonly ask: {
-    readonly question: Question;
-    readonly task: { readonly id: string };
-    /** The LLM that wrote the candidates. */
-    readonly model: string;
-  };
-  readonly candidates: readonly {
-    readonly index: number;
-    readonly answer: string | null;
-    readonly text: string;
-    readonly state: "complete" | "cut" | "empty";
-  }[];
-  readonly selection: Pick<Selection, "ranking" | "abstained">;
-  /** The strategy that really chose. */
-  readonly strategy: Strategy;
-  /** Null: it was scored. */
-  readonly degraded: string | null;
-}

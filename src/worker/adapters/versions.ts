@@ -1,7 +1,7 @@
 /**
  * Bundles and pointers in R2: `adapters/<name>/<version>/...` and `channels/<name>/<channel>.json`.
  *
- * The versions of an adapter that are kept, each with what its manifest says.
+ * Also the list of an adapter's versions, each with what its manifest says.
  */
 import {
   type BundleFailure,

@@ -1,6 +1,6 @@
 /**
- * A channel's pointer as an isolate knows it: looked at again (conditionally, by its etag) beside a request that finds
- * the last look older than the interval. Nothing runs between requests, so there is no other clock.
+ * A channel's pointer as an isolate knows it. Each request finds out whether the last check is older than the interval,
+ * and if so begins another (conditionally, by the pointer's etag). There is no other clock: between requests nothing runs.
  */
 import type { BundleStore } from "../../adapter/bundle.ts";
 import {
@@ -13,17 +13,15 @@ import {
 import { isRemoteFailure } from "../../adapter/remote/textScorer.ts";
 import { fail, type Result } from "../../adapter/result.ts";
 import type { PublicKeys } from "../../adapter/signature.ts";
+import { SingleFlight, type WaitUntil } from "../../net/sharedWork.ts";
 import type { AdapterFault } from "./source.ts";
-
-/** `ctx.waitUntil`: keeps work alive after the response, and after a client that left. */
-export type WaitUntil = (work: Promise<unknown>) => void;
 
 export interface PointerWatchOptions {
   readonly store: BundleStore;
   readonly adapter: string;
   readonly channel: Channel;
   readonly intervalMs: number;
-  /** A pointer must be signed by one of them; null: signatures are not looked at. */
+  /** A pointer must be signed by one of them; null: signatures are not checked. */
   readonly signedBy: PublicKeys | null;
   /**
    * Acts on a pointer that is whole, signed and new enough; null: there is none, or no more. A fault that it returns
@@ -33,37 +31,37 @@ export interface PointerWatchOptions {
     pointer: Pointer | null,
     waitUntil: WaitUntil,
   ) => Promise<AdapterFault | null> | AdapterFault | null;
-  /** Called in every look, last: the pointer may be the same, what depends on it need not. Never rejects. */
-  readonly refreshed?: (waitUntil: WaitUntil) => Promise<void>;
+  /** Called last in every check: the pointer may be the same when what depends on it is not. Never rejects. */
+  readonly checked?: (waitUntil: WaitUntil) => Promise<void>;
   /** Told of every fault, once. */
   readonly onFault: (fault: AdapterFault) => void;
 }
 
-/** A look whose request was killed never ends; after this time another may begin. */
-const STALE_LOOK_MS = 60_000;
-/** So many intervals after a look a request waits for the next one. */
-const PATIENCE = 3;
+/** Longer than a check takes, a bundle's load included. */
+const DEAD_CHECK_MS = 60_000;
+/** What the last check told is relied on for so many intervals. */
+const STALE_INTERVALS = 3;
 /** With a shorter interval nearly every request would wait. */
 const LEAST_INTERVAL_MS = 1_000;
 
-/** The age from which what a look told is not to be relied on. */
+/** The age from which what a check told is not to be relied on. */
 export function staleAfterMs(intervalMs: number): number {
-  return PATIENCE * Math.max(intervalMs, LEAST_INTERVAL_MS);
+  return STALE_INTERVALS * Math.max(intervalMs, LEAST_INTERVAL_MS);
 }
 
 export class PointerWatch {
   readonly #options: PointerWatchOptions;
+  readonly #checks = new SingleFlight(DEAD_CHECK_MS);
+  #checkedAt: number | null = null;
   /** The pointer that is followed. */
   #pointer: Pointer | null = null;
-  /** No pointer with a lower serial is followed any more: the highest that was followed, or that was signed. */
-  #floor = -1;
+  /** The highest serial that was followed, or that was signed. No pointer with a lower one is followed any more. */
+  #leastSerial = -1;
   #etag: string | null = null;
   /** Of the pointer with `#etag`: stays until the pointer changes. */
   #refusal: AdapterFault | null = null;
-  /** Of the last look alone. */
+  /** Of the last check alone. */
   #transient: AdapterFault | null = null;
-  #lookedAt: number | null = null;
-  #checking: { readonly done: Promise<void>; readonly since: number } | null = null;
 
   constructor(options: PointerWatchOptions) {
     this.#options = options;
@@ -79,36 +77,27 @@ export class PointerWatch {
     return this.#transient ?? this.#refusal;
   }
 
-  /** The last look is so long ago that a request has to wait for the next one. */
+  /** The last check is so long ago that a request has to wait for the next one. */
   get stale(): boolean {
     const { intervalMs } = this.#options;
-    return this.#lookedAt === null || Date.now() - this.#lookedAt > staleAfterMs(intervalMs);
+    return this.#checkedAt === null || Date.now() - this.#checkedAt > staleAfterMs(intervalMs);
   }
 
   /**
-   * To be called by every request: looks at the pointer again where the last look is older than the interval.
-   * @returns a promise that ends with the look under way; only those who find it `stale` need to wait for it
+   * Checks the pointer where the last check is older than the interval. To be called by every request.
+   * @returns waits for the check that is under way, if any. To be called only where its result is needed.
    */
-  refresh(waitUntil: WaitUntil): Promise<void> {
-    const now = Date.now();
-    if (this.#checking !== null && now - this.#checking.since < STALE_LOOK_MS)
-      return this.#checking.done;
-    if (this.#lookedAt !== null && now - this.#lookedAt < this.#options.intervalMs) {
-      return Promise.resolve();
-    }
-    const done = this.#check(waitUntil).then(() => {
-      this.#lookedAt = Date.now();
-      // A look taken for lost may end after all, while another is under way.
-      if (this.#checking?.done === done) this.#checking = null;
-    });
-    this.#checking = { done, since: now };
-    // Others wait for this promise too, so it must outlive the request that began it.
-    waitUntil(done);
-    return done;
+  begin(waitUntil: WaitUntil): () => Promise<void> {
+    const { intervalMs } = this.#options;
+    const isDue = this.#checkedAt === null || Date.now() - this.#checkedAt >= intervalMs;
+    const own = isDue ? this.#checks.begin(() => this.#check(waitUntil), waitUntil) : null;
+    return async () => {
+      await (own ?? this.#checks.ended(DEAD_CHECK_MS));
+    };
   }
 
   async #check(waitUntil: WaitUntil): Promise<void> {
-    const { store, adapter, channel, refreshed } = this.#options;
+    const { store, adapter, channel, checked } = this.#options;
     try {
       const object = await store.pointer(adapter, channel, this.#etag);
       this.#transient = null;
@@ -116,21 +105,22 @@ export class PointerWatch {
       if (object.kind === "found") {
         const pointer = await this.#read(object.bytes);
         if (pointer.ok) await this.#follow(pointer.value, waitUntil);
-        else this.#refusal = this.#told(pointer.failure);
+        else this.#refusal = this.#reported(pointer.failure);
         // Only now: where the store or a remote engine failed half-way it is asked again; what was refused is not.
         if (this.#transient === null) this.#etag = object.etag;
       }
     } catch {
-      this.#transient = this.#told({ kind: "store_unavailable" });
+      this.#transient = this.#reported({ kind: "store_unavailable" });
     }
-    await refreshed?.(waitUntil);
+    await checked?.(waitUntil);
+    this.#checkedAt = Date.now();
   }
 
   /** Without its pointer `stable` goes on with what it has; another channel has ended. */
   async #absent(waitUntil: WaitUntil): Promise<void> {
     const { channel, follow } = this.#options;
     if (channel === "stable") {
-      this.#transient = this.#told({ kind: "pointer_absent" });
+      this.#transient = this.#reported({ kind: "pointer_absent" });
       return;
     }
     this.#etag = null;
@@ -150,27 +140,27 @@ export class PointerWatch {
   }
 
   async #follow(pointer: Pointer, waitUntil: WaitUntil): Promise<void> {
-    if (pointer.serial < this.#floor) {
-      this.#refusal = this.#told({ kind: "pointer_older" });
+    if (pointer.serial < this.#leastSerial) {
+      this.#refusal = this.#reported({ kind: "pointer_older" });
       return;
     }
     const { signedBy, follow } = this.#options;
     // A signed serial counts even where its bundle is refused; anyone who can write can make up another.
-    if (signedBy !== null) this.#floor = pointer.serial;
+    if (signedBy !== null) this.#leastSerial = pointer.serial;
     const fault = await follow(pointer, waitUntil);
     if (fault !== null) {
-      const told = this.#told(fault);
-      if (isRemoteFailure(fault)) this.#transient = told;
-      else this.#refusal = told;
+      const reported = this.#reported(fault);
+      if (isRemoteFailure(fault)) this.#transient = reported;
+      else this.#refusal = reported;
       return;
     }
     this.#pointer = pointer;
-    this.#floor = pointer.serial;
+    this.#leastSerial = pointer.serial;
     this.#refusal = null;
   }
 
-  /** Reports a fault once, not at every look. */
-  #told(fault: AdapterFault): AdapterFault {
+  /** Reports a fault once, not at every check. */
+  #reported(fault: AdapterFault): AdapterFault {
     const known = this.#transient?.kind === fault.kind || this.#refusal?.kind === fault.kind;
     if (!known) this.#options.onFault(fault);
     return fault;

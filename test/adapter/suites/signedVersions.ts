@@ -115,7 +115,7 @@ export function hostOver(read: Partial<R2Bucket> = {}) {
     signedBy,
     onChange: () => {},
   });
-  return { host, refresh: () => host.refresh(() => {}) };
+  return { host, refresh: () => host.begin(() => {})() };
 }
 
 /** A score of what serves now. */

@@ -10,6 +10,9 @@ import { sampleManifest } from "../../adapter/sampleManifest.ts";
 /** Each of these is estimated to hold 33.5 MB, like models/mini. */
 const SIMD_BYTES = 23_102_144;
 
+/** In a test no work is ended with its request. */
+export const waitUntil = (): void => {};
+
 export interface FakeRanker extends Ranker {
   /** Questions under way. */
   busy: number;

@@ -65,7 +65,7 @@ function counted(
     intervalMs,
     onChange: (fault) => counts.faults.push(fault?.kind ?? "serving"),
   });
-  const refresh = () => host.refresh((work) => waiting.push(work));
+  const refresh = () => host.begin((work) => waiting.push(work))();
   return { host, counts, refresh, waiting };
 }
 

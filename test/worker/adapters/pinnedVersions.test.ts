@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { parsePublicKeys } from "../../../src/adapter/signature.ts";
 import { PinnedVersions } from "../../../src/worker/adapters/pinnedVersions.ts";
 import golden from "../../fixtures/signature.golden.json" with { type: "json" };
-import { fakeShelf } from "./fakeRankers.ts";
+import { fakeShelf, waitUntil } from "./fakeRankers.ts";
 
 const versions = ["1.0.0", "1.1.0", "1.2.0", "bad-1"];
 
@@ -16,7 +16,7 @@ function pinning(heapBytes = 80_000_000, signedBy: ReturnType<typeof parsePublic
   /** What a request that pins this version is scored by, or why not. */
   const request = async (version: string) => {
     const source = pinnedVersions.source(version);
-    await source.refresh(() => {});
+    await source.refresh(waitUntil);
     return source.current()?.ranker.manifest.version ?? source.fault()?.kind;
   };
   return { ...fake, pinnedVersions, faults, request };
@@ -34,7 +34,7 @@ describe("a pinned version", () => {
 
   it("is loaded once, beside stable", async () => {
     const { shelf, request, loaded } = pinning();
-    await shelf.take("1.0.0", "stable");
+    await shelf.take("1.0.0", "stable", waitUntil);
     expect(await request("1.1.0")).toBe("1.1.0");
     expect(await request("1.1.0")).toBe("1.1.0");
     expect(await request("1.2.0")).toBe("1.2.0");
@@ -45,8 +45,8 @@ describe("a pinned version", () => {
 
   it("waits for a canary's requests to end, and then is served", async () => {
     const { shelf, request, ranker } = pinning();
-    await shelf.take("1.0.0", "stable");
-    await shelf.take("1.1.0", "canary");
+    await shelf.take("1.0.0", "stable", waitUntil);
+    await shelf.take("1.1.0", "canary", waitUntil);
     ranker("1.1.0").busy = 1;
     const served = request("1.2.0");
     await expect.poll(() => shelf.ready("1.1.0")).toBeNull();

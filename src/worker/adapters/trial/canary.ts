@@ -1,30 +1,24 @@
 /**
- * * The canary: a share of the requests, until its guard stops it. An isolate that does not know how the trial stands, or
- * has not heard for long, sends nothing its way: stable answers.
- *
- * Which requests are of a channel's share: always the same for the same key, evenly spread over all of them.
+ * The canary: a version that gets a share of the requests until its guard stops it. An isolate that does not know how
+ * the trial stands, or has not heard of it for long, sends no request to the canary: stable answers.
  */
-import { pause } from "../../../net/sharedWork.ts";
-import type { WaitUntil } from "../../http/waiting.ts";
+import { pause, type WaitUntil } from "../../../net/sharedWork.ts";
+import type { AdapterHost } from "../host.ts";
+import type { AdapterFault, RankerSource, Served } from "../source.ts";
+import type { RequestKey } from "../trialChannels.ts";
 import { staleAfterMs } from "../watch.ts";
 import type { Guard, Stop, Trial, Verdict } from "./guard.ts";
 import { TrialChannel, type TrialChannelOptions } from "./trialChannel.ts";
 
-export interface CanaryOptions extends Omit<TrialChannelOptions, "channel" | "refreshed"> {
+export interface CanaryOptions extends Omit<TrialChannelOptions, "channel" | "checked"> {
   readonly guard: Guard;
   /** Told once of a trial that was stopped. */
   readonly onStop: (stop: Stop) => void;
 }
 
-/** Whose request it is, for the share. */
-export interface RequestKey {
-  readonly tenant: string;
-  readonly requestId: string;
-}
-
-/** Requests may wait for a look, so it does not wait long for the guard. */
+/** Requests may wait for a check of the pointer, so it does not wait long for the guard. */
 const GUARD_WAIT_MS = 2_000;
-/** At least so long the guard's word holds, as reports bring it too. */
+/** The guard's verdict holds at least so long, as the reports of counts bring it too. */
 const LEAST_TRUST_MS = 15_000;
 
 export class Canary {
@@ -32,14 +26,15 @@ export class Canary {
   readonly #guard: Guard;
   readonly #onStop: (stop: Stop) => void;
   readonly #trustMs: number;
-  #heard: { readonly serial: number; readonly verdict: Verdict; readonly at: number } | null = null;
+  #latest: { readonly serial: number; readonly verdict: Verdict; readonly at: number } | null =
+    null;
 
   constructor({ guard, onStop, ...options }: CanaryOptions) {
     this.#guard = guard;
     this.#onStop = onStop;
     this.#trustMs = Math.max(staleAfterMs(options.intervalMs), LEAST_TRUST_MS);
-    const refreshed = (waitUntil: WaitUntil) => this.#refreshed(waitUntil);
-    this.channel = new TrialChannel({ ...options, channel: "canary", refreshed });
+    const checked = (waitUntil: WaitUntil) => this.#checked(waitUntil);
+    this.channel = new TrialChannel({ ...options, channel: "canary", checked });
   }
 
   /** The trial that is on, stopped or not; null: there is none. */
@@ -51,18 +46,18 @@ export class Canary {
 
   /** Why it was stopped; null: it was not, as far as is known here. */
   get stop(): Stop | null {
-    return this.#heard?.serial === this.channel.pointer?.serial
-      ? (this.#heard?.verdict ?? null)
+    return this.#latest?.serial === this.channel.pointer?.serial
+      ? (this.#latest?.verdict ?? null)
       : null;
   }
 
   /** Whether it may have traffic at all. */
   get serves(): boolean {
     const { pointer, blocked } = this.channel;
-    const heard = this.#heard;
-    if (pointer === null || blocked || heard === null) return false;
-    const known = heard.serial === pointer.serial && Date.now() - heard.at <= this.#trustMs;
-    return known && heard.verdict === null;
+    const latest = this.#latest;
+    if (pointer === null || blocked || latest === null) return false;
+    const known = latest.serial === pointer.serial && Date.now() - latest.at <= this.#trustMs;
+    return known && latest.verdict === null;
   }
 
   /** Whether this request is the canary's. */
@@ -74,31 +69,77 @@ export class Canary {
   }
 
   /** Notes how a trial stands. */
-  heard({ serial }: Pick<Trial, "serial">, verdict: Verdict): void {
+  note({ serial }: Pick<Trial, "serial">, verdict: Verdict): void {
     if (serial !== this.channel.pointer?.serial) return;
     if (verdict !== null && this.stop === null) this.#onStop(verdict);
-    this.#heard = { serial, verdict, at: Date.now() };
+    this.#latest = { serial, verdict, at: Date.now() };
   }
 
   /** Asks the guard, and has the version ready before the first request needs it. */
-  async #refreshed(waitUntil: WaitUntil): Promise<void> {
+  async #checked(waitUntil: WaitUntil): Promise<void> {
     const { pointer } = this.channel;
     if (pointer === null) return;
     if (this.stop === null) {
       const asked = this.#guard.verdict(pointer.serial).then(
-        (verdict) => this.heard(pointer, verdict),
+        (verdict) => this.note(pointer, verdict),
         () => {},
       );
       waitUntil(asked);
       await Promise.race([asked, pause(GUARD_WAIT_MS)]);
     }
-    // One that was stopped stays so.
+    // A trial that was stopped stays stopped.
     if (this.stop !== null) waitUntil(this.channel.unload());
-    if (this.serves && this.channel.ready() === null) waitUntil(this.channel.load());
+    if (this.serves && this.channel.ready() === null) waitUntil(this.channel.load(waitUntil));
   }
 }
 
-/** Whether `key` (a tenant, a request id) belongs to the share of a version. Another version draws another set. */
+/** The ranker of a request that pinned no version: the canary's where the request is of its share, else stable's. */
+export class CanarySource implements RankerSource {
+  readonly #stable: AdapterHost;
+  readonly #canary: Canary;
+  readonly #key: RequestKey;
+
+  constructor(stable: AdapterHost, canary: Canary, key: RequestKey) {
+    this.#stable = stable;
+    this.#canary = canary;
+    this.#key = key;
+  }
+
+  async refresh(waitUntil: WaitUntil): Promise<void> {
+    const { channel } = this.#canary;
+    const ended = [this.#stable.begin(waitUntil), channel.watch.begin(waitUntil)];
+    // If a ranker is ready, don't wait for the checks.
+    if (this.ready() !== null) return;
+    await Promise.all(ended.map((wait) => wait()));
+    if (this.#isCanarys() && channel.ready() === null) await channel.load(waitUntil);
+  }
+
+  ready(): Served | null {
+    if (this.#stable.stale || this.#canary.channel.watch.stale) return null;
+    if (this.#isCanarys() && this.#canary.channel.ready() === null) return null;
+    return this.current();
+  }
+
+  current(): Served | null {
+    const ranker = this.#isCanarys() ? this.#canary.channel.ready() : null;
+    return ranker === null ? this.#stable.current() : { ranker, servedBy: "canary" };
+  }
+
+  fault(): AdapterFault | null {
+    return this.#stable.fault();
+  }
+
+  /** A canary at stable's version is no longer a canary. */
+  #isCanarys(): boolean {
+    const same = this.#canary.channel.pointer?.version === this.#stable.version;
+    return !same && this.#canary.takes(this.#key);
+  }
+}
+
+/**
+ * Whether `key` (a tenant, a request id) belongs to the share of a version: always the same for the same key, evenly
+ * spread over all keys. Another version draws another set.
+ */
 export function inShare(version: string, key: string, share: number): boolean {
   return place(`${version}\n${key}`) < share;
 }

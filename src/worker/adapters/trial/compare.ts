@@ -1,14 +1,13 @@
 /**
- * * What another adapter would have chosen among the candidates of an answer. Done after the response: callers neither see
+ * What another adapter would have chosen among the candidates of an answer. Done after the response: callers neither see
  * it, nor wait or pay for it.
- *
- * Runs comparisons after responses: one at a time, and none while callers need the engine.
  */
 import type { Ranker } from "../../../adapter/ranker.ts";
 import type { ScoredCandidate } from "../../../adapter/select/candidates.ts";
 import { select } from "../../../adapter/select/select.ts";
+import { SingleFlight, type WaitUntil } from "../../../net/sharedWork.ts";
 import { isEvidenceUnseen, readByAdapter } from "../../../tasks/question.ts";
-import type { FinishedAnswer } from "../source.ts";
+import type { FinishedAnswer } from "../trialChannels.ts";
 
 /** `dropped`: there was no time or no place; `failed`: the adapter could not score. */
 export type Comparison = "same" | "other" | "failed" | "dropped";
@@ -61,8 +60,9 @@ const BUSY_HELD = 2;
 /** A request's background work is ended by the platform after 30 s. */
 const MOST_MS = 25_000;
 
-export class Comparing {
-  #since: number | null = null;
+/** Runs comparisons: one at a time, and none while callers need the engine. */
+export class Comparisons {
+  readonly #comparisons = new SingleFlight(MOST_MS);
 
   /**
    * Compares, unless there is no time for it. Never rejects.
@@ -73,21 +73,15 @@ export class Comparing {
     serving: Ranker,
     second: () => Promise<Ranker | null>,
     outcome: FinishedAnswer,
+    waitUntil: WaitUntil,
   ): Promise<Comparison> {
-    const now = Date.now();
     const { held, waiting } = serving.load();
-    // One whose request was killed never ends.
-    const running = this.#since !== null && now - this.#since < MOST_MS;
-    if (running || waiting > 0 || held > BUSY_HELD) return "dropped";
-    this.#since = now;
-    try {
+    if (waiting > 0 || held > BUSY_HELD) return "dropped";
+    const work = async (): Promise<Comparison> => {
       const ranker = await second();
       if (ranker === null) return "dropped";
-      return await compare(ranker, outcome, AbortSignal.timeout(MOST_MS));
-    } catch {
-      return "failed";
-    } finally {
-      if (this.#since === now) this.#since = null;
-    }
+      return compare(ranker, outcome, AbortSignal.timeout(MOST_MS));
+    };
+    return this.#comparisons.begin(work, waitUntil)?.catch(() => "failed" as const) ?? "dropped";
   }
 }

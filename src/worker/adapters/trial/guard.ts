@@ -1,38 +1,10 @@
 /**
- * * The port to an adapter's guard: it gathers what isolates count while a canary is on trial, and stops a canary that
- * leaves the bounds of its pointer. A trial is one serial of the canary's pointer.
- *
- * Whether a canary is still within its bounds.
+ * The port to an adapter's guard, and the rule by which it judges. The guard adds up what isolates count while a canary
+ * is on trial, and stops a canary that leaves the bounds of its pointer. A trial is one serial of the canary's pointer.
  */
-
 import type { Bounds } from "../../../adapter/pointer.ts";
 import { stubOf } from "../../ledger/durable.ts";
-
-/** Whole numbers, 0 or more. */
-export interface Counts {
-  /** Requests that came to an end: with or without a score, but with candidates. */
-  readonly requests: number;
-  /** Of them those that could not be scored. */
-  readonly failures: number;
-  /** Answers given, and withheld. */
-  readonly answers: number;
-  readonly abstentions: number;
-  /** Answers that a second adapter has chosen as well, and of them those where it chose the same. */
-  readonly compared: number;
-  readonly agreed: number;
-  /** Comparisons that were due, but left out under load or because they failed. */
-  readonly dropped: number;
-}
-
-export const COUNTS = [
-  "requests",
-  "failures",
-  "answers",
-  "abstentions",
-  "compared",
-  "agreed",
-  "dropped",
-] as const satisfies readonly (keyof Counts)[];
+import type { ChannelCounts, Counts, StopReason } from "../trialChannels.ts";
 
 export const NO_COUNTS: Counts = {
   requests: 0,
@@ -43,13 +15,6 @@ export const NO_COUNTS: Counts = {
   agreed: 0,
   dropped: 0,
 };
-
-export type CountedChannel = "stable" | "canary" | "shadow";
-
-export interface ChannelCounts extends Counts {
-  readonly channel: CountedChannel;
-  readonly version: string;
-}
 
 /** A canary's serial, the version it tries, and what it must keep to. */
 export interface Trial {
@@ -63,9 +28,6 @@ export interface GuardReport {
   readonly trial: Trial | null;
   readonly counts: readonly ChannelCounts[];
 }
-
-export const STOP_REASONS = ["failure_rate", "abstention_difference", "agreement"] as const;
-export type StopReason = (typeof STOP_REASONS)[number];
 
 /** That a canary was stopped: when (milliseconds since 1970), why, and the counts of both sides then. */
 export interface Stop {

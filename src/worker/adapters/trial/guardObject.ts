@@ -1,48 +1,39 @@
 /**
  * The Durable Object behind an adapter's guard: one for each adapter, so that all isolates count into one place.
  *
- * * The arithmetic of a guard over its SQLite tables. Synchronous: the object that calls it wraps each call into one
- * transaction.
- *
- * * The guard's tables. Times are milliseconds since 1970. No column can hold content: texts are out of closed sets or
- * have a version's form, and SQLite checks that itself.
- *
- * The guard of an adapter behind its Durable Object.
+ * No column of its SQLite tables can hold content: texts come out of closed sets or have a version's form, and SQLite
+ * checks that itself. Times are milliseconds since 1970.
  */
 import { DurableObject } from "cloudflare:workers";
+import type { Channel } from "../../../adapter/pointer.ts";
 import {
   type ChannelCounts,
   COUNTS,
-  type CountedChannel,
   type Counts,
-  type GuardOverview,
-  type GuardReport,
-  judge,
   STOP_REASONS,
   type StopReason,
-  type Trial,
-  type Verdict,
-} from "./guard.ts";
+} from "../trialChannels.ts";
+import { type GuardOverview, type GuardReport, judge, type Trial, type Verdict } from "./guard.ts";
 
 export class GuardObject extends DurableObject {
-  readonly #usage: GuardTables;
+  readonly #tables: GuardTables;
 
   constructor(state: DurableObjectState, env: Cloudflare.Env) {
     super(state, env);
     makeGuardTables(state.storage.sql);
-    this.#usage = new GuardTables(state.storage.sql);
+    this.#tables = new GuardTables(state.storage.sql);
   }
 
   report(report: GuardReport): Verdict {
-    return this.ctx.storage.transactionSync(() => this.#usage.report(report, Date.now()));
+    return this.ctx.storage.transactionSync(() => this.#tables.report(report, Date.now()));
   }
 
   verdict(serial: number): Verdict {
-    return this.#usage.verdict(serial);
+    return this.#tables.verdict(serial);
   }
 
   overview(serial: number | null): GuardOverview {
-    return this.#usage.overview(serial);
+    return this.#tables.overview(serial);
   }
 }
 
@@ -52,12 +43,13 @@ const NO_TRIAL = -1;
 const KEPT_TRIALS = 20;
 
 type CountRow = Record<keyof Counts, number>;
-type ChannelRow = CountRow & { channel: CountedChannel; version: string };
+type ChannelRow = CountRow & { channel: Channel; version: string };
 type StopRow = { trial: number; version: string; reason: StopReason; at: number } & Record<
   `${"canary" | "stable"}_${keyof Counts}`,
   number
 >;
 
+/** The guard's arithmetic. Synchronous: its caller wraps each call into one transaction. */
 export class GuardTables {
   readonly #sql: SqlStorage;
 
@@ -116,7 +108,7 @@ export class GuardTables {
   }
 
   /** Over all versions that the channel had during the trial. */
-  #sum(trial: number, channel: CountedChannel): Counts {
+  #sum(trial: number, channel: Channel): Counts {
     const sums = COUNTS.map((name) => `COALESCE(SUM(${name}), 0) AS ${name}`).join(", ");
     const row = this.#sql
       .exec<CountRow>(`SELECT ${sums} FROM counted WHERE trial = ? AND channel = ?`, trial, channel)

@@ -1,23 +1,15 @@
 /**
- * What an isolate has counted and not yet told its guard: sent in small batches after responses. Nobody waits for it,
- * and what cannot be told is lost: an answer never fails for it.
+ * What an isolate has counted and not yet reported to its guard. It is sent in small batches after responses. Nobody
+ * waits for it. A report that fails is lost: an answer never fails because of it.
  */
-import { pause } from "../../../net/sharedWork.ts";
-import type { WaitUntil } from "../../http/waiting.ts";
-import {
-  type ChannelCounts,
-  COUNTS,
-  type CountedChannel,
-  type Counts,
-  type Guard,
-  NO_COUNTS,
-  type Trial,
-  type Verdict,
-} from "./guard.ts";
+import type { Channel } from "../../../adapter/pointer.ts";
+import { pause, type WaitUntil } from "../../../net/sharedWork.ts";
+import { type ChannelCounts, COUNTS, type Counts } from "../trialChannels.ts";
+import { type Guard, NO_COUNTS, type Trial, type Verdict } from "./guard.ts";
 
 /** How long a batch gathers, and after how many counts it is sent at once. */
 const GATHER_MS = 2_000;
-const MOST = 32;
+const MOST_COUNTS = 32;
 
 interface Batch {
   readonly since: number;
@@ -29,19 +21,19 @@ interface Batch {
 
 export class Tally {
   readonly #guard: Guard;
-  readonly #heard: (trial: Trial, verdict: Verdict) => void;
+  readonly #onVerdict: (trial: Trial, verdict: Verdict) => void;
   #batch: Batch | null = null;
 
-  /** @param heard told how a trial stands, whenever the guard has said so */
-  constructor(guard: Guard, heard: (trial: Trial, verdict: Verdict) => void) {
+  /** @param onVerdict told how a trial stands, whenever the guard has said so */
+  constructor(guard: Guard, onVerdict: (trial: Trial, verdict: Verdict) => void) {
     this.#guard = guard;
-    this.#heard = heard;
+    this.#onVerdict = onVerdict;
   }
 
   /** Counts something for a version in a channel, while this trial (null: none) is on. */
   add(
     trial: Trial | null,
-    channel: CountedChannel,
+    channel: Channel,
     version: string,
     counts: Partial<Counts>,
     waitUntil: WaitUntil,
@@ -55,10 +47,10 @@ export class Tally {
     const sum = batch.counts.get(key) ?? { ...NO_COUNTS, channel, version };
     batch.counts.set(key, plus(sum, counts));
     batch.size += 1;
-    if (batch.size >= MOST || Date.now() - batch.since >= GATHER_MS) {
+    if (batch.size >= MOST_COUNTS || Date.now() - batch.since >= GATHER_MS) {
       waitUntil(this.#send(batch));
     } else if (!batch.timed && (trial !== null || channel !== "stable")) {
-      // Where nothing is tried nobody waits for the counts: they go with a later request.
+      // Where there is no trial nobody waits for the counts: they go with a later request.
       batch.timed = true;
       waitUntil(pause(GATHER_MS).then(() => this.#send(batch)));
     }
@@ -71,9 +63,9 @@ export class Tally {
     const { trial, counts } = batch;
     try {
       const verdict = await this.#guard.report({ trial, counts: [...counts.values()] });
-      if (trial !== null) this.#heard(trial, verdict);
+      if (trial !== null) this.#onVerdict(trial, verdict);
     } catch {
-      // Lost. A guard that stays silent ends the trial here: see canary.ts.
+      // Lost. While the guard stays silent, this isolate sends the canary nothing: see canary.ts.
     }
   }
 }

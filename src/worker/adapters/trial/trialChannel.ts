@@ -3,8 +3,7 @@ import type { BundleStore } from "../../../adapter/bundle.ts";
 import type { Pointer } from "../../../adapter/pointer.ts";
 import type { Ranker } from "../../../adapter/ranker.ts";
 import type { PublicKeys } from "../../../adapter/signature.ts";
-import { pause } from "../../../net/sharedWork.ts";
-import type { WaitUntil } from "../../http/waiting.ts";
+import { SingleFlight, type WaitUntil } from "../../../net/sharedWork.ts";
 import type { RankerShelf } from "../shelf.ts";
 import type { AdapterFault } from "../source.ts";
 import { PointerWatch } from "../watch.ts";
@@ -19,39 +18,39 @@ export interface TrialChannelOptions {
   /** Told of every fault, and of every version that begins to serve (null). */
   readonly onChange: (fault: AdapterFault | null) => void;
   /** See `PointerWatch`. */
-  readonly refreshed?: (waitUntil: WaitUntil) => Promise<void>;
+  readonly checked?: (waitUntil: WaitUntil) => Promise<void>;
 }
 
-/** Where there was no room for a version, there may be later. */
-const CROWDED_MS = 5_000;
-/** A load whose request was killed never ends. */
-const STALE_LOAD_MS = 60_000;
-const LOOK_MS = 10;
+/** Where there was no room for a version, it is tried again after this time. */
+const NO_ROOM_MS = 5_000;
+/** Longer than a load takes. */
+const DEAD_LOAD_MS = 60_000;
 
 /** A pointer that names a version. */
 export type TrialPointer = Pointer & { readonly version: string };
 
 export class TrialChannel {
-  readonly #options: TrialChannelOptions;
   readonly watch: PointerWatch;
+  readonly #options: TrialChannelOptions;
+  readonly #loads = new SingleFlight(DEAD_LOAD_MS);
   #refused: AdapterFault | null = null;
   /** There was no room for it; until when that is not tried again. */
-  #crowded: { readonly fault: AdapterFault; readonly until: number } | null = null;
-  #told: string | null = null;
-  #loadingSince: number | null = null;
+  #noRoom: { readonly fault: AdapterFault; readonly until: number } | null = null;
+  /** The version or the fault that `onChange` was told of last. */
+  #reported: string | null = null;
 
   constructor(options: TrialChannelOptions) {
     this.#options = options;
-    const { refreshed } = options;
+    const { store, adapter, channel, intervalMs, signedBy, checked, onChange } = options;
     this.watch = new PointerWatch({
-      store: options.store,
-      adapter: options.adapter,
-      channel: options.channel,
-      intervalMs: options.intervalMs,
-      signedBy: options.signedBy,
+      store,
+      adapter,
+      channel,
+      intervalMs,
+      signedBy,
       follow: (pointer, waitUntil) => this.#follow(pointer, waitUntil),
-      ...(refreshed === undefined ? {} : { refreshed }),
-      onFault: options.onChange,
+      ...(checked === undefined ? {} : { checked }),
+      onFault: onChange,
     });
   }
 
@@ -65,7 +64,7 @@ export class TrialChannel {
 
   /** Why this version cannot serve, or why a newer pointer is not followed. */
   get fault(): AdapterFault | null {
-    return this.#refused ?? this.#crowded?.fault ?? this.watch.fault;
+    return this.#refused ?? this.#noRoom?.fault ?? this.watch.fault;
   }
 
   /** Its version was loaded and refused: not tried again until the pointer changes. */
@@ -75,51 +74,45 @@ export class TrialChannel {
 
   /** It cannot be loaded now. */
   get blocked(): boolean {
-    return this.refused || (this.#crowded !== null && Date.now() < this.#crowded.until);
+    return this.refused || (this.#noRoom !== null && Date.now() < this.#noRoom.until);
   }
 
+  /** The ranker of its version, where that is loaded; null: it is not. */
   ready(): Ranker | null {
     const { pointer } = this;
     return pointer === null ? null : this.#options.shelf.ready(pointer.version);
   }
 
   /** The ranker, loaded if need be; null where that cannot be done, or not now. Never rejects. */
-  async load(): Promise<Ranker | null> {
-    const stale = () => Date.now() - (this.#loadingSince ?? 0) > STALE_LOAD_MS;
-    // One who waited for another finds what that one found.
-    while (this.#loadingSince !== null && !stale()) await pause(LOOK_MS);
-    const since = Date.now();
-    this.#loadingSince = since;
-    try {
-      return await this.#load();
-    } catch {
-      return null;
-    } finally {
-      if (this.#loadingSince === since) this.#loadingSince = null;
-    }
+  async load(waitUntil: WaitUntil): Promise<Ranker | null> {
+    const own = this.#loads.begin(() => this.#load(waitUntil), waitUntil);
+    if (own !== null) return own.catch(() => null);
+    // After waiting for another request's load, use its result.
+    await this.#loads.ended(DEAD_LOAD_MS);
+    return this.ready();
   }
 
-  async #load(): Promise<Ranker | null> {
+  async #load(waitUntil: WaitUntil): Promise<Ranker | null> {
     const { pointer } = this;
     if (pointer === null || this.blocked) return null;
     const { shelf, channel, onChange } = this.#options;
     const { version } = pointer;
-    const taken = await shelf.take(version, channel);
+    const taken = await shelf.take(version, channel, waitUntil);
     if (this.pointer?.version !== version) {
       // The pointer moved on while this was loading.
       await shelf.drop(version, channel);
       return null;
     }
-    this.#crowded = null;
+    this.#noRoom = null;
     if (taken.ok) {
-      if (this.#told !== version) onChange(null);
-      this.#told = version;
+      if (this.#reported !== version) onChange(null);
+      this.#reported = version;
       return taken.value;
     }
     const fault = { ...taken.failure, version };
-    if (this.#told !== fault.kind) onChange(fault);
-    this.#told = fault.kind;
-    if (fault.kind === "no_room") this.#crowded = { fault, until: Date.now() + CROWDED_MS };
+    if (this.#reported !== fault.kind) onChange(fault);
+    this.#reported = fault.kind;
+    if (fault.kind === "no_room") this.#noRoom = { fault, until: Date.now() + NO_ROOM_MS };
     else this.#refused = fault;
     return null;
   }
@@ -134,7 +127,7 @@ export class TrialChannel {
     const old = this.watch.pointer?.version ?? null;
     if (pointer?.serial !== this.watch.pointer?.serial) {
       this.#refused = null;
-      this.#crowded = null;
+      this.#noRoom = null;
     }
     if (old !== null && old !== pointer?.version) {
       waitUntil(this.#options.shelf.drop(old, this.#options.channel));

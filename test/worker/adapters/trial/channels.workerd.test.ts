@@ -3,16 +3,15 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type parsePublicKeys, signedMessage } from "../../../../src/adapter/signature.ts";
 import { AdapterHost } from "../../../../src/worker/adapters/host.ts";
-import { Canary } from "../../../../src/worker/adapters/trial/canary.ts";
-import { ChannelSource } from "../../../../src/worker/adapters/trial/channelSource.ts";
+import { CanaryAndShadow } from "../../../../src/worker/adapters/trial/canaryAndShadow.ts";
 import {
   durableGuard,
   type Guard,
   NO_COUNTS,
 } from "../../../../src/worker/adapters/trial/guard.ts";
-import { TrialChannel } from "../../../../src/worker/adapters/trial/trialChannel.ts";
 import { r2BundleStore } from "../../../../src/worker/adapters/versions.ts";
 import type { Bindings } from "../../../../src/worker/config/parts.ts";
+import type { Observe } from "../../../../src/worker/http/log.ts";
 import golden from "../../../fixtures/signature.golden.json" with { type: "json" };
 import { fakeShelf } from "../fakeRankers.ts";
 
@@ -28,7 +27,7 @@ const bounds = {
 /** A guard that nobody has told anything. */
 const newGuard = (): Guard => durableGuard(GUARD, crypto.randomUUID());
 
-// The first Durable Object of a test run takes seconds to start, longer than a look waits for a guard.
+// The first Durable Object of a test run takes seconds to start, longer than a check waits for a guard.
 beforeAll(async () => {
   await newGuard().verdict(0);
 });
@@ -62,7 +61,7 @@ function isolate({
   heapBytes = 110_000_000,
   intervalMs = 0,
 } = {}) {
-  const { shelf, loaded, ranker } = fakeShelf(heapBytes, versions);
+  const { shelf, loaded } = fakeShelf(heapBytes, versions);
   const faults: string[] = [];
   const waiting: Promise<unknown>[] = [];
   const shared = {
@@ -71,24 +70,27 @@ function isolate({
     adapter: "mini",
     intervalMs,
     signedBy,
-    onChange: (fault: { kind: string } | null) => faults.push(fault?.kind ?? "serving"),
   };
-  const stable = new AdapterHost(shared);
-  const onStop = ({ reason }: { reason: string }) => faults.push(`stopped: ${reason}`);
-  const canary = new Canary({ ...shared, guard, onStop });
-  const shadow = new TrialChannel({ ...shared, channel: "shadow" });
+  const onChange = (fault: { kind: string } | null) => faults.push(fault?.kind ?? "serving");
+  const stable = new AdapterHost({ ...shared, onChange });
+  const observe: Observe = (record) => {
+    if (record.event === "adapter") faults.push(record.fault ?? "serving");
+    if (record.event === "canary_stopped") faults.push(`stopped: ${record.reason}`);
+  };
+  const trial = new CanaryAndShadow({ ...shared, stable, observe }, guard);
+  const { canary, shadow } = trial;
   const waitUntil = (work: Promise<unknown>) => void waiting.push(work);
   /** Sends a request through: which version and channel it gets. */
   const request = async (requestId = "req_1", tenant = "local") => {
-    const source = new ChannelSource(stable, canary, { tenant, requestId });
+    const source = trial.source({ tenant, requestId });
     await source.refresh(waitUntil);
-    // The looks that went on beside it, and what they began.
+    // The checks that went on beside it, and what they began.
     await Promise.all(waiting);
     await Promise.all(waiting);
     const served = source.current();
     return `${served?.servedBy ?? "stable"} ${served?.ranker.manifest.version ?? null}`;
   };
-  return { stable, canary, shadow, guard, request, faults, loaded, ranker, shelf, waitUntil };
+  return { trial, stable, canary, shadow, guard, request, faults, loaded, shelf, waitUntil };
 }
 
 describe("a canary", () => {
@@ -257,21 +259,21 @@ describe("with a public key", () => {
   });
 });
 
-describe("a look that is long ago", () => {
+describe("a check that is long ago", () => {
   it("is waited for past three intervals, and not before", async () => {
     await put("stable", body(1, { version: "1.0.0" }));
-    const { stable, canary, waitUntil, request } = isolate({ intervalMs: 1_000 });
-    const source = () => new ChannelSource(stable, canary, { tenant: "t", requestId: "r" });
+    const { trial, stable, waitUntil, request } = isolate({ intervalMs: 1_000 });
+    const source = () => trial.source({ tenant: "t", requestId: "r" });
     expect(source().ready()).toBeNull();
     await request();
     expect(source().ready()?.ranker.manifest.version).toBe("1.0.0");
     await put("stable", body(2, { version: "1.1.0" }));
     await new Promise((resolve) => setTimeout(resolve, 1_300));
-    // Older than the interval: still used, while the look that this request begins goes on.
+    // Older than the interval: still used, while the check that this request begins goes on.
     const beside = source();
     await beside.refresh(waitUntil);
     expect(beside.ready()?.ranker.manifest.version).toBe("1.0.0");
-    await stable.refresh(waitUntil);
+    await stable.begin(waitUntil)();
     expect(beside.ready()?.ranker.manifest.version).toBe("1.1.0");
     await put("stable", body(3, { version: "1.0.0" }));
     await new Promise((resolve) => setTimeout(resolve, 3_100));
@@ -283,36 +285,18 @@ describe("a look that is long ago", () => {
   });
 });
 
-describe("a stable version that there is no room for beside the old one", () => {
-  it("takes its place once it is drained; where it is refused the old one comes back", async () => {
-    await put("stable", body(1, { version: "1.0.0" }));
-    const { request, stable, loaded } = isolate({ heapBytes: 40_000_000 });
-    expect(await request()).toBe("stable 1.0.0");
-    await put("stable", body(2, { version: "1.1.0" }));
-    expect(await request()).toBe("stable 1.1.0");
-    await put("stable", body(3, { version: "bad-1" }));
-    expect(await request()).toBe("stable 1.1.0");
-    expect(stable.status()).toMatchObject({
-      version: "1.1.0",
-      serial: 2,
-      fault: { kind: "self_test_failed", version: "bad-1" },
-    });
-    expect(loaded).toEqual(["1.0.0", "1.1.0", "bad-1", "1.1.0"]);
-  });
-});
-
 describe("a shadow", () => {
   it("is loaded when it is first needed, and freed when it has ended", async () => {
     await put("stable", body(1, { version: "1.0.0" }));
     await put("shadow", body(1, { version: "1.2.0", share: 0.5 }));
     const { shadow, shelf, request, waitUntil } = isolate();
     expect(await request()).toBe("stable 1.0.0");
-    await shadow.watch.refresh(waitUntil);
+    await shadow.watch.begin(waitUntil)();
     expect(shelf.ready("1.2.0")).toBeNull();
-    expect((await shadow.load())?.manifest.version).toBe("1.2.0");
+    expect((await shadow.load(waitUntil))?.manifest.version).toBe("1.2.0");
     await put("shadow", body(2, { version: null, share: 0 }));
-    await shadow.watch.refresh(waitUntil);
+    await shadow.watch.begin(waitUntil)();
     await expect.poll(() => shelf.ready("1.2.0")).toBeNull();
-    expect(await shadow.load()).toBeNull();
+    expect(await shadow.load(waitUntil)).toBeNull();
   });
 });

@@ -9,9 +9,10 @@ import type {
 import { fail, ok, type Result } from "../../../../src/adapter/result.ts";
 import { pause } from "../../../../src/net/sharedWork.ts";
 import { taskById } from "../../../../src/tasks/registry.ts";
-import { Comparing, compare } from "../../../../src/worker/adapters/trial/compare.ts";
+import { Comparisons, compare } from "../../../../src/worker/adapters/trial/compare.ts";
 import type { Outcome } from "../../../../src/worker/answer/outcome.ts";
 import { sampleManifest } from "../../../adapter/sampleManifest.ts";
+import { waitUntil } from "../fakeRankers.ts";
 
 const texts = ["Yes, it is.", "No.", "Yes."];
 const answers = ["yes", "no", "yes"];
@@ -100,17 +101,17 @@ describe("a comparison", () => {
   const second = () => Promise.resolve<Ranker | null>(ranker([0.1, 0.2, 0.9]));
 
   it("is left out while callers need the engine", async () => {
-    const comparing = new Comparing();
+    const comparisons = new Comparisons();
     const run = (held: number, waiting: number) =>
-      comparing.run(ranker([], { held, waiting }), second, outcome([0, 2, 1]));
+      comparisons.run(ranker([], { held, waiting }), second, outcome([0, 2, 1]), waitUntil);
     expect(await run(2, 0)).toBe("same");
     expect(await run(3, 0)).toBe("dropped");
     expect(await run(0, 1)).toBe("dropped");
   });
 
   it("is left out while another goes on, and where there is no second adapter", async () => {
-    const comparing = new Comparing();
-    const run = (by = second) => comparing.run(ranker([]), by, outcome([0, 2, 1]));
+    const comparisons = new Comparisons();
+    const run = (by = second) => comparisons.run(ranker([]), by, outcome([0, 2, 1]), waitUntil);
     expect(await Promise.all([run(), run()])).toEqual(["same", "dropped"]);
     expect(await run(() => Promise.resolve(null))).toBe("dropped");
     expect(await run(() => Promise.reject(new Error("down")))).toBe("failed");

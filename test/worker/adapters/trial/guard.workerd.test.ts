@@ -2,12 +2,11 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import {
-  type ChannelCounts,
-  type Counts,
   durableGuard,
   NO_COUNTS,
   type Trial,
 } from "../../../../src/worker/adapters/trial/guard.ts";
+import type { ChannelCounts, Counts } from "../../../../src/worker/adapters/trialChannels.ts";
 import type { Bindings } from "../../../../src/worker/config/parts.ts";
 
 const { GUARD } = env as unknown as Bindings;

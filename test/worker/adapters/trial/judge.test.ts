@@ -1,7 +1,8 @@
 /** When a canary is out of bounds. */
 import { describe, expect, it } from "vitest";
 import type { Bounds } from "../../../../src/adapter/pointer.ts";
-import { type Counts, judge, NO_COUNTS } from "../../../../src/worker/adapters/trial/guard.ts";
+import { judge, NO_COUNTS } from "../../../../src/worker/adapters/trial/guard.ts";
+import type { Counts } from "../../../../src/worker/adapters/trialChannels.ts";
 
 const bounds: Bounds = {
   minRequests: 100,
