@@ -74,7 +74,7 @@ describe("R2 itself", () => {
   });
 
   it.each(["tokenizer.json", "encoder.bin", "adapter.ort"])(
-    "that breaks off in the middle of %s: no fault of the bundle; the next refresh reads it again",
+    "that breaks off in the middle of %s: no fault of the bundle; the next check reads it again",
     async (path) => {
       let broken = true;
       const { host, refresh } = hostOver(

@@ -1,6 +1,6 @@
 /**
  * An engine that traps, runs out of memory or gives no number while it serves: real WebAssembly, real weights. The
- * question under way goes without scores; the version is started afresh and scores as before.
+ * question under way goes without scores; the version is restarted and scores as before.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -109,7 +109,7 @@ const failed = (reason: string) => ({ kind: "engine_failed", reason });
 const fault = (reason: string) => ({ ...failed(reason), version });
 
 describe("an engine that traps", () => {
-  it("serves nobody any more; the next refresh finds it started afresh, with the same scores", async () => {
+  it("serves nobody any more; the next check finds it restarted, with the same scores", async () => {
     const { host, refresh, told } = await serving();
     const before = await scored(host);
     expect(before).toBeTypeOf("number");
@@ -125,7 +125,7 @@ describe("an engine that traps", () => {
     expect(told).toEqual(["serving", "engine_failed", "serving"]);
   });
 
-  it("and traps again at once is started afresh when the pointer is next checked, not before", async () => {
+  it("and traps again at once is restarted when the pointer is next checked, not before", async () => {
     const { host, refresh, later } = await serving();
     for (const made of [1, 2]) {
       expect(instances).toHaveLength(made);
@@ -142,7 +142,7 @@ describe("an engine that traps", () => {
     expect(await scored(host)).toBeTypeOf("number");
   });
 
-  it("while a refresh is under way is started afresh by the next one, at once", async () => {
+  it("while a check is under way is restarted by the next one, at once", async () => {
     const { host, refresh, store, later } = await serving();
     const slow = Promise.withResolvers<void>();
     const { pointer } = store;
@@ -162,7 +162,7 @@ describe("an engine that traps", () => {
     expect(await scored(host)).toBeTypeOf("number");
   });
 
-  it("while its store is down is started afresh when that is up again", async () => {
+  it("while its store is down is restarted when that is up again", async () => {
     const { host, refresh, store, later } = await serving();
     instances.at(-1)?.breakNext(FAULT.trap);
     await scored(host);
@@ -195,7 +195,7 @@ describe("an engine that traps", () => {
 });
 
 describe("an engine that gives no number", () => {
-  it("goes on with other questions until it is started afresh", async () => {
+  it("goes on with other questions until it is restarted", async () => {
     const { host, refresh } = await serving();
     const before = await scored(host);
     instances.at(-1)?.breakNext(FAULT.notFinite);

@@ -103,7 +103,7 @@ describe("an isolate with room for two", () => {
     expect(ranker("1.0.0").retired).toBe(false);
   });
 
-  it("counts those that are leaving, and looks after them again", async () => {
+  it("counts those that are draining, and retires them again", async () => {
     const { shelf, ranker } = fakeShelf(TWO, versions);
     await shelf.take("1.0.0", "stable", waitUntil);
     await shelf.take("1.1.0", "canary", waitUntil);

@@ -285,24 +285,6 @@ describe("a check that is long ago", () => {
   });
 });
 
-describe("a stable version that there is no room for beside the old one", () => {
-  it("takes its place once it is drained; where it is refused the old one comes back", async () => {
-    await put("stable", body(1, { version: "1.0.0" }));
-    const { request, stable, loaded } = isolate({ heapBytes: 40_000_000 });
-    expect(await request()).toBe("stable 1.0.0");
-    await put("stable", body(2, { version: "1.1.0" }));
-    expect(await request()).toBe("stable 1.1.0");
-    await put("stable", body(3, { version: "bad-1" }));
-    expect(await request()).toBe("stable 1.1.0");
-    expect(stable.status()).toMatchObject({
-      version: "1.1.0",
-      serial: 2,
-      fault: { kind: "self_test_failed", version: "bad-1" },
-    });
-    expect(loaded).toEqual(["1.0.0", "1.1.0", "bad-1", "1.1.0"]);
-  });
-});
-
 describe("a shadow", () => {
   it("is loaded when it is first needed, and freed when it has ended", async () => {
     await put("stable", body(1, { version: "1.0.0" }));
