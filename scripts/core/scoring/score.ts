@@ -71,6 +71,9 @@ async function openScorer(
   const target = { apiKey, adapter: name, version };
   if (url !== null) return httpScorer({ url, ...target });
   const { startLocalService } = await import("./localService.ts");
-  const service = await startLocalService(bundle);
+  const service = await startLocalService(bundle).catch((error: Error) => {
+    // Nothing has been asked yet: there is no content that the Worker's log could hold.
+    throw new CoreFault("engine_failed", error.message);
+  });
   return { ...httpScorer({ url: service.url, ...target }), close: service.stop };
 }
