@@ -205,8 +205,11 @@ def _script() -> Path:
 
 @cache
 def _node() -> str:
-    """A Node that is new enough: what NODE names, else the repository's own, else PATH's."""
-    named = os.environ.get("NODE")
+    """A Node that is new enough: MEDADAPTER_NODE's, else the repository's own, else PATH's.
+
+    Not `NODE`: npm sets that to the Node that runs npm, which may be older.
+    """
+    named = os.environ.get("MEDADAPTER_NODE")
     packaged = sorted(ROOT.glob("node_modules/node-linux-*/bin/node"))
     there = [named] if named else [*map(str, packaged), shutil.which("node")]
     found = []
@@ -222,7 +225,7 @@ def _node() -> str:
         "node_missing",
         f"Node {least} or newer is needed to parse, prompt and select (found: {seen}). Run "
         "`npm ci` in the repository, which brings one on Linux, or install Node, or name one in "
-        "NODE; the training container has it",
+        "MEDADAPTER_NODE; the training container has it",
     )
 
 

@@ -141,11 +141,11 @@ def test_one_that_dies_is_named_and_the_next_question_has_another(
 
 
 def test_no_node_is_said_with_what_to_do(fresh: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    fresh.setenv("NODE", str(tmp_path / "node"))
+    fresh.setenv("MEDADAPTER_NODE", str(tmp_path / "node"))
     with pytest.raises(SystemFault) as caught:
         ask("constants")
     assert caught.value.kind == "node_missing"
-    for word in ("Node 22.18", "npm ci", "container", "NODE"):
+    for word in ("Node 22.18", "npm ci", "container", "MEDADAPTER_NODE"):
         assert word in str(caught.value)
 
 
@@ -153,11 +153,13 @@ def test_an_old_node_is_passed_over(fresh: pytest.MonkeyPatch, tmp_path: Path) -
     old = tmp_path / "node"
     old.write_text("#!/bin/sh\necho v20.11.1\n")
     old.chmod(0o755)
-    fresh.setenv("NODE", str(old))
+    fresh.setenv("MEDADAPTER_NODE", str(old))
     with pytest.raises(SystemFault, match=r"found: 20\.11 at"):
         ask("constants")
-    fresh.delenv("NODE")
+    fresh.delenv("MEDADAPTER_NODE")
     fresh.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    # As npm sets it: the Node that runs npm, which may be older than the repository's own.
+    fresh.setenv("NODE", str(old))
     assert ask("verdict", texts=[]) == {"verdicts": []}
 
 
