@@ -57,7 +57,8 @@ def one_at_a_time(folder: Path, report: Callable[[str], None]) -> Iterator[None]
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / ".lock")
     try:
-        lock.acquire(timeout=0)
+        # A process that was killed may hold it for a moment more.
+        lock.acquire(timeout=1)
     except Timeout:
         report(f"{folder.name}: waiting for another run in this folder to end")
         lock.acquire()

@@ -53,7 +53,7 @@ def test_the_best_weights_are_kept_and_can_be_chosen(run: tuple[Path, list[str]]
     assert best is not None
     assert best.name == "step-00002.safetensors"
     assert json.loads((folder / "best.json").read_text())["weights"] == best.name
-    assert {"step-00006", "best-validated-step-00002"} <= set(candidates_of(folder, 1))
+    assert {"step-00006", "best-validated-step-00002"} <= set(candidates_of(folder))
 
 
 def test_tensorboard_finds_the_curves(run: tuple[Path, list[str]]) -> None:
@@ -72,7 +72,7 @@ def test_tensorboard_finds_the_curves(run: tuple[Path, list[str]]) -> None:
 def test_without_a_validation_there_is_no_best_checkpoint(tmp_path: Path) -> None:
     save_weights(tmp_path / "weights" / "step-00001.safetensors", {"w": torch.zeros(1)})
     assert best_checkpoint(tmp_path) is None
-    assert list(candidates_of(tmp_path, 4)) == ["step-00001"]
+    assert list(candidates_of(tmp_path)) == ["step-00001"]
     (tmp_path / "best.json").write_text("{")
     assert best_checkpoint(tmp_path) is None
     assert load_weights(tmp_path / "weights" / "step-00001.safetensors")["w"].tolist() == [0.0]

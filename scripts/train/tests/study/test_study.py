@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from study_files import RUNS, study_text, write_sets
 
+from medadapter_train.core import ask
 from medadapter_train.errors import DataError, ModelError, TrainError
 from medadapter_train.study.config import load_study
 from medadapter_train.study.questions import load_questions
@@ -76,6 +77,7 @@ def test_a_killed_study_goes_on_and_does_nothing_twice(
     trained = weights.stat().st_mtime_ns
     assert "because" not in scores.read_text()
 
+    ask("constants")  # finds its Node before nothing is started here any more
     monkeypatch.setattr(launcher.subprocess, "run", train_here)
     lines: list[str] = []
     result = study(load_study(toml), data, out, lines.append)
