@@ -30,11 +30,11 @@ declare module "../config/parts.ts" {
     readonly adapter: string;
     /** Adapters of LLMs that have one of their own. */
     readonly modelAdapters: ReadonlyMap<string, string>;
-    /** Pointers and manifests must be signed by one of them; null: signatures are not looked at. */
+    /** Pointers and manifests must be signed by one of them; null: signatures are not checked. */
     readonly adapterKeys: PublicKeys | null;
     /** Bytes that all adapters in an isolate may hold together; one alone may hold more. */
     readonly adapterHeapBytes: number;
-    /** Age in milliseconds from which the pointer in R2 is looked at again. */
+    /** Age in milliseconds from which the pointer in R2 is checked again. */
     readonly pointerIntervalMs: number;
     readonly rerankServer: RerankServer | null;
     /** Milliseconds for one call of a remote engine, its retries included. */

@@ -1,7 +1,6 @@
 /**
- * Bundles and pointers in R2: `adapters/<name>/<version>/...` and `channels/<name>/<channel>.json`.
- *
- * Also the list of an adapter's versions, each with what its manifest says.
+ * What R2 keeps of an adapter: bundles (`adapters/<name>/<version>/...`), pointers (`channels/<name>/<channel>.json`), and
+ * the list of its versions, each with what its manifest says.
  */
 import {
   type BundleFailure,
