@@ -51,9 +51,9 @@ const all = [
   },
   {
     name: "engine",
-    checks: "adapters and engines, in workerd",
+    checks: "adapters and engines, in workerd and in Node",
     needs: ["packages"],
-    commands: ["vitest run --project engine"],
+    commands: ["vitest run --project engine --project engine-node"],
     tests: true,
   },
   {
