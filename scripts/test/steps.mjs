@@ -79,7 +79,7 @@ const all = [
       `${bin}/ruff format --check scripts/train bench`,
       `${bin}/lint-imports --config scripts/train/pyproject.toml`,
       `${bin}/mypy ${project} scripts/train/medadapter_train`,
-      `${bin}/python -m pytest -q scripts/train`,
+      `${bin}/python -m pytest scripts/train`,
     ],
     tests: true,
   },
