@@ -26,7 +26,7 @@ const json = <Schema extends z.ZodType>(schema: Schema) => ({
 
 /**
  * Adds the routes behind `adminOnly`.
- * @param scopes those that a key may be given: of the core and of the features that are built in
+ * @param scopes all scopes that a key may have: the core's and those of the built-in features
  */
 export function adminRoutes(app: OpenAPIHono<AppEnv>, scopes: readonly Scope[]): void {
   const ScopeName = z.enum(scopes as readonly [Scope, ...Scope[]]);

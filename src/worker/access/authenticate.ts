@@ -1,6 +1,6 @@
 /**
- * Stands before every route under /v1: who calls, what they may do, and how fast. Before all routes: browsers of other
- * origins (CORS, from a configured list) and the security headers of every response. No cookies.
+ * Middleware. Under /v1: who calls, what they may do, and how fast. For all routes: CORS (a configured list of origins)
+ * and security headers. There are no cookies.
  */
 
 import { every } from "hono/combine";
@@ -14,12 +14,12 @@ import { type IdentityFault, identify } from "./identify.ts";
 
 declare module "hono" {
   interface ContextVariableMap {
-    /** Who calls: there after `authenticate`. */
+    /** Who calls. Set by `authenticate`. */
     caller: Caller;
   }
 }
 
-/** What the caller learns of a refusal: nothing that tells a wrong secret from a revoked key. */
+/** What the caller learns of a refusal. A wrong secret and a revoked key look the same. */
 const kinds: Readonly<Record<IdentityFault["kind"], "invalid_api_key" | "access_unavailable">> = {
   no_credentials: "invalid_api_key",
   key_unknown: "invalid_api_key",
@@ -80,7 +80,7 @@ const EXPOSED = [
 ];
 const PREFLIGHT_SECONDS = 600;
 
-/** For all routes; answers a browser's preflight itself. */
+/** CORS and security headers, for all routes. Answers a browser's preflight itself. */
 export function crossOrigin() {
   return every(
     secureHeaders(),

@@ -3,9 +3,9 @@
 export interface Caller {
   /** Whose data and usage this is; one ledger each. */
   readonly tenant: string;
-  /** Under what name usage is counted: the key's id, `token` for all tokens of a tenant, `open`. */
+  /** The name that usage is counted under: the key's id, `token` for all tokens of a tenant, or `open`. */
   readonly keyId: string;
-  /** One sender among those of a `keyId`: the key's id, or a hash of a token's subject. Never a name. */
+  /** Who sends, within a `keyId`: the key's id, or a hash of a token's subject. Never a name. */
   readonly principal: string;
   readonly how: "key" | "token" | "open";
   readonly scopes: readonly Scope[];
@@ -23,7 +23,7 @@ export const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
  *
  * - `answer`: `/v1/answer`, `/v1/chat/completions`, and feedback on what they answered.
  * - `rerank`: `/v1/rerank`.
- * - `usage`: the usage of all keys of the tenant; without it a key sees its own, a token nothing.
+ * - `usage`: the usage of all keys of the tenant; without it a key sees its own usage, and a token none.
  */
 export interface Scopes {
   answer: true;
@@ -35,7 +35,7 @@ export type Scope = keyof Scopes;
 /** The scopes that are declared here. */
 export const CORE_SCOPES = ["answer", "rerank", "usage"] as const satisfies readonly Scope[];
 
-/** The caller of a deployment that configuration has opened to its own machine. */
+/** The caller of a deployment that is open on localhost. */
 export function openCaller(scopes: readonly Scope[]): Caller {
   return {
     tenant: "local",

@@ -52,7 +52,7 @@ export interface AccessConfig {
 const MIN_ADMIN_TOKEN = 32;
 const Tenants = z.record(z.string().regex(NAME), z.array(z.string().regex(NAME)));
 
-/** Reads who may call; what is wrong is added to `faults`. */
+/** Reads who may call. Adds its faults. */
 export function readAccess(env: Bindings, scopes: AllScopes, faults: string[]): AccessConfig {
   const adminToken = env.ADMIN_TOKEN || null;
   if (adminToken !== null && (adminToken.length < MIN_ADMIN_TOKEN || /\s/.test(adminToken))) {

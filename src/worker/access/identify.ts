@@ -5,7 +5,7 @@ import type { KeyCache } from "./keyStore.ts";
 import { isSecretOf, parseKey } from "./keys.ts";
 import { type Jwks, readToken, type TokenFault, type TokenRules } from "./tokens.ts";
 
-/** Ways in that a deployment has. With none of them every request is refused. */
+/** What a deployment accepts as proof of who calls. If it accepts nothing, every request is refused. */
 export interface Credentials {
   readonly keys: KeyCache | null;
   readonly tokens: { readonly rules: TokenRules; readonly jwks: Jwks } | null;

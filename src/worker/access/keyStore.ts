@@ -10,9 +10,9 @@ export interface KeyStore {
   /** The record, or null for a key that never was. */
   find(id: string): Promise<KeyRecord | null>;
   put(record: KeyRecord): Promise<void>;
-  /** Some records, revoked ones too: at most `limit`, in no order that means anything. Rejects for a cursor of no page. */
+  /** At most `limit` records, revoked ones too, in no particular order. Rejects if no page has this cursor. */
   page(limit: number, cursor: string | null): Promise<KeyPage>;
-  /** All records, oldest first: for the command line, as a request may read a thousand entries of KV at most. */
+  /** All records, oldest first. For the command line alone: a request may read a thousand entries of KV at most. */
   list(): Promise<KeyRecord[]>;
 }
 
@@ -22,7 +22,7 @@ export interface KeyPage {
   readonly next: string | null;
 }
 
-/** The part of a KV namespace that is used: a Worker's binding, or wrangler's from the command line. */
+/** What we use of a KV namespace. Behind it is a Worker's binding, or wrangler's on the command line. */
 export interface KeyValues {
   get(key: string, options?: { cacheTtl: number }): Promise<string | null>;
   put(key: string, value: string): Promise<void>;
@@ -33,12 +33,12 @@ export interface KeyValues {
   }): Promise<{ keys: { name: string }[]; list_complete: boolean; cursor?: string }>;
 }
 
-/** Seconds for which Cloudflare may serve a record from the location's own cache: the least that KV takes. */
+/** Seconds for which Cloudflare may serve a record from a location's cache. KV takes no less. */
 export const KV_CACHE_SECONDS = 30;
 const PREFIX = "key/";
-/** Entries that are read side by side. */
+/** Entries that are read at the same time. */
 const AT_ONCE = 20;
-/** As many as KV lists at once. */
+/** The most entries that one call of KV lists. */
 const MOST_LISTED = 1_000;
 
 /** A key store on a KV namespace. Records that this version cannot read count as absent. */
@@ -96,7 +96,7 @@ export async function revokeKey(store: KeyStore, id: string, now: Date): Promise
   return revoked;
 }
 
-/** Milliseconds for which a record is believed without a look at the store. */
+/** Milliseconds for which a record is used without asking the store. */
 export const KEY_CACHE_MS = 20_000;
 const MAX_REMEMBERED = 1_000;
 
@@ -115,7 +115,7 @@ export class KeyCache {
     const at = Date.now();
     const record = await this.#store.find(id);
     this.#remembered.delete(id);
-    // Absent ones are not remembered: a new key works at once, and made-up ids take no place.
+    // We do not remember that a key is absent. So a new key works at once, and made-up ids take no memory.
     if (record !== null) this.#remembered.set(id, { record, at });
     if (this.#remembered.size > MAX_REMEMBERED) this.#forgetOldest();
     return record;

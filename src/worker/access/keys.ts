@@ -1,7 +1,7 @@
 /**
- * API keys: `ma_<key id>_<secret>`. The secret has 256 random bits, so that one SHA-256 of it can be stored safely
- * (nothing to guess, no salt needed); the prefix lets secret scanners find keys that leaked. What is stored is
- * everything but the secret. Runs in Node too, save the comparisons in constant time: `timingSafeEqual` is workerd's.
+ * API keys: `ma_<key id>_<secret>`. The secret has 256 random bits, so its plain SHA-256 is safe to store: nobody can
+ * guess it, and it needs no salt. The secret itself is not stored. The prefix lets secret scanners find leaked keys. This
+ * runs in Node too, except for the comparisons in constant time: `timingSafeEqual` is workerd's.
  */
 import { z } from "zod";
 import { fromHex, hex } from "../http/seal.ts";
@@ -17,7 +17,7 @@ export interface ParsedKey {
 const FORM = /^ma_([0-9a-f]{16})_([A-Za-z0-9_-]{43})$/;
 
 /**
- * A new key and what is to be stored of it. The key itself is to be shown once and forgotten.
+ * A new key, and its record to be stored. Show the key once and forget it.
  * @param now time of creation
  */
 export async function makeKey(
@@ -37,7 +37,7 @@ export async function makeKey(
   return { key: `ma_${id}_${secret}`, record };
 }
 
-/** The key's parts, or null for what is no key. */
+/** The key's parts; null if the text is not a key. */
 export function parseKey(text: string): ParsedKey | null {
   const [, id, secret] = FORM.exec(text) ?? [];
   return id !== undefined && secret !== undefined && KEY_ID.test(id) ? { id, secret } : null;
@@ -56,7 +56,7 @@ function base64Url(bytes: Uint8Array): string {
 /** 64 random bits in hex. Not secret: it names the key in usage, lists and logs. */
 export const KEY_ID = /^[0-9a-f]{16}$/;
 
-/** Some scope's name. One that this deployment does not have grants nothing, as no route asks for it. */
+/** The name of a scope. A scope that this deployment does not have grants nothing, because no route asks for it. */
 const ScopeName = z
   .string()
   .regex(/^[a-z:]{1,64}$/)
@@ -79,7 +79,7 @@ export const KeyRecord = z.strictObject({
 
 export type KeyRecord = z.infer<typeof KeyRecord>;
 
-/** What a new key is to be allowed. */
+/** What a new key may do. */
 export const KeyWish = KeyRecord.pick({
   tenant: true,
   scopes: true,
@@ -89,7 +89,7 @@ export const KeyWish = KeyRecord.pick({
 
 export type KeyWish = z.infer<typeof KeyWish>;
 
-/** A record as it may be shown: without the hash. */
+/** The part of a record that may be shown: all but the hash. */
 export function shownKey({ schema: _schema, hash: _hash, ...shown }: KeyRecord) {
   return shown;
 }
@@ -100,7 +100,7 @@ export async function isSecretOf(secret: string, hash: string): Promise<boolean>
   return given.byteLength === wanted.byteLength && crypto.subtle.timingSafeEqual(given, wanted);
 }
 
-/** Whether two texts are the same. Hashed first, so that not even their lengths show. */
+/** Whether two texts are the same. They are hashed first, so that the time does not even tell their lengths. */
 export async function isSameText(given: string, wanted: string): Promise<boolean> {
   return crypto.subtle.timingSafeEqual(await hashSecret(given), await hashSecret(wanted));
 }

@@ -21,7 +21,7 @@ export interface TokenRules {
   readonly scopeClaim: string;
   /** Requests a month of all tokens of a tenant together; null: no limit. */
   readonly quota: number | null;
-  /** Those that a claim may name; others' are passed over. */
+  /** The scopes that a claim may name. Others are ignored. */
   readonly scopes: readonly Scope[];
 }
 
@@ -66,11 +66,11 @@ export async function readToken(
   const keys = await jwks.find(header.kid);
   if (keys === "unknown") return refuse({ kind: "key_unknown" });
   if (keys === "unavailable") return refuse({ kind: "keys_unavailable" });
-  // An issuer may name two keys alike: the token is good if either fits. The last fault tells why none does.
+  // Two keys may have the same id. The token is good if either fits. The last fault says why none does.
   let fault: TokenFault = { kind: "not_verified", rule: "form" };
   for (const key of keys) {
     try {
-      // As data: jose then also holds the key to its own `use`, `alg` and `key_ops`, and refuses a private one.
+      // Given as data, so that jose also checks the key's own `use`, `alg` and `key_ops`, and refuses a private key.
       const { payload } = await jwtVerify(token, key, {
         algorithms: [...ALGORITHMS],
         issuer: rules.issuer,
@@ -132,7 +132,7 @@ async function readClaims(
   };
 }
 
-/** Scopes as a list, or as one text with spaces (RFC 8693, 4.2). Others' scopes are passed over. */
+/** Scopes as a list, or as one text with spaces (RFC 8693, 4.2). Unknown scopes are ignored. */
 function scopesOf(claim: unknown, known: readonly Scope[]): Scope[] | null {
   const names: unknown = typeof claim === "string" ? claim.split(" ") : claim;
   if (!Array.isArray(names)) return null;
@@ -179,7 +179,7 @@ export class Jwks {
     const known = age < STALE_MS ? this.#keys(kid) : null;
     if (known !== null && age < FRESH_MS) return known;
     if (now - this.#lookedAt < RETRY_MS) return known ?? this.#absent(age);
-    // Set before the fetch: those who come meanwhile go on with what is known. At the very start each fetches.
+    // Set before the fetch, so that requests that come meanwhile use the known keys. At the very start each one fetches.
     if (this.#known !== null) this.#lookedAt = now;
     const keys = await this.#load();
     this.#lookedAt = Date.now();

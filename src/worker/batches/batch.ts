@@ -21,7 +21,7 @@ export const BATCH_STATUSES = [
  */
 export type BatchStatus = (typeof BATCH_STATUSES)[number];
 
-/** Times in milliseconds since 1970; null: not so far. */
+/** Times in milliseconds since 1970; null: it has not happened yet. */
 export interface Batch {
   readonly id: string;
   readonly status: BatchStatus;
@@ -92,10 +92,10 @@ export interface TenantBatches {
   create(batch: NewBatch): Promise<CreateResult>;
   /** Tells that the upload goes on. An upload that is silent for some minutes counts as dead. */
   uploading(id: string): Promise<void>;
-  /** Ends the upload; the lines go to the queue. Null where the batch has gone meanwhile. */
+  /** Ends the upload; the lines go to the queue. Null: the batch is gone. */
   uploaded(id: string, uploaded: Uploaded): Promise<Batch | null>;
   get(id: string): Promise<Batch | null>;
-  /** Newest first; `after`: older than this one; `principal`: of this one alone, null: of all. */
+  /** Newest first. `after`: only those older than this batch. `principal`: only this sender's; null: all senders'. */
   list(query: {
     readonly limit: number;
     readonly after: string | null;
@@ -103,7 +103,7 @@ export interface TenantBatches {
   }): Promise<Batch[]>;
   /** @param leaseMs milliseconds after which a silent claimant counts as dead */
   claim(id: string, line: number, leaseMs: number): Promise<Claim>;
-  /** Writes the outcome down, once: false where another has done so, or the batch has gone. */
+  /** Stores the outcome, once. False: another claimant has stored one, or the batch is gone. */
   finish(id: string, line: number, outcome: LineOutcome): Promise<boolean>;
   /** Ends a claim without an outcome. The line may be claimed again. @param counts whether it was one of its attempts */
   letGo(id: string, line: number, counts: boolean): Promise<void>;
@@ -113,7 +113,7 @@ export interface TenantBatches {
   remove(id: string): Promise<boolean>;
 }
 
-/** What the queue carries: places, never content. */
+/** What the queue carries: where a line is, never its content. */
 export interface LineMessage {
   readonly tenant: string;
   readonly batch: string;

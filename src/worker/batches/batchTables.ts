@@ -127,7 +127,7 @@ export class BatchTables {
     return row === undefined ? null : { batch: batchOf(row), fingerprint: row.fingerprint };
   }
 
-  /** From `validating` to `in_progress`; false where it is in neither, or gone. */
+  /** From `validating` to `in_progress`. False: it is not in `validating`, or is gone. */
   begin(id: string, { chunks, lines, fingerprint }: Uploaded, now: number): boolean {
     const begun = this.#sql.exec(
       `UPDATE batch SET status = 'in_progress', in_progress_at = ?2, expires_at = ?2 + keep_ms, total = ?3,
@@ -216,7 +216,7 @@ export class BatchTables {
     return known.length > 0;
   }
 
-  /** Those whose time is over. */
+  /** Batches that have expired. */
   expired(now: number): { id: string; tenant: string }[] {
     return this.#sql
       .exec<{ id: string; tenant: string }>(

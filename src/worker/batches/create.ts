@@ -10,7 +10,7 @@ import { batchesOfCaller } from "./files.ts";
 import { batchProblems } from "./schema.ts";
 import { type UploadParts, upload } from "./upload.ts";
 
-/** Takes a batch in: refused before its body is read, or kept, line by line, before the answer says so. */
+/** Takes a batch in. It is refused before its body is read, or stored line by line before the answer says so. */
 
 const TYPES: readonly string[] = [JSONL, "application/jsonl", "application/ndjson"];
 /** Milliseconds between two signs of life of an upload. Well within its lease. */
@@ -75,7 +75,7 @@ async function takenIn(id: string, { body, kept, chain, batches }: Taking): Prom
     if (batch === null) throw new Problem("not_found"); // deleted while it came in
     return batch;
   } catch (error) {
-    await batches.remove(id).catch(() => {}); // else its lease's end does it
+    await batches.remove(id).catch(() => {}); // if this fails, the end of its lease deletes it
     throw error;
   }
 }

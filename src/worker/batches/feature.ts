@@ -30,7 +30,7 @@ declare module "../config/parts.ts" {
 
 declare module "../access/caller.ts" {
   interface Scopes {
-    /** `/v1/batches`, with a key those of the whole tenant. */
+    /** `/v1/batches`. A key reaches all batches of its tenant. */
     batch: true;
   }
 }
@@ -44,7 +44,7 @@ declare module "../http/log.ts" {
       readonly ms: number;
       readonly problem?: ProblemKind;
     };
-    /** A batch's line waits: this could not be reached. */
+    /** A batch's line waits because this store could not be reached. */
     store: { readonly id: RequestId; readonly store: "batches" | "content" | "keys" };
   }
 }

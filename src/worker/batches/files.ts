@@ -75,11 +75,11 @@ export function batchesOfCaller(c: Context<AppEnv>): TenantBatches {
   return batchesOf(c.get("caller").tenant);
 }
 
-/** A batch that the caller may see. Throws `Problem`: another's is as unknown as one that never was. */
+/** A batch that the caller may see. Throws `Problem`: another sender's batch looks as if it did not exist. */
 export async function ownBatch(c: Context<AppEnv>, id: string): Promise<Batch> {
   const batch = await batchesOfCaller(c).get(id);
   const { how, principal } = c.get("caller");
-  // A token is one user of an app, a key the tenant's own server.
+  // A token is one user of an app. A key is the tenant's own server.
   if (batch === null || (how === "token" && batch.principal !== principal)) {
     throw new Problem("not_found");
   }

@@ -20,7 +20,7 @@ import { BatchContent } from "./content.ts";
 import { batchProblems } from "./schema.ts";
 import { TOO_LONG } from "./upload.ts";
 
-/** A line as OpenAI's Batch API has it; a line may also be the body alone. */
+/** A line in the form of OpenAI's Batch API. A line may also be the body alone. */
 const Wrapped = z.object({
   custom_id: z.string().max(512).nullish(),
   method: z.literal("POST").optional(),

@@ -5,7 +5,7 @@ import type { Claim, LineMessage, LineOutcome } from "./batch.ts";
 /** A line that was tried this often is given up: it seems to kill whoever tries it. */
 export const MAX_ATTEMPTS = 5;
 
-/** Outcomes that are to be written, and what they are. */
+/** An outcome that has not been written to the bucket yet. */
 export interface PendingOutcome extends LineOutcome {
   readonly line: number;
 }
@@ -133,7 +133,7 @@ export class LineTables {
     this.#sql.exec("UPDATE batch SET segments = segments + 1 WHERE id = ?", id);
   }
 
-  /** Outcomes that wait for being written, of a batch. */
+  /** How many outcomes of a batch have not been written to the bucket yet. */
   waiting(id: string): number {
     return this.#sql
       .exec<{ n: number }>("SELECT COUNT(*) AS n FROM outcome WHERE batch = ? AND part = 0", id)

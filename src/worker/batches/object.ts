@@ -22,7 +22,7 @@ import { LineTables } from "./lineTables.ts";
 const WRITE_AFTER_MS = 10_000;
 const WRITE_AFTER_LINES = 100;
 const SEGMENT_BYTES = 4_000_000;
-/** Messages a call of the queue takes, and calls an alarm makes before it lets others in. */
+/** The most messages that a call of the queue takes, and the most calls that one alarm makes. */
 const MESSAGES = 100;
 const CALLS = 10;
 const RETRY_MS = 10_000;
@@ -46,7 +46,7 @@ export class BatchObject extends DurableObject<BatchObjectEnv> {
   async create(batch: NewBatch): Promise<CreateResult> {
     const now = Date.now();
     const result = this.#atomic((): CreateResult => {
-      this.#expire(now); // a dead upload keeps neither its key nor a place, though the alarm be late
+      this.#expire(now); // even if the alarm is late, a dead upload frees its key and its place
       const known = batch.replay && this.#batches.replayOf(batch.replay.id, now);
       if (known) return { kind: "known", ...known };
       return { kind: this.#batches.create(batch, now) ? "new" : "too_many" };

@@ -1,4 +1,4 @@
-/** Batches on the wire: OpenAI's Batch object, but for `input_file_id`, which nothing here has. */
+/** Batches on the wire: OpenAI's Batch object without `input_file_id`, because there are no input files here. */
 import { z } from "@hono/zod-openapi";
 import { defineProblems } from "../http/problemTable.ts";
 import { BATCH_STATUSES, type Batch } from "./batch.ts";

@@ -13,7 +13,7 @@ export const MAX_LINES = 50_000;
 const MAX_LINE_BYTES = 1024 * 1024;
 /** Characters of a batch, about; the platform's bound for a request is 100 MB. */
 const MAX_CHARS = 100_000_000;
-/** A chunk has at most so many lines, and ends with the one that fills it. */
+/** A chunk ends when it has this many lines or characters. */
 const CHUNK_LINES = 100;
 const CHUNK_CHARS = 500_000;
 
@@ -21,7 +21,7 @@ const CHUNK_CHARS = 500_000;
 export const TOO_LONG = "";
 
 export interface UploadParts {
-  /** Keeps a chunk; not called where the lines were kept before. */
+  /** Stores a chunk. Does nothing if the lines were stored before. */
   readonly put: (chunk: number, lines: readonly string[]) => Promise<void>;
   readonly chain: (before: string, lines: readonly string[]) => Promise<string>;
 }

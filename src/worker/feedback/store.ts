@@ -43,7 +43,7 @@ export const FeedbackRecord = z.strictObject({
       score: z.number().nullable(),
     }),
   ),
-  /** Its place among the candidates; null: abstained. */
+  /** The index of the chosen candidate; null: abstained. */
   chosen: z.int().nullable(),
   outcome: Verdict.nullable(),
   trusted: z.boolean(),
@@ -108,7 +108,7 @@ export class FeedbackStore {
     return true;
   }
 
-  /** All records that have not expired, in no order that means anything. */
+  /** All records that have not expired, in no particular order. */
   async *all(): AsyncGenerator<FeedbackRecord, void> {
     let cursor: string | undefined;
     do {
@@ -164,12 +164,12 @@ function markKey(expiresAt: number, tenant: string, id: string): string {
   return `${MARKS}${String(expiresAt).padStart(15, "0")}/${tenant}/${id}`;
 }
 
-/** When it expires; a record that does not say has expired. */
+/** When it expires, in milliseconds since 1970. A record without a time counts as expired. */
 function expiryOf(object: R2Object): number {
   return Number(object.customMetadata?.expires ?? 0);
 }
 
-/** What a call of R2 lists, and half of what one deletes. */
+/** Marks that one call of R2 lists. One call deletes at most 1,000 objects. */
 const AT_ONCE = 500;
 /** The most calls that one run makes. The next run does the rest. */
 const CALLS = 40;

@@ -109,7 +109,7 @@ function routeFinder<E extends Env>(app: Hono<E>): (path: string) => RoutePath {
 
 /** Writes the record of each request when its response is made; of a stream, when it has ended. */
 export function requestLog(app: Hono<AppEnv>) {
-  // At the first request: only then are all routes there.
+  // Made at the first request, because only then all routes are registered.
   let routeOf: ReturnType<typeof routeFinder> | null = null;
   return createMiddleware<AppEnv>(async (c, next) => {
     const began = Date.now();

@@ -7,8 +7,8 @@ import type { AppEnv } from "../config/parts.ts";
 import { type LogEvents, type LogFigures, type LogRecord, type Observe, writeLog } from "./log.ts";
 
 /**
- * Makes the data point of an event; null where none is counted. Columns are listed in docs/operations.md: add at their
- * ends only, their places are their names.
+ * Makes the data point of an event; null: it is not counted. docs/operations.md lists the columns. A column is known by
+ * its place, so add new ones at the end.
  */
 export type EventPoints = {
   readonly [Event in keyof LogEvents]: (

@@ -1,6 +1,6 @@
 /**
- * The named failures that any route may have, each with its status, public message and OpenAI's error type. A feature
- * keeps its own beside its code (`defineProblems`).
+ * The named failures of all routes, each with its status, public message and OpenAI's error type. A feature keeps its own
+ * failures beside its code (`defineProblems`).
  */
 
 /** OpenAI's `error.type`. */

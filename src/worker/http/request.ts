@@ -18,8 +18,8 @@ export function newRequestId(): RequestId {
 }
 
 /**
- * Gives the request its id and sends it back in `x-request-id`. Always our own: an id given by the caller could carry
- * text into the logs, and metering must not be keyed by what a caller chooses.
+ * Gives the request an id and sends it back in `x-request-id`. The id is always ours. A caller's id could carry text into
+ * the logs, and a caller must not choose what usage is counted by.
  */
 export function requestId() {
   return createMiddleware<AppEnv>(async (c, next) => {
@@ -33,7 +33,7 @@ export function requestId() {
 /** Hands the isolate's parts to every request. */
 export function setup(partsOf: (env: Bindings) => PartsResult) {
   return createMiddleware<AppEnv>(async (c, next) => {
-    // Before the body limit replaces the request: the signal belongs to the one that came in.
+    // Taken before the body limit replaces the request: the signal belongs to the request that came in.
     c.set("signal", c.req.raw.signal);
     const made = partsOf(c.env);
     c.set("setup", made);
