@@ -83,14 +83,6 @@ export function fakeLlm() {
   const llm = { requests: 0, gate: Promise.resolve() };
   vi.spyOn(globalThis, "fetch").mockImplementation(async (_url, init) => {
     llm.requests += 1;
-    console.error(
-      "LLMREQ",
-      llm.requests,
-      new Headers(init?.headers).get("x-client-request-id"),
-      new Headers(init?.headers).get("x-stainless-retry-count"),
-      performance.now(),
-      new Error().stack,
-    );
     const left = Promise.withResolvers<never>();
     init?.signal?.addEventListener("abort", () => left.reject(new DOMException("", "AbortError")));
     await Promise.race([llm.gate, left.promise]);
