@@ -24,6 +24,8 @@ export interface GenerateRequest {
   readonly seed?: number;
   /** Opaque end-user id, passed to the provider. */
   readonly user?: string;
+  /** How long a reasoning model is to think, in the provider's own words, such as `low`. */
+  readonly reasoningEffort?: string;
   /** Overrides the generator's model. */
   readonly model?: string;
   /** Ends all HTTP calls of this request; every candidate that has not come fails as `aborted`. */
@@ -34,13 +36,23 @@ export interface GenerateRequest {
 
 export type FinishReason = "stop" | "length" | "content_filter" | "other";
 
+/** Why a candidate is not whole. `thinking`: nothing came but thinking, and that is no text. */
+export type CutBy = "token_limit" | "content_filter" | "thinking";
+
 /** One completion. `index` is first..first+n-1, unique within a request. */
 export interface Candidate {
   readonly index: number;
+  /** Without the model's thinking. */
   readonly text: string;
   readonly finishReason: FinishReason;
-  /** `cut`: ended by the token limit or the content filter; `empty`: nothing but white space. */
+  /** `cut`: see `cutBy`; `empty`: nothing but white space. */
   readonly state: "complete" | "cut" | "empty";
+  readonly cutBy: CutBy | null;
+}
+
+/** Whether a candidate says anything: what says nothing is neither read nor scored, and has no vote. */
+export function isSpoken({ text }: Pick<Candidate, "text">): boolean {
+  return text.trim() !== "";
 }
 
 /** Why a candidate did not come. Names only: no text of the provider or the caller is in a failure. */
@@ -48,6 +60,12 @@ export type GenerateFailure =
   | "refused_connection"
   | "unauthorized"
   | "rate_limited"
+  | "quota"
+  | "filtered"
+  | "declined"
+  | "context_too_long"
+  | "token_limit"
+  | "unknown_model"
   | "server_error"
   | "timeout"
   | "cut_stream"
@@ -62,13 +80,15 @@ export type GenerateFailure =
 export interface TokenUsage {
   readonly promptTokens: number;
   readonly completionTokens: number;
+  /** Those of the completion that were thinking, where the provider tells. */
+  readonly reasoningTokens?: number;
 }
 
 /**
  * - `candidate`: one that is complete (or cut by the provider, see `state`).
  * - `failed`: one that will not come; `index` null when it never got a number.
  * - `usage`: the last event: the tokens that the provider reported (none for a call that broke off), the number of HTTP
- *   requests with retries, and whether candidates came from parallel calls for one each.
+ *   requests with retries, whether candidates came from parallel calls for one each, and which parameters were left out.
  */
 export type GenerateEvent =
   | { readonly kind: "candidate"; readonly candidate: Candidate }
@@ -78,12 +98,16 @@ export type GenerateEvent =
       readonly reason: GenerateFailure;
       readonly retryAfterSeconds?: number;
       readonly status?: number;
+      /** The parameter that it refuses, where it names one of ours. */
+      readonly parameter?: string;
     }
   | {
       readonly kind: "usage";
       readonly usage: TokenUsage;
       readonly requests: number;
       readonly mode: "n" | "parallel";
+      /** Parameters that the model does not take, in the names of the wire. */
+      readonly ignored: readonly string[];
     };
 
 /** Writes candidates. Returning early from the iteration ends its HTTP calls. */

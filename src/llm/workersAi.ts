@@ -8,9 +8,10 @@
 import { type AiBinding, type AiGatewayOptions, runModel } from "../net/aiBinding.ts";
 import type { Fields } from "../net/response.ts";
 import type { Generator } from "./generator.ts";
+import { MAX_EVENT_BYTES } from "./openai/events.ts";
 import { openAIGenerator } from "./openai/generator.ts";
-import { type Fetch, MAX_EVENT_BYTES } from "./openai/guardedFetch.ts";
 import { ProviderMemory } from "./openai/providerMemory.ts";
+import type { Fetch } from "./openai/request.ts";
 
 export interface WorkersAiGeneratorOptions {
   readonly ai: AiBinding;
@@ -28,7 +29,10 @@ export function workersAiGenerator(options: WorkersAiGeneratorOptions): Generato
     baseUrl: BASE_URL,
     apiKey: null,
     model,
-    memory: new ProviderMemory({ maxN: 1, streamUsage: false }),
+    memory: new ProviderMemory({
+      ...{ maxN: 1, streamUsage: false },
+      drops: ["user", "reasoning_effort"],
+    }),
     fetch: bindingFetch(ai, gateway),
   });
 }
@@ -39,8 +43,7 @@ const PARAMETERS = ["messages", "stream", "max_tokens", "temperature", "top_p", 
 /**
  * The `fetch` of an OpenAI client whose chat completions Workers AI writes.
  *
- * It takes POST /chat/completions with a body from the SDK, and leaves out `stop` and `user`, which Workers AI does not
- * know.
+ * It takes POST /chat/completions with a body of ours, and leaves out `stop`, which Workers AI does not know.
  */
 function bindingFetch(ai: AiBinding, gateway: AiGatewayOptions | null): Fetch {
   return async (_, init) => {

@@ -75,7 +75,7 @@ function refusal(code: number | null, status: number | null): Response {
   const quota = code !== null && isQuota(code);
   const headers = quota ? { "x-should-retry": "false" } : {};
   const fitting = (code === null ? null : aiErrorStatus(code)) ?? status ?? 502;
-  return new Response(null, { status: fitting, headers });
+  return Response.json({ error: { code } }, { status: fitting, headers });
 }
 
 /** The same response with a body that ends with the signal, even if the binding ignores it. */

@@ -6,6 +6,7 @@ import { findSites, type Site } from "./answer/sites.ts";
 import { type Token, tokenize } from "./answer/tokens.ts";
 import { labelOptions, type Option } from "./question.ts";
 import type { TaskSpec } from "./task.ts";
+import { withoutThinking } from "./thinking.ts";
 
 /** An option's label as given, and how it was found; `label` is null for `none` and `conflict`. */
 export interface ParsedAnswer {
@@ -27,16 +28,14 @@ export function parseAnswer(
 ): ParsedAnswer {
   if (task.kind === "free") return none;
   const choices = readChoices(task, options.length === 0 ? labelOptions(task) : options);
-  const tokens = tokenize(text);
+  const tokens = tokenize(withoutThinking(text).text);
   return decide(answerPart(tokens), choices);
 }
 
-/** The tokens from the last `</think>` or `<answer>` that a word follows; without one, all tokens. */
+/** The tokens from the last `<answer>` that a word follows; without one, all tokens. */
 function answerPart(tokens: readonly Token[]): readonly Token[] {
   const lastWord = tokens.findLastIndex((token) => token.kind === "word");
-  const start = tokens.findLastIndex(
-    ({ text }, at) => at < lastWord && (text === "</think>" || text === "<answer>"),
-  );
+  const start = tokens.findLastIndex(({ text }, at) => at < lastWord && text === "<answer>");
   return start > 0 ? tokens.slice(start) : tokens;
 }
 

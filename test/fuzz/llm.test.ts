@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { expect } from "vitest";
 import type { GenerateEvent } from "../../src/llm/generator.ts";
-import { readChunk } from "../../src/llm/openai/choices.ts";
+import { readChunk } from "../../src/llm/openai/chunk.ts";
 import { openAIGenerator } from "../../src/llm/openai/generator.ts";
 import { ProviderMemory } from "../../src/llm/openai/providerMemory.ts";
 import { part } from "../llm/provider.ts";

@@ -65,9 +65,11 @@ describe("a provider that ignores n", () => {
     const first = await collect(generatorOn(replay.url, { memory }).generate(ask(5)));
     expect(texts(first.candidates)).toEqual(recorded(5));
     expect(first.usage).toMatchObject({ requests: 5, mode: "parallel" });
-    await replay.reset();
+    // Once may be chance. The second time it is taken for a habit.
     await collect(generatorOn(replay.url, { memory }).generate(ask(2)));
-    expect(await replay.stats()).toMatchObject({ requests: 2, choicesStarted: 2 });
+    const third = await collect(generatorOn(replay.url, { memory }).generate(ask(2)));
+    expect(third.usage).toMatchObject({ requests: 2, mode: "parallel" });
+    expect(await replay.stats()).toMatchObject({ requests: 5 + 2 + 2 });
   });
 });
 
@@ -93,7 +95,7 @@ describe("parallel calls", () => {
 
   it("let the others through when one fails, and when all but one fail", async () => {
     const memory = new ProviderMemory();
-    memory.learn(replay.url, "replay", { maxN: 1 });
+    memory.learn({ baseUrl: replay.url, model: "replay", greedy: false }, { maxN: 1 });
     const generator = generatorOn(replay.url, { memory });
     replay.plan.set("fail-one-of-k");
     const one = await collect(generator.generate(ask(8)));

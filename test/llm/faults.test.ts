@@ -30,9 +30,8 @@ const WHOLE: readonly [FailureMode, string, number | undefined][] = [
   ["429", "rate_limited", 429],
   ["429-retry-after", "rate_limited", 429],
   ["500", "server_error", 500],
-  ["garbage", "malformed", undefined],
+  ["garbage", "malformed", 200],
   ["empty-choices", "no_choices", undefined],
-  ["wrong-content-type", "malformed", 200],
   ["redirect", "malformed", 302],
 ];
 
@@ -73,10 +72,15 @@ describe("a fault of the whole call", () => {
   });
 
   it("names a bad request without asking again", async () => {
-    const request = ask(3, { temperature: 9 });
+    const request = ask(3, { maxTokens: -1 });
     const { reasons, usage } = await collect(generatorOn(replay.url).generate(request));
     expect(new Set(Object.values(reasons))).toEqual(new Set(["bad_request"]));
     expect(usage.requests).toBe(1);
+  });
+
+  it("is none where only the content type is wrong", async () => {
+    const { candidates } = await withFault("wrong-content-type");
+    expect(texts(candidates)).toEqual(recorded(4));
   });
 
   it("names a refused connection, and a host that has no address", async () => {

@@ -62,14 +62,21 @@ describe("a refused parameter", () => {
   });
 
   it.each([
-    ["context length", refuses("This model's maximum context length is 4096 tokens", "messages")],
-    ["temperature", refuses("temperature must be at most 1", "temperature")],
-  ] satisfies [string, Answer][])("%s is no reason to ask one by one", async (_, refusal) => {
-    const { url } = await against(() => refusal);
-    const { reasons, usage } = await collect(generatorOn(url).generate(ask(2)));
-    expect(reasons).toEqual({ 0: "bad_request", 1: "bad_request" });
-    expect(usage.requests).toBe(1);
-  });
+    [
+      "context length",
+      "context_too_long",
+      refuses("This model's maximum context length is 4096 tokens", "messages"),
+    ],
+    ["another parameter", "bad_request", refuses("stop must be a text", "stop")],
+  ] satisfies [string, string, Answer][])(
+    "%s is no reason to ask one by one",
+    async (_, reason, refusal) => {
+      const { url } = await against(() => refusal);
+      const { reasons, usage } = await collect(generatorOn(url).generate(ask(2)));
+      expect(reasons).toEqual({ 0: reason, 1: reason });
+      expect(usage.requests).toBe(1);
+    },
+  );
 
   it.each([
     ["stream_options", refuses("Blocked: 'what are stream_options'")],
@@ -111,7 +118,9 @@ describe("a refused parameter", () => {
     const { url } = await against(() => refuses("'n' is not a name"));
     const memory = new ProviderMemory();
     await collect(generatorOn(url, { memory }).generate(ask(4)));
-    expect(memory.traits(url, "replay").maxN).toBe(Number.POSITIVE_INFINITY);
+    expect(memory.traits({ baseUrl: url, model: "replay", greedy: false }).maxN).toBe(
+      Number.POSITIVE_INFINITY,
+    );
   });
 });
 
@@ -137,7 +146,7 @@ describe("a stream with habits of its own", () => {
   });
 
   it("whose events are JSON but no chunks is malformed", async () => {
-    for (const odd of [null, 7, "text", [], { choices: "none" }]) {
+    for (const odd of [7, "text", [], { choices: "none" }]) {
       const { url } = await against(() => ({ events: [odd] }));
       const { reasons } = await collect(generatorOn(url).generate(ask(1)));
       expect(reasons).toEqual({ 0: "malformed" });

@@ -105,12 +105,11 @@ describe("a model of Workers AI", () => {
 describe("a fault of Workers AI", () => {
   test.each<[string, AiReply, string, number]>([
     ["3040: out of capacity", refusal(429, 3040, "No more data centers"), "rate_limited", 3],
-    ["3036: allocation used up", refusal(429, 3036, "daily free allocation"), "rate_limited", 1],
-    ["4006: the same", refusal(429, 4006, "daily free allocation"), "rate_limited", 1],
+    ["3036: allocation used up", refusal(429, 3036, "daily free allocation"), "quota", 1],
+    ["4006: the same", refusal(429, 4006, "daily free allocation"), "quota", 1],
     ["5007: no such model", refusal(400, 5007, "No such model"), "bad_request", 1],
     ["3023: account blocked", refusal(403, 3023, "blocked"), "unauthorized", 1],
     ["a fault of theirs", { status: 500, json: "oops" }, "server_error", 3],
-    ["no stream", { json: { response: "Yes." } }, "malformed", 1],
     ["a stream that is none", { events: ["no json"] }, "malformed", 1],
     ["a stream that breaks off", { events: ['{"response":"Ye"}'], end: "cut" }, "cut_stream", 1],
     ["a stream without its end", { events: ['{"response":"Ye"}'] }, "cut_stream", 1],
@@ -120,6 +119,12 @@ describe("a fault of Workers AI", () => {
     expect(candidates).toEqual([]);
     expect(failed.map((event) => event.reason)).toEqual([reason]);
     expect(usage.requests).toBe(requests);
+  });
+
+  test("that is no fault: an answer in one piece", async () => {
+    ai.answer(() => ({ json: { response: "Yes." } }));
+    const { candidates } = await generate(1);
+    expect(candidates.map(({ text }) => text)).toEqual(["Yes."]);
   });
 
   test("of one call leaves the others' candidates", async () => {

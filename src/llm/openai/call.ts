@@ -1,22 +1,13 @@
-/** One streamed HTTP call to an OpenAI-compatible endpoint, from the request to its settled choices. */
-import OpenAI from "openai";
-import type { ChatCompletionCreateParamsStreaming } from "openai/resources/chat/completions";
+/** One HTTP call to an OpenAI-compatible endpoint, from the request to its settled choices. */
 import type { GenerateRequest, TokenUsage } from "../generator.ts";
-import { Choices, readChunk, type Settled } from "./choices.ts";
-import { type CallFailure, classify, type RefusedParameter, refusedParameter } from "./failure.ts";
-import { type Fetch, guardedFetch, type Scope, type Watch } from "./guardedFetch.ts";
+import { Choices, type Settled } from "./choices.ts";
+import { readChunk } from "./chunk.ts";
+import { EventTooLarge, NotJson, type Value, ValueReader } from "./events.ts";
+import { type CallFailure, reportedFailure } from "./failure.ts";
 import type { ProviderTraits } from "./providerMemory.ts";
-
-/** Where and how to call. */
-export interface Endpoint {
-  readonly baseUrl: string;
-  /** null: no Authorization header is sent. */
-  readonly apiKey: string | null;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly fetch: Fetch;
-  /** Retries by the SDK: after connection faults, 408, 409, 429 and 5xx. */
-  readonly maxRetries: number;
-}
+import { type Refusal, refusalOf } from "./refusal.ts";
+import { type Endpoint, send } from "./request.ts";
+import type { Scope } from "./scope.ts";
 
 /** What to ask in this call. */
 export interface Call {
@@ -31,7 +22,7 @@ export interface Call {
 export interface CallSummary {
   /** null: the stream came to its proper end. */
   readonly failure: CallFailure | null;
-  readonly refused: RefusedParameter | null;
+  readonly refused: Refusal | null;
   readonly usage: TokenUsage | null;
   /** HTTP requests sent, retries included. */
   readonly requests: number;
@@ -40,16 +31,28 @@ export interface CallSummary {
   readonly duplicated: boolean;
 }
 
+/** All choices have ended, but the server keeps the stream open: so long is waited for more. */
+const AFTER_LAST_END_MS = 3_000;
+
+/** Thrown where the server itself reports a fault. */
+class Reported extends Error {
+  readonly failure: CallFailure;
+  constructor(failure: CallFailure) {
+    super(failure.reason);
+    this.failure = failure;
+  }
+}
+
 /** Made once, with `run`. */
-export class StreamedCall {
+export class CompletionCall {
   readonly #endpoint: Endpoint;
   readonly #call: Call;
   readonly #traits: ProviderTraits;
   readonly #scope: Scope;
-  readonly #watch: Watch = { requests: 0, errorBody: "", bytes: 0, sawDone: false };
   readonly #choices: Choices;
-  #usage: TokenUsage | null = null;
-  #failure: CallFailure | null = null;
+  readonly #values = new ValueReader();
+  #usage: Partial<TokenUsage> | null = null;
+  #chunks = 0;
 
   constructor(endpoint: Endpoint, call: Call, traits: ProviderTraits, scope: Scope) {
     this.#endpoint = endpoint;
@@ -60,109 +63,126 @@ export class StreamedCall {
   }
 
   /**
-   * Makes the call and reads its stream to the end. Never throws.
+   * Makes the call and reads its answer to the end. Never throws for a fault of the provider.
    * @param settle told of each choice when it has settled
    */
   async run(settle: (choice: Settled) => void): Promise<CallSummary> {
-    let streaming = false;
-    try {
-      const { data, response } = await client(this.#endpoint, this.#watch, this.#scope)
-        .chat.completions.create(body(this.#call, this.#traits), {
-          signal: this.#scope.signal,
-          // The scope ends a call sooner. The SDK's own clock starts anew with each try.
-          timeout: this.#scope.remainingMs() + 60_000,
-          headers: { "X-Client-Request-Id": this.#call.clientRequestId },
-        })
-        .withResponse();
-      streaming = true;
-      if (isEventStream(response)) {
-        await this.#read(data, settle);
-      } else {
-        data.controller.abort();
-        this.#failure = { reason: "malformed", status: response.status };
-      }
-    } catch (error) {
-      this.#failure = classify(error, streaming);
-    }
-    // The SDK ends a stream silently when its signal fires.
+    const body = bodyOf(this.#call, this.#traits);
+    const sent = await send(this.#endpoint, body, this.#call.clientRequestId, this.#scope);
+    let failure = sent.failure;
+    if (sent.response !== null) failure = await this.#readAll(sent.response, settle);
     const ended = this.#scope.ended();
-    if (ended !== null) this.#failure = { reason: ended };
-    for (const choice of this.#choices.end(this.#failure?.reason ?? null)) settle(choice);
+    if (ended !== null) failure = { reason: ended };
+    for (const choice of this.#choices.end(failure?.reason ?? null)) settle(choice);
     return {
-      failure: this.#failure,
-      refused: this.#failure && refusedParameter(this.#failure, this.#watch.errorBody),
-      usage: this.#usage,
-      requests: this.#watch.requests,
+      failure,
+      refused: sent.failure === null ? null : refusalOf(sent.failure, sent.error),
+      usage: this.#usage && { promptTokens: 0, completionTokens: 0, ...this.#usage },
+      requests: sent.requests,
       seen: this.#choices.seen,
       duplicated: this.#choices.duplicated,
     };
   }
 
-  async #read(stream: AsyncIterable<unknown>, settle: (choice: Settled) => void): Promise<void> {
-    let chunks = 0;
-    for await (const raw of stream) {
-      const chunk = readChunk(raw);
-      if (chunk === null) throw new SyntaxError("not a completion chunk");
-      chunks += 1;
-      // Some providers repeat a running total in every chunk: the last one counts.
-      this.#usage = chunk.usage ?? this.#usage;
-      for (const choice of this.#choices.add(chunk)) settle(choice);
-      if (this.#choices.duplicated || this.#choices.exhausted) return;
+  async #readAll(
+    { body, status }: Response,
+    settle: (choice: Settled) => void,
+  ): Promise<CallFailure | null> {
+    try {
+      const whole = body === null || (await this.#readBody(body, settle));
+      return whole ? this.#howItEnded(status) : null;
+    } catch (error) {
+      if (error instanceof Reported) return error.failure;
+      if (error instanceof EventTooLarge) return { reason: "too_large" };
+      if (error instanceof NotJson)
+        return { reason: "malformed", ...(this.#chunks === 0 ? { status } : {}) };
+      return { reason: "cut_stream" };
     }
-    this.#failure = this.#howItEnded(chunks);
   }
 
-  /** Whether a stream that ended without an error came to its proper end. */
-  #howItEnded(chunks: number): CallFailure | null {
-    const { bytes, sawDone } = this.#watch;
-    if (chunks === 0 && !sawDone) return { reason: bytes > 0 ? "malformed" : "cut_stream" };
+  /** False where reading was broken off, because the rest could not be used. */
+  async #readBody(
+    body: ReadableStream<Uint8Array>,
+    settle: (choice: Settled) => void,
+  ): Promise<boolean> {
+    const reader = body.getReader();
+    try {
+      for (;;) {
+        const { done, value } = await this.#next(reader);
+        const values = done ? this.#values.end() : this.#values.read(value);
+        for (const one of values) this.#take(one, settle);
+        if (this.#values.fault !== null) throw this.#values.fault;
+        if (this.#choices.duplicated || this.#choices.exhausted) return false;
+        if (done || this.#values.sawDone) return true;
+      }
+    } finally {
+      // Ends the connection, where the body has not ended by itself.
+      reader.cancel().catch(() => {});
+    }
+  }
+
+  /** The next piece. Ended choices are enough: a server that then keeps silent is not waited for. */
+  async #next(
+    reader: ReadableStreamDefaultReader<Uint8Array>,
+  ): Promise<{ done: true; value?: undefined } | { done: false; value: Uint8Array }> {
+    const read = reader.read() as Promise<{ done: false; value: Uint8Array } | { done: true }>;
+    if (this.#choices.seen < this.#call.n || !this.#choices.allEnded) return read;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const silence = new Promise<{ done: true }>((resolve) => {
+      timer = setTimeout(() => resolve({ done: true }), AFTER_LAST_END_MS);
+    });
+    return Promise.race([read, silence]).finally(() => clearTimeout(timer));
+  }
+
+  #take({ value, event }: Value, settle: (choice: Settled) => void): void {
+    if (value === null) return;
+    const chunk = readChunk(value);
+    if (chunk === null) {
+      // A named event that is no chunk, such as a ping.
+      if (event !== null && event !== "message" && event !== "error") return;
+      throw new NotJson();
+    }
+    this.#chunks += 1;
+    // Some providers repeat a running total in every chunk: the last one counts.
+    if (chunk.usage !== null) this.#usage = { ...this.#usage, ...chunk.usage };
+    for (const choice of this.#choices.add(chunk)) settle(choice);
+    if (chunk.error !== null) throw new Reported(reportedFailure(chunk.error));
+  }
+
+  /** Whether an answer that ended without an error came to its proper end. */
+  #howItEnded(status: number): CallFailure | null {
+    const { bytes, sawDone } = this.#values;
+    if (this.#chunks === 0 && !sawDone) {
+      return bytes > 0 ? { reason: "malformed", status } : { reason: "cut_stream" };
+    }
     if (this.#choices.seen === 0) return { reason: "no_choices" };
     // Some servers never send [DONE]; others never say why a choice ended, and then only [DONE] tells.
-    return sawDone || this.#choices.allEnded ? null : { reason: "cut_stream" };
+    // A JSON text that could be read is whole.
+    const whole = sawDone || this.#choices.allEnded || this.#values.isJson;
+    return whole ? null : { reason: "cut_stream" };
   }
 }
 
-function isEventStream(response: Response): boolean {
-  return /^text\/event-stream\b/iu.test(response.headers.get("content-type") ?? "");
-}
-
-function client(
-  { baseUrl, apiKey, headers, fetch, maxRetries }: Endpoint,
-  watch: Watch,
-  scope: Scope,
-) {
-  return new OpenAI({
-    baseURL: baseUrl,
-    // The SDK would otherwise read each of these from the environment.
-    apiKey: apiKey ?? "none",
-    adminAPIKey: null,
-    organization: null,
-    project: null,
-    webhookSecret: null,
-    defaultHeaders: { ...headers, ...(apiKey === null ? { Authorization: null } : {}) },
-    maxRetries,
-    // Its log lines may hold parts of responses.
-    logLevel: "off",
-    fetch: guardedFetch(fetch, watch, scope),
-  });
-}
-
-function body(
-  { request, model, n }: Call,
-  traits: ProviderTraits,
-): ChatCompletionCreateParamsStreaming {
-  const { messages, temperature, topP, maxTokens, stop, seed, user } = request;
+function bodyOf({ request, model, n }: Call, traits: ProviderTraits): Record<string, unknown> {
+  const { messages, temperature, topP, maxTokens, stop, seed, user, reasoningEffort } = request;
+  const droppable = {
+    temperature,
+    top_p: topP,
+    seed,
+    user,
+    reasoning_effort: reasoningEffort,
+  };
+  const drawn = Object.entries(droppable).filter(
+    ([name, value]) => value !== undefined && !traits.drops.some((dropped) => dropped === name),
+  );
   return {
     model,
     messages: messages.map(({ role, content }) => ({ role, content })),
-    stream: true,
+    stream: traits.stream,
     ...(n > 1 ? { n } : {}),
-    ...(traits.streamUsage ? { stream_options: { include_usage: true } } : {}),
-    ...(temperature === undefined ? {} : { temperature }),
-    ...(topP === undefined ? {} : { top_p: topP }),
+    ...(traits.stream && traits.streamUsage ? { stream_options: { include_usage: true } } : {}),
+    ...Object.fromEntries(drawn),
     ...(maxTokens === undefined ? {} : { [traits.tokenLimitName]: maxTokens }),
     ...(stop === undefined ? {} : { stop: [...stop] }),
-    ...(seed === undefined ? {} : { seed }),
-    ...(user === undefined ? {} : { user }),
   };
 }

@@ -1,12 +1,15 @@
 /**
- * Reads the chunks of one streamed completion, trusting nothing, and assembles its choices from parts in any order.
+ * Assembles the choices of one completion from parts in any order.
  *
- * A finished choice is returned once all wanted indices have come, at the latest at the end. Until then another choice
- * may still come under its index: some servers send all choices of n > 1 as index 0, interleaved, and two texts would
- * become one. Servers that interleave properly begin all choices at once, so the wait costs no time.
+ * How a choice ended is believed late, since servers get it wrong: some name a reason with every part, some number it
+ * wrongly where several choices are written at once, some send all choices of n > 1 as index 0, and two texts would
+ * become one. So an end counts before the stream's own only where it came with an empty part and another choice has
+ * ended like this as well, after all wanted choices have begun. Servers that interleave properly end all choices at
+ * about the same time, so the wait costs little.
  */
-import { fields } from "../../net/response.ts";
-import type { Candidate, FinishReason, GenerateFailure, TokenUsage } from "../generator.ts";
+import { withoutThinking } from "../../tasks/thinking.ts";
+import type { Candidate, FinishReason, GenerateFailure } from "../generator.ts";
+import type { ChoicePart, Chunk } from "./chunk.ts";
 
 /** A longer candidate fails: no answer is that long, and memory is limited. */
 export const MAX_CANDIDATE_BYTES = 256 * 1024;
@@ -19,10 +22,15 @@ export type Settled =
   | { readonly kind: "failed"; readonly index: number; readonly reason: GenerateFailure };
 
 interface Growing {
+  /** Its number in the call. */
+  readonly slot: number;
   text: string;
   bytes: number;
-  /** Set when it ended well but was not returned yet. */
-  waiting: FinishReason | null;
+  thought: boolean;
+  declined: boolean;
+  end: FinishReason | null;
+  /** The end came with an empty part: nothing should follow. */
+  firm: boolean;
   settled: boolean;
 }
 
@@ -30,6 +38,7 @@ const encoder = new TextEncoder();
 
 export class Choices {
   readonly #wanted: number;
+  /** By the server's own index. */
   readonly #byIndex = new Map<number, Growing>();
   #duplicated = false;
   #gaveUp = false;
@@ -41,7 +50,7 @@ export class Choices {
 
   /** How many different choices have come. */
   get seen(): number {
-    return this.#byIndex.size;
+    return new Set(this.#byIndex.values()).size;
   }
 
   /** Whether two choices came under one index: then no text of this call can be trusted. */
@@ -51,7 +60,7 @@ export class Choices {
 
   /** Whether every choice that has come has ended. */
   get allEnded(): boolean {
-    return [...this.#byIndex.values()].every(({ settled, waiting }) => settled || waiting !== null);
+    return [...this.#byIndex.values()].every(({ settled, end }) => settled || end !== null);
   }
 
   /** Whether reading on is useless: one choice is endless, and no other is open. */
@@ -62,14 +71,16 @@ export class Choices {
   }
 
   /** Takes one chunk; returns what it settled. */
-  add({ parts }: Chunk): Settled[] {
+  add({ parts }: Pick<Chunk, "parts">): Settled[] {
     const indices = parts.map(({ index }) => index);
     if (new Set(indices).size < indices.length && this.seen < this.#wanted) this.#duplicated = true;
     const settled: Settled[] = [];
     for (const part of parts) {
       if (this.#duplicated) break;
-      if (part.index < this.#wanted) settled.push(...this.#take(part));
+      const growing = this.#growing(part.index);
+      if (growing !== null) settled.push(...this.#take(growing, part));
     }
+    if (!this.#duplicated) settled.push(...this.#giveOutFirm());
     return settled;
   }
 
@@ -79,124 +90,115 @@ export class Choices {
    */
   end(failure: GenerateFailure | null): Settled[] {
     if (this.#duplicated) return [];
-    return [...this.#byIndex].flatMap(([index, growing]) => {
+    const choices = [...new Set(this.#byIndex.values())];
+    // A server that named the end of some choices only may have cut the others as well.
+    const cut = choices.some(({ end }) => end === "length");
+    return choices.flatMap((growing) => {
       if (growing.settled) return [];
-      if (growing.waiting !== null) return [this.#giveOut(index, growing, growing.waiting)];
-      if (failure === null) return [this.#giveOut(index, growing, "other")];
-      return [this.#fail(index, growing, failure)];
+      const said = failure === null || growing.text.trim() !== "";
+      if (growing.end !== null && said) return [this.#giveOut(growing, growing.end)];
+      if (failure === null) return [this.#giveOut(growing, cut ? "length" : "other")];
+      return [this.#fail(growing, failure)];
     });
   }
 
-  #take({ index, content, end }: ChoicePart): Settled[] {
-    const settled: Settled[] = [];
-    let growing = this.#byIndex.get(index);
-    if (growing === undefined) {
-      growing = { text: "", bytes: 0, waiting: null, settled: false };
-      this.#byIndex.set(index, growing);
-      if (this.seen === this.#wanted) settled.push(...this.#giveOutWaiting());
+  /** The choice of an index; null where more choices come than were asked for. */
+  #growing(index: number): Growing | null {
+    const known = this.#byIndex.get(index);
+    if (known !== undefined) return known;
+    // Some servers count from elsewhere.
+    const taken = new Set([...this.#byIndex.values()].map(({ slot }) => slot));
+    const free = Array.from({ length: this.#wanted }, (_, slot) => slot).filter(
+      (slot) => !taken.has(slot),
+    );
+    const slot = free.includes(index) ? index : free[0];
+    if (slot === undefined) {
+      // A gateway numbers thinking and answer apart: what has no text yet takes the answer.
+      const silent = [...this.#byIndex.values()].find(
+        ({ text, settled, end }) => text === "" && !settled && end === null,
+      );
+      if (silent === undefined || this.#wanted > 1) return null;
+      this.#byIndex.set(index, silent);
+      return silent;
     }
-    if (growing.waiting !== null && (content !== "" || end !== null)) {
-      this.#duplicated = true;
-      return settled;
-    }
-    const bytes = encoder.encode(content).length;
-    if (growing.settled) this.#skippedBytes += bytes;
-    if (growing.settled || growing.waiting !== null) return settled;
-    growing.text += content;
-    growing.bytes += bytes;
-    if (growing.bytes > MAX_CANDIDATE_BYTES) {
-      this.#gaveUp = true;
-      settled.push(this.#fail(index, growing, "too_large"));
-    } else if (end === "error") {
-      settled.push(this.#fail(index, growing, "server_error"));
-    } else if (end !== null) {
-      growing.waiting = end;
-      if (this.seen === this.#wanted) settled.push(this.#giveOut(index, growing, end));
-    }
-    return settled;
+    const growing: Growing = {
+      ...{ slot, text: "", bytes: 0, thought: false, declined: false },
+      ...{ end: null, firm: false, settled: false },
+    };
+    this.#byIndex.set(index, growing);
+    return growing;
   }
 
-  #giveOutWaiting(): Settled[] {
-    return [...this.#byIndex].flatMap(([index, growing]) =>
-      growing.waiting === null ? [] : [this.#giveOut(index, growing, growing.waiting)],
+  #take(growing: Growing, part: ChoicePart): Settled[] {
+    const isNews = part.whole && part.content.startsWith(growing.text);
+    const content = isNews ? part.content.slice(growing.text.length) : part.content;
+    const bytes = encoder.encode(content).length;
+    if (growing.settled) {
+      this.#skippedBytes += bytes;
+      return [];
+    }
+    if (growing.firm && content !== "") {
+      // Behind its end, while others have not begun: another choice under the same index.
+      if (this.seen < this.#wanted) {
+        this.#duplicated = true;
+        return [];
+      }
+      growing.firm = false;
+    } else if (growing.firm && part.end !== null && this.seen < this.#wanted) {
+      this.#duplicated = true;
+      return [];
+    }
+    growing.text += content;
+    growing.bytes += bytes;
+    growing.thought ||= part.thought;
+    growing.declined ||= part.declined;
+    if (growing.bytes > MAX_CANDIDATE_BYTES) {
+      this.#gaveUp = true;
+      return [this.#fail(growing, "too_large")];
+    }
+    if (part.end === "error") return [this.#fail(growing, "server_error")];
+    if (part.end !== null) {
+      growing.end = part.end;
+      growing.firm = content === "" && growing.text !== "";
+    }
+    return [];
+  }
+
+  #giveOutFirm(): Settled[] {
+    if (this.#wanted === 1 || this.seen < this.#wanted) return [];
+    const all = [...new Set(this.#byIndex.values())];
+    const ended = all.filter(({ settled, firm }) => settled || firm);
+    if (ended.length < 2) return [];
+    return ended.flatMap((growing) =>
+      growing.settled ? [] : [this.#giveOut(growing, growing.end ?? "other")],
     );
   }
 
-  #giveOut(index: number, growing: Growing, finishReason: FinishReason): Settled {
-    const { text } = growing;
-    Object.assign(growing, { text: "", waiting: null, settled: true });
-    const cut = finishReason === "length" || finishReason === "content_filter";
-    const state = text.trim() === "" ? "empty" : cut ? "cut" : "complete";
-    return { kind: "candidate", candidate: { index, text, finishReason, state } };
+  #giveOut(growing: Growing, finishReason: FinishReason): Settled {
+    const { slot: index, text: raw, thought, declined } = growing;
+    Object.assign(growing, { text: "", end: finishReason, settled: true });
+    const { text, thinking } = withoutThinking(raw);
+    if (text.trim() === "") {
+      if (declined) return { kind: "failed", index, reason: "declined" };
+      if (finishReason === "content_filter") return { kind: "failed", index, reason: "filtered" };
+      const only = thought || thinking !== "none";
+      const candidate: Candidate = only
+        ? { index, text: "", finishReason, state: "cut", cutBy: "thinking" }
+        : { index, text, finishReason, state: "empty", cutBy: null };
+      return { kind: "candidate", candidate };
+    }
+    const cutBy =
+      finishReason === "length"
+        ? "token_limit"
+        : finishReason === "content_filter"
+          ? "content_filter"
+          : null;
+    const state = cutBy === null ? "complete" : "cut";
+    return { kind: "candidate", candidate: { index, text, finishReason, state, cutBy } };
   }
 
-  #fail(index: number, growing: Growing, reason: GenerateFailure): Settled {
-    Object.assign(growing, { text: "", waiting: null, settled: true });
-    return { kind: "failed", index, reason };
+  #fail(growing: Growing, reason: GenerateFailure): Settled {
+    Object.assign(growing, { text: "", settled: true });
+    return { kind: "failed", index: growing.slot, reason };
   }
-}
-
-/** Part of one choice. `end` null: it continues; "error": the provider gave it up. */
-export interface ChoicePart {
-  readonly index: number;
-  readonly content: string;
-  readonly end: FinishReason | "error" | null;
-}
-
-export interface Chunk {
-  readonly parts: readonly ChoicePart[];
-  readonly usage: TokenUsage | null;
-}
-
-/** The chunk, or null where the value is not a completion chunk. A missing `index` counts as 0. */
-export function readChunk(value: unknown): Chunk | null {
-  const chunk = fields(value);
-  if (chunk === null) return null;
-  const choices = chunk.choices ?? [];
-  if (!Array.isArray(choices)) return null;
-  return { parts: choices.flatMap(readPart), usage: readUsage(chunk.usage) };
-}
-
-function readPart(value: unknown): ChoicePart[] {
-  const choice = fields(value);
-  if (choice === null) return [];
-  const index = choice.index ?? 0;
-  if (typeof index !== "number" || !Number.isInteger(index) || index < 0) return [];
-  const content = fields(choice.delta)?.content;
-  return [
-    {
-      index,
-      content: typeof content === "string" ? content : "",
-      end: fields(choice.error) === null ? readEnd(choice.finish_reason) : "error",
-    },
-  ];
-}
-
-function readEnd(value: unknown): ChoicePart["end"] {
-  switch (value) {
-    case null:
-    case undefined:
-    case "":
-      return null;
-    case "stop":
-    case "length":
-    case "content_filter":
-    case "error":
-      return value;
-    default:
-      return "other";
-  }
-}
-
-function readUsage(value: unknown): TokenUsage | null {
-  const usage = fields(value);
-  const promptTokens = usage?.prompt_tokens;
-  const completionTokens = usage?.completion_tokens;
-  return isCount(promptTokens) && isCount(completionTokens)
-    ? { promptTokens, completionTokens }
-    : null;
-}
-
-function isCount(value: unknown): value is number {
-  return typeof value === "number" && Number.isInteger(value) && value >= 0;
 }

@@ -1,15 +1,14 @@
 /**
  * The generator for OpenAI-compatible endpoints: OpenAI, vLLM, Ollama, AI Gateway, the replay.
  *
- * Between the SDK's stream and the caller of `generate` stands one async generator of ours: `generate` itself.
- * `StreamedCall` reads the stream and calls back, `Round` does so with the events of all its calls, and `generate` yields
- * them from a queue.
+ * Between the wire and the caller of `generate` stands one async generator: `generate` itself. `CompletionCall` reads an
+ * answer and calls back, `Round` does so with the events of all its calls, and `generate` yields them from a queue.
  */
 import type { GenerateEvent, GenerateRequest, Generator } from "../generator.ts";
-import type { Endpoint } from "./call.ts";
-import { type Fetch, openScope } from "./guardedFetch.ts";
 import type { ProviderMemory } from "./providerMemory.ts";
+import type { Endpoint, Fetch } from "./request.ts";
 import { Round } from "./round.ts";
+import { openScope } from "./scope.ts";
 
 export interface OpenAIGeneratorOptions {
   /** Ends in `/v1` where the provider's does, e.g. `http://127.0.0.1:11434/v1`. Never a caller's choice. */

@@ -12,6 +12,10 @@ import { fieldProblem } from "../http/problems.ts";
 /** Where the caller names no number, and the deployment allows as much. */
 const DEFAULT_K = 8;
 const DEFAULT_MAX_TOKENS = 1024;
+/** For a model that is known to think first: thinking counts too. */
+const THINKING_MAX_TOKENS = 8192;
+const THINKS =
+  /(?:^|[/-])(?:o\d|gpt-[5-9]|gpt-oss|deepseek-r|r1|qwq|qwen-?3|magistral|gemini-(?:2\.5|[3-9])|glm-(?:4\.[5-9]|[5-9])|kimi-k2|minimax-m|huatuogpt-o)|think|reason/iu;
 
 /** How the LLM is to write. */
 export interface Sampling {
@@ -21,6 +25,7 @@ export interface Sampling {
   readonly stop?: readonly string[];
   readonly seed?: number;
   readonly user?: string;
+  readonly reasoningEffort?: string;
 }
 
 /** One question, ready to be asked. */
@@ -97,14 +102,40 @@ export function readK(
   throw fieldProblem("invalid_request", fields.max_k, 'goes with k: "auto" only');
 }
 
-/** Tokens for each candidate: the first of the fields that is given, or the usual. Throws `Problem` for too many. */
+/** Tokens for each candidate: the first of the fields that is given, or the model's default. Throws `Problem` for too many. */
 export function readMaxTokens(
   given: readonly (readonly [field: string, tokens: number | null | undefined])[],
-  { maxTokens: most }: Pick<Config, "maxTokens">,
+  model: string,
+  { maxTokens: most, modelDefaults }: Pick<Config, "maxTokens" | "modelDefaults">,
 ): number {
   // A field that another stands above is no way around the bound either.
   const [tokens] = given.flatMap(([field, value]) => atMost(most, value, field) ?? []);
-  return tokens ?? Math.min(DEFAULT_MAX_TOKENS, most);
+  const usual = THINKS.test(model) ? THINKING_MAX_TOKENS : DEFAULT_MAX_TOKENS;
+  return tokens ?? Math.min(modelDefaults.get(model)?.max_tokens ?? usual, most);
+}
+
+export interface WireSampling {
+  readonly temperature?: number | null | undefined;
+  readonly top_p?: number | null | undefined;
+  readonly seed?: number | null | undefined;
+  readonly reasoning_effort?: string | null | undefined;
+}
+
+/** How the LLM is to write: the request's own fields, else what the deployment sets for the model. */
+export function readSampling(
+  wire: WireSampling,
+  model: string,
+  { modelDefaults }: Pick<Config, "modelDefaults">,
+): Omit<Sampling, "maxTokens"> {
+  const usual = modelDefaults.get(model);
+  const temperature = wire.temperature ?? usual?.temperature;
+  const reasoningEffort = wire.reasoning_effort ?? usual?.reasoning_effort;
+  return {
+    ...(temperature == null ? {} : { temperature }),
+    ...(wire.top_p == null ? {} : { topP: wire.top_p }),
+    ...(wire.seed == null ? {} : { seed: wire.seed }),
+    ...(reasoningEffort == null ? {} : { reasoningEffort }),
+  };
 }
 
 /** The number, null for none. Throws `Problem` where it is more. */

@@ -2,6 +2,7 @@
  * An outcome on the wire: what `/v1/answer` sends and chat completions carry under `medadapter`, and what a chat's caller
  * reads: the n best candidates, or one sentence where the service abstained.
  */
+import { isSpoken, type TokenUsage } from "../../llm/generator.ts";
 import { tenths } from "../http/log.ts";
 import { type Notices, urgentFirst } from "./emergencyNotice.ts";
 import type { Outcome, RankedCandidate } from "./outcome.ts";
@@ -35,10 +36,9 @@ export function answerParts(outcome: Outcome, notices: Notices, include: Include
     votes: selection.votes.map(({ answer, count }) => ({ answer, count })),
     truncated: outcome.truncated,
     ...(outcome.stored === null ? {} : { stored: outcome.stored }),
+    ...(outcome.ignored.length === 0 ? {} : { ignored: [...outcome.ignored] }),
     usage: {
-      prompt_tokens: usage.promptTokens,
-      completion_tokens: usage.completionTokens,
-      total_tokens: usage.promptTokens + usage.completionTokens,
+      ...tokenUsage(usage),
       adapter_tokens: figures.tokens,
       candidates_generated: outcome.candidates.length,
       candidates_scored: figures.scored,
@@ -56,6 +56,18 @@ export function answerParts(outcome: Outcome, notices: Notices, include: Include
   } satisfies Partial<AnswerBody>;
 }
 
+/** The LLM's tokens in OpenAI's names. */
+export function tokenUsage({ promptTokens, completionTokens, reasoningTokens }: TokenUsage) {
+  return {
+    prompt_tokens: promptTokens,
+    completion_tokens: completionTokens,
+    total_tokens: promptTokens + completionTokens,
+    ...(reasoningTokens === undefined
+      ? {}
+      : { completion_tokens_details: { reasoning_tokens: reasoningTokens } }),
+  };
+}
+
 /** A candidate but for its place, which is known at the end only. */
 export function wireCandidate(candidate: RankedCandidate, include: Include) {
   return {
@@ -67,6 +79,7 @@ export function wireCandidate(candidate: RankedCandidate, include: Include) {
     truncated: candidate.truncated,
     finish_reason: candidate.finishReason,
     state: candidate.state,
+    cut_reason: candidate.cutBy,
     arrived_ms: tenths(candidate.arrivedMs),
     scored_ms: candidate.scoredMs === null ? null : tenths(candidate.scoredMs),
   };
@@ -89,7 +102,7 @@ export function choicesOf(
     return [{ index: 0, content: urgentFirst(notices, abstainedText), finishReason: "stop" }];
   }
   return outcome.candidates
-    .filter(({ state }) => state !== "empty")
+    .filter(isSpoken)
     .slice(0, n)
     .map(({ text, finishReason }, index) => ({
       index,

@@ -2,7 +2,7 @@
 import { createRoute, type RouteHandler } from "@hono/zod-openapi";
 import type { AppEnv } from "../config/parts.ts";
 import { answerHeaders, idempotencyKey, problemResponses } from "../http/schema.ts";
-import { answerParts, type Choice, choicesOf, type Include } from "./body.ts";
+import { answerParts, type Choice, choicesOf, type Include, tokenUsage } from "./body.ts";
 import { lastText, readChat } from "./chatQuestion.ts";
 import { ChatRequest, ChatResponse, ChatStream } from "./chatSchema.ts";
 import { noticesFor } from "./emergencyNotice.ts";
@@ -55,7 +55,6 @@ export const postChat: RouteHandler<typeof chatRoute, AppEnv> = async (c) => {
   const outcome = await wholeAnswer(c, ask);
   if (outcome instanceof Response) return outcome;
   const medadapter = details(outcome);
-  const { prompt_tokens, completion_tokens, total_tokens } = medadapter.usage;
   return c.json(
     {
       id,
@@ -63,7 +62,7 @@ export const postChat: RouteHandler<typeof chatRoute, AppEnv> = async (c) => {
       created: Math.floor(Date.now() / 1000),
       model: outcome.ask.model,
       choices: choicesOf(outcome, n, config.abstainedText, notices).map(wireChoice),
-      usage: { prompt_tokens, completion_tokens, total_tokens },
+      usage: tokenUsage(outcome.usage),
       medadapter,
     },
     200,

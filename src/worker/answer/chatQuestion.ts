@@ -10,7 +10,15 @@ import { adapterOf } from "../adapters/config.ts";
 import { readAdapter } from "../adapters/rollout.ts";
 import type { Parts } from "../config/parts.ts";
 import { fieldProblem } from "../http/problems.ts";
-import { type Ask, readAbstain, readK, readMaxTokens, readModel, readStore } from "./ask.ts";
+import {
+  type Ask,
+  readAbstain,
+  readK,
+  readMaxTokens,
+  readModel,
+  readSampling,
+  readStore,
+} from "./ask.ts";
 import type { ChatBody } from "./chatSchema.ts";
 import { readTaskAndQuestion, toEvidence, toOptions } from "./question.ts";
 
@@ -58,7 +66,7 @@ export async function readChat(
     abstain: readAbstain(extras.abstain),
     store: readStore(body.store, parts),
     ...choice,
-    sampling: readSampling(body, config),
+    sampling: chatSampling(body, model, config),
   };
 }
 
@@ -96,15 +104,13 @@ function readQuestion(text: string, extras: NonNullable<ChatBody["medadapter"]>)
   return { question: found.question, options: toOptions(extras.options), context, ...evidence };
 }
 
-function readSampling(body: ChatBody, config: Parts["config"]): Ask["sampling"] {
-  const { temperature, top_p, seed, user, stop } = body;
+function chatSampling(body: ChatBody, model: string, config: Parts["config"]): Ask["sampling"] {
+  const { user, stop } = body;
   const limits = ["max_completion_tokens", "max_tokens"] as const;
   const given = limits.map((field) => [field, body[field]] as const);
   return {
-    maxTokens: readMaxTokens(given, config),
-    ...(temperature == null ? {} : { temperature }),
-    ...(top_p == null ? {} : { topP: top_p }),
-    ...(seed == null ? {} : { seed }),
+    ...readSampling(body, model, config),
+    maxTokens: readMaxTokens(given, model, config),
     ...(user == null ? {} : { user }),
     ...(stop == null ? {} : { stop: typeof stop === "string" ? [stop] : stop }),
   };

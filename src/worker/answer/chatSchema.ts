@@ -74,6 +74,7 @@ export const ChatRequest = z
       .union([z.string().min(1).max(256), z.array(z.string().min(1).max(256)).max(4)])
       .nullish(),
     seed: Sampling.seed.nullish(),
+    reasoning_effort: Sampling.reasoning_effort.nullish(),
     user: z.string().max(256).nullish(),
     stream: z.boolean().nullish(),
     stream_options: z.object({ include_usage: z.boolean().nullish() }).nullish(),
@@ -89,6 +90,7 @@ export const ChatUsage = z.object({
   prompt_tokens: z.int(),
   completion_tokens: z.int(),
   total_tokens: z.int(),
+  completion_tokens_details: z.object({ reasoning_tokens: z.int() }).optional(),
 });
 
 export const ChatResponse = z

@@ -121,7 +121,14 @@ export const Sampling = {
   top_p: z.number().gt(0).max(1),
   max_tokens: z.int().min(1).max(MAX_TOKENS).openapi({
     description:
-      "Of each candidate: 1024 by default. A deployment may allow fewer (its variable MAX_TOKENS): what is more is refused, and the default is lower.",
+      "Of each candidate, thinking included: 1024 by default, more for models that think (the variable MODEL_DEFAULTS). A deployment may allow fewer (its variable MAX_TOKENS): what is more is refused, and the default is lower.",
   }),
   seed: z.int(),
+  reasoning_effort: z
+    .string()
+    .regex(/^[a-z]{1,16}$/u)
+    .openapi({
+      description:
+        "How long a reasoning model is to think, in its own words, such as `low`. Handed on as it is.",
+    }),
 };

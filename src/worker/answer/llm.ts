@@ -1,12 +1,24 @@
 /** Who writes the candidates, and how much: what the deployment says of LLMs, and the generator made from it. */
+import { z } from "zod";
 import type { Generator } from "../../llm/generator.ts";
 import { openAIGenerator } from "../../llm/openai/generator.ts";
 import { ProviderMemory } from "../../llm/openai/providerMemory.ts";
 import { workersAiGenerator } from "../../llm/workersAi.ts";
 import { aiGateway } from "../../net/aiBinding.ts";
+import { parseJson } from "../../net/response.ts";
 import type { Bindings, Config } from "../config/parts.ts";
 import { readBound } from "../config/readers.ts";
 import { MAX_K, MAX_TOKENS } from "./fields.ts";
+
+const ModelDefaults = z.strictObject({
+  max_tokens: z.int().min(1).max(MAX_TOKENS).optional(),
+  temperature: z.number().min(0).max(2).optional(),
+  reasoning_effort: z
+    .string()
+    .regex(/^[a-z]{1,16}$/u)
+    .optional(),
+});
+export type ModelDefaults = z.infer<typeof ModelDefaults>;
 
 declare module "../config/parts.ts" {
   interface Bindings {
@@ -16,6 +28,7 @@ declare module "../config/parts.ts" {
     readonly LLM_MODEL?: string;
     readonly MAX_K?: string;
     readonly MAX_TOKENS?: string;
+    readonly MODEL_DEFAULTS?: string;
   }
   interface Config {
     /** Who writes the candidates. */
@@ -28,6 +41,8 @@ declare module "../config/parts.ts" {
     /** Candidates that a request may have written, and tokens for each. */
     readonly maxK: number;
     readonly maxTokens: number;
+    /** What holds for a model where a request does not say. */
+    readonly modelDefaults: ReadonlyMap<string, ModelDefaults>;
   }
   interface Parts {
     readonly generator: Generator;
@@ -52,7 +67,29 @@ export function readLlm(env: Bindings, faults: string[]) {
     models: [first, ...others] as [string, ...string[]],
     maxK: readBound(env, "MAX_K", MAX_K, faults),
     maxTokens: readBound(env, "MAX_TOKENS", MAX_TOKENS, faults),
+    modelDefaults: readModelDefaults(env, models, faults),
   } satisfies Partial<Config>;
+}
+
+/** `{"MODEL": {"max_tokens"?, "temperature"?, "reasoning_effort"?}}` */
+function readModelDefaults(
+  { MODEL_DEFAULTS }: Bindings,
+  models: readonly string[],
+  faults: string[],
+): ReadonlyMap<string, ModelDefaults> {
+  const text = MODEL_DEFAULTS?.trim() || "{}";
+  const read = z.record(z.string(), ModelDefaults).safeParse(parseJson(text));
+  if (!read.success) {
+    const [issue] = read.error.issues;
+    const at = issue?.path.slice(1).join(".");
+    faults.push(
+      `MODEL_DEFAULTS must be JSON such as {"MODEL": {"max_tokens": 8192, "reasoning_effort": "low"}}${at ? ` (see ${at})` : ""}`,
+    );
+    return new Map();
+  }
+  const unknown = Object.keys(read.data).filter((name) => !models.includes(name));
+  if (unknown.length > 0) faults.push("MODEL_DEFAULTS names a model that LLM_MODEL does not");
+  return new Map(Object.entries(read.data));
 }
 
 function readProvider({ LLM_PROVIDER }: Bindings, faults: string[]) {

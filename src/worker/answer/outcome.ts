@@ -4,7 +4,13 @@
  */
 import type { Selection, Strategy } from "../../adapter/select/candidates.ts";
 import { select } from "../../adapter/select/select.ts";
-import type { Candidate, GenerateEvent, GenerateFailure, TokenUsage } from "../../llm/generator.ts";
+import {
+  type Candidate,
+  type GenerateEvent,
+  type GenerateFailure,
+  isSpoken,
+  type TokenUsage,
+} from "../../llm/generator.ts";
 import { isEvidenceUnseen, readByAdapter } from "../../tasks/question.ts";
 import type { DegradedReason } from "../adapters/source.ts";
 import { Problem, type ProblemKind } from "../http/problems.ts";
@@ -60,6 +66,8 @@ export interface Outcome {
   readonly adapter: ServingAdapter | null;
   readonly truncated: boolean;
   readonly usage: TokenUsage;
+  /** Parameters of the request that the model does not take: they had no effect. */
+  readonly ignored: readonly string[];
   readonly figures: ScoringFigures;
   readonly timing: Timing;
   /** Whether it was kept; null where that was not asked for. */
@@ -84,13 +92,13 @@ export function conclude(
   ask: Ask,
   candidates: readonly RankedCandidate[],
   scoring: Scoring,
-  rest: Pick<Outcome, "failed" | "usage" | "asked" | "kStopped"> & {
+  rest: Pick<Outcome, "failed" | "usage" | "ignored" | "asked" | "kStopped"> & {
     startedAt: number;
     llmEndedAt: number;
   },
 ): Outcome {
   const { selection, strategy, spoken } = choose(ask, candidates, scoring.state);
-  const empty = candidates.filter(({ state }) => state === "empty");
+  const empty = candidates.filter((candidate) => !isSpoken(candidate));
   const byIndex = new Map(spoken.map((candidate) => [candidate.index, candidate]));
   const now = performance.now();
   return {
@@ -106,6 +114,7 @@ export function conclude(
     adapter: scoring.adapter,
     truncated: scoring.truncated,
     usage: rest.usage,
+    ignored: rest.ignored,
     figures: scoring.figures,
     timing: {
       totalMs: now - rest.startedAt,
@@ -120,7 +129,7 @@ export function conclude(
 function choose(ask: Ask, candidates: readonly RankedCandidate[], scoring: ScoringState) {
   const preferred = ask.task.kind === "free" ? "best_of" : "weighted_vote";
   const strategy = scoring.kind === "degraded" ? "vote" : (ask.strategy ?? preferred);
-  const spoken = candidates.filter(({ state }) => state !== "empty");
+  const spoken = candidates.filter(isSpoken);
   const selection = select({
     strategy,
     candidates: spoken,
@@ -138,9 +147,15 @@ function choose(ask: Ask, candidates: readonly RankedCandidate[], scoring: Scori
 const kinds = {
   not_recorded: "question_not_recorded",
   unauthorized: "upstream_unauthorized",
+  quota: "upstream_quota",
   rate_limited: "upstream_rate_limited",
+  unknown_model: "upstream_unknown_model",
+  context_too_long: "upstream_context_too_long",
+  token_limit: "upstream_token_limit",
+  filtered: "upstream_filtered",
   refused_connection: "upstream_unreachable",
   bad_request: "upstream_refused",
+  declined: "upstream_declined",
   server_error: "upstream_error",
   timeout: "upstream_timeout",
   cut_stream: "upstream_cut",
@@ -153,14 +168,36 @@ const kinds = {
 /** When reasons differ, the one that tells most comes first: in the order above. */
 const order = Object.keys(kinds) as GenerateFailure[];
 
-/** The problem of a request without a single candidate that holds text. */
-export function llmProblem(failures: readonly Extract<GenerateEvent, { kind: "failed" }>[]) {
+/** Failures that pass by waiting. */
+const PASSING: ReadonlySet<GenerateFailure> = new Set(["rate_limited", "quota"]);
+
+/**
+ * The problem of a request without a single candidate that holds text.
+ * @param limits tokens that each candidate was allowed, and the most that this deployment lets a request have
+ */
+export function llmProblem(
+  failures: readonly Extract<GenerateEvent, { kind: "failed" }>[],
+  candidates: readonly Candidate[],
+  { maxTokens, most }: { readonly maxTokens: number; readonly most: number },
+) {
   const reasons = new Set(failures.map(({ reason }) => reason));
   const first = order.find((reason) => reasons.has(reason));
+  if (first === undefined && candidates.some(({ cutBy }) => cutBy === "thinking")) {
+    const more =
+      maxTokens < most
+        ? `this deployment allows up to ${most}`
+        : "this deployment's MAX_TOKENS allows no more";
+    const reason = `${maxTokens} were allowed for each candidate; ${more}`;
+    return new Problem("upstream_only_thinking", { fields: [{ field: "max_tokens", reason }] });
+  }
+  const parameters = new Set(failures.flatMap(({ parameter }) => parameter ?? []));
   const waits = failures.flatMap(({ retryAfterSeconds }) => retryAfterSeconds ?? []);
   return new Problem(first === undefined ? "upstream_empty" : kinds[first], {
-    ...(waits.length > 0 && first === "rate_limited"
+    ...(waits.length > 0 && first !== undefined && PASSING.has(first)
       ? { retryAfterSeconds: Math.max(...waits) }
+      : {}),
+    ...(first === "bad_request" && parameters.size > 0
+      ? { fields: [...parameters].map((field) => ({ field, reason: "the LLM refuses it" })) }
       : {}),
   });
 }

@@ -11,7 +11,13 @@
  *
  * A plain answer takes the last event (`outcomeOf`), a stream shows them all (`stream.ts`).
  */
-import type { Candidate, GenerateEvent, GenerateFailure, Generator } from "../../llm/generator.ts";
+import {
+  type Candidate,
+  type GenerateEvent,
+  type GenerateFailure,
+  type Generator,
+  isSpoken,
+} from "../../llm/generator.ts";
 import { parseAnswer } from "../../tasks/parse.ts";
 import type { Option } from "../../tasks/question.ts";
 import type { RankerSource } from "../adapters/source.ts";
@@ -50,6 +56,8 @@ export interface PipelineParts extends ScoringContext {
   readonly adapters: RankerSource;
   /** Milliseconds for all that the LLM writes. */
   readonly deadlineMs: number;
+  /** The most tokens that a request may ask for. */
+  readonly maxTokens: number;
 }
 
 export class Pipeline {
@@ -63,6 +71,10 @@ export class Pipeline {
   readonly #waves: Waves;
   /** What the LLM was asked and said so far. */
   readonly #llm = { promptTokens: 0, completionTokens: 0, llmRequests: 0 };
+  /** Tokens of thinking; null where the LLM tells none. */
+  #reasoningTokens: number | null = null;
+  /** Parameters that the model does not take. */
+  readonly #ignored = new Set<string>();
   /** One for each wave: resolves when the LLM has said its last word. */
   readonly #calls: Promise<void>[] = [];
 
@@ -115,14 +127,22 @@ export class Pipeline {
     }
     await scoring.opened();
     if (this.#parts.signal.aborted) throw new Problem("client_closed");
-    if (candidates.every(({ state: how }) => how === "empty")) throw llmProblem(failures);
+    if (!candidates.some(isSpoken)) {
+      const { maxTokens } = ask.sampling;
+      throw llmProblem(failures, candidates, { maxTokens, most: this.#parts.maxTokens });
+    }
     const span = this.#parts.startSpan("select");
     const { promptTokens, completionTokens } = this.#llm;
     const outcome = conclude(ask, candidates, scoring, {
       failed: countBy(failures.map(({ reason }) => reason)),
       asked: this.#waves.asked,
       kStopped: this.#waves.stopped,
-      usage: { promptTokens, completionTokens },
+      usage: {
+        promptTokens,
+        completionTokens,
+        ...(this.#reasoningTokens === null ? {} : { reasoningTokens: this.#reasoningTokens }),
+      },
+      ignored: [...this.#ignored],
       startedAt: this.#startedAt,
       llmEndedAt,
     });
@@ -170,13 +190,18 @@ export class Pipeline {
       this.#llm.promptTokens += event.usage.promptTokens;
       this.#llm.completionTokens += event.usage.completionTokens;
       this.#llm.llmRequests += event.requests;
-    } else if (event.kind === "candidate" && event.candidate.state !== "empty") {
+      for (const name of event.ignored) this.#ignored.add(name);
+      const { reasoningTokens } = event.usage;
+      if (reasoningTokens !== undefined) {
+        this.#reasoningTokens = (this.#reasoningTokens ?? 0) + reasoningTokens;
+      }
+    } else if (event.kind === "candidate" && isSpoken(event.candidate)) {
       this.#scoring.begin(parsedOption(this.#ask, event.candidate), event.candidate.text);
     }
   }
 
   async #rank(candidate: Candidate, atMs: number): Promise<RankedCandidate> {
-    const empty = candidate.state === "empty";
+    const empty = !isSpoken(candidate);
     const option = empty ? null : parsedOption(this.#ask, candidate);
     await letNetworkIn();
     const score = empty ? null : await this.#scoring.score(option, candidate.text);

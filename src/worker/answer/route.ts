@@ -8,7 +8,15 @@ import { adapterOf } from "../adapters/config.ts";
 import { readAdapter } from "../adapters/rollout.ts";
 import type { AppEnv, Parts } from "../config/parts.ts";
 import { answerHeaders, idempotencyKey, problemResponses } from "../http/schema.ts";
-import { type Ask, readAbstain, readK, readMaxTokens, readModel, readStore } from "./ask.ts";
+import {
+  type Ask,
+  readAbstain,
+  readK,
+  readMaxTokens,
+  readModel,
+  readSampling,
+  readStore,
+} from "./ask.ts";
 import { answerParts, type Include } from "./body.ts";
 import { type Notices, noticesFor, urgentFirst } from "./emergencyNotice.ts";
 import type { Outcome } from "./outcome.ts";
@@ -108,10 +116,8 @@ export async function readAnswerAsk(
     ...choice,
     store: readStore(body.store, parts),
     sampling: {
-      maxTokens: readMaxTokens([["max_tokens", body.max_tokens]], config),
-      ...(body.temperature == null ? {} : { temperature: body.temperature }),
-      ...(body.top_p == null ? {} : { topP: body.top_p }),
-      ...(body.seed == null ? {} : { seed: body.seed }),
+      ...readSampling(body, model, config),
+      maxTokens: readMaxTokens([["max_tokens", body.max_tokens]], model, config),
     },
   };
 }

@@ -75,6 +75,7 @@ export async function* answerEvents(
       adapters,
       tenant: caller.tenant,
       deadlineMs: config.llmDeadlineMs,
+      maxTokens: config.maxTokens,
       signal,
       waitUntil,
       startSpan,

@@ -34,6 +34,7 @@ export const AnswerRequest = z
     top_p: Sampling.top_p.nullish(),
     max_tokens: Sampling.max_tokens.optional(),
     seed: Sampling.seed.nullish(),
+    reasoning_effort: Sampling.reasoning_effort.nullish(),
     abstain: AbstainRule.nullish(),
     store: Store.nullish(),
     include: z
@@ -58,6 +59,10 @@ export const AnswerCandidate = z
     truncated: z.boolean().openapi({ description: "Cut in its middle for the adapter." }),
     finish_reason: z.enum(["stop", "length", "content_filter", "other"]),
     state: z.enum(["complete", "cut", "empty"]),
+    cut_reason: z.enum(["token_limit", "content_filter", "thinking"]).nullable().openapi({
+      description:
+        "Why it is cut. `thinking`: the LLM wrote nothing but thinking, which is no text and has no vote.",
+    }),
     arrived_ms: z.number().openapi({ description: "From the start until it was there whole." }),
     scored_ms: z.number().nullable().openapi({ description: "From the start until its score." }),
   })
@@ -92,6 +97,9 @@ export const AnswerParts = {
   stored: z.boolean().optional().openapi({
     description: "Where it was asked with `store: true`: whether it is kept.",
   }),
+  ignored: z.array(z.string()).optional().openapi({
+    description: "Parameters that the LLM does not take: they had no effect.",
+  }),
   timing: z.object({
     total_ms: z.number(),
     llm_ms: z.number().openapi({ description: "Until the LLM's last candidate was there." }),
@@ -114,6 +122,13 @@ export const AnswerUsage = z.object({
   prompt_tokens: z.int(),
   completion_tokens: z.int(),
   total_tokens: z.int(),
+  completion_tokens_details: z
+    .object({
+      reasoning_tokens: z.int().openapi({
+        description: "Of the completion's tokens, those of thinking, where the LLM tells.",
+      }),
+    })
+    .optional(),
   adapter_tokens: z.int().openapi({ description: "Tokens that the adapter read." }),
   candidates_generated: z.int().openapi({ description: "Candidates that the LLM wrote." }),
   candidates_scored: z.int(),

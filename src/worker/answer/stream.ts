@@ -9,7 +9,7 @@ import { EventStream } from "../http/eventStream.ts";
 import { problemOf } from "../http/faults.ts";
 import { type ProblemKind, problemBody } from "../http/problems.ts";
 import type { Ask } from "./ask.ts";
-import { type Choice, choicesOf, type Include, wireCandidate } from "./body.ts";
+import { type Choice, choicesOf, type Include, tokenUsage, wireCandidate } from "./body.ts";
 import type { Notices } from "./emergencyNotice.ts";
 import type { Outcome } from "./outcome.ts";
 import type { AnswerEvent } from "./pipeline.ts";
@@ -107,16 +107,8 @@ function sendOutcome(
   const noUsage = form.usage ? { usage: null } : {};
   for (const chunk of chunks) stream.send({ ...chunk, ...noUsage });
   stream.send({ ...last, ...noUsage, medadapter: form.medadapter(outcome) }, form.finalName);
-  if (form.usage) stream.send(usageChunk(envelope, wireUsage(outcome)));
+  if (form.usage) stream.send(usageChunk(envelope, tokenUsage(outcome.usage)));
   stream.send("[DONE]");
-}
-
-function wireUsage({ usage: { promptTokens, completionTokens } }: Outcome) {
-  return {
-    prompt_tokens: promptTokens,
-    completion_tokens: completionTokens,
-    total_tokens: promptTokens + completionTokens,
-  };
 }
 
 /** What all chunks of one stream have in common. */

@@ -4,6 +4,7 @@
  * LLM writes it (`Arrivals`).
  */
 import { type AdaptiveK, nextWave } from "../../adapter/select/adaptiveK.ts";
+import { isSpoken } from "../../llm/generator.ts";
 import type { Ask } from "./ask.ts";
 import type { KStop, RankedCandidate } from "./outcome.ts";
 import type { ScoringState } from "./scoring.ts";
@@ -40,7 +41,7 @@ export class Waves {
     candidates: readonly RankedCandidate[],
     scoring: ScoringState,
   ): { first: number; n: number } | null {
-    const spoken = candidates.filter(({ state }) => state !== "empty");
+    const spoken = candidates.filter(isSpoken);
     const n = this.#size(spoken, scoring);
     if (n === 0) return null;
     this.#first = this.#asked;

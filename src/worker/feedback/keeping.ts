@@ -3,6 +3,7 @@
  * came of it, and later how it turned out. Its record is named by the answer's id.
  */
 
+import { isSpoken } from "../../llm/generator.ts";
 import { waitAtMost } from "../../net/sharedWork.ts";
 import type { Caller } from "../access/caller.ts";
 import type { Outcome } from "../answer/outcome.ts";
@@ -41,7 +42,7 @@ export function keepOutcomeIn(content: NonNullable<Parts["content"]>, keepMs: nu
 /** What is kept of an outcome. */
 export function recordOf(id: string, outcome: Outcome, caller: Caller, now: Date): FeedbackRecord {
   const { ask, adapter, chosen } = outcome;
-  const candidates = outcome.candidates.filter(({ state }) => state !== "empty");
+  const candidates = outcome.candidates.filter(isSpoken);
   const place = chosen === null ? -1 : candidates.indexOf(chosen);
   return {
     schema: 1,

@@ -128,6 +128,22 @@ export const problemTable = {
     ...upstream(503, "The LLM is rate limited. Try again later."),
     retrySeconds: 10,
   },
+  upstream_quota: {
+    ...upstream(503, "The LLM's account has no quota or credit left. Try again later."),
+    retrySeconds: 60,
+  },
+  upstream_unknown_model: upstream(502, "The LLM's server does not have the configured model."),
+  upstream_context_too_long: upstream(
+    502,
+    "The question, with its context and the tokens asked for, is longer than the LLM can read.",
+  ),
+  upstream_token_limit: upstream(502, "The LLM does not write as many tokens as were asked for."),
+  upstream_filtered: upstream(502, "A content filter of the LLM's provider stopped the answer."),
+  upstream_declined: upstream(502, "The LLM declined to answer."),
+  upstream_only_thinking: upstream(
+    502,
+    "The LLM spent its whole token limit on thinking and wrote no answer. Raise the limit.",
+  ),
   upstream_error: upstream(502, "The LLM failed."),
   upstream_timeout: upstream(504, "The LLM did not answer in time."),
   upstream_cut: upstream(502, "The LLM's answer broke off."),

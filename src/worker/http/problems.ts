@@ -63,7 +63,13 @@ export function problemBody(problem: Problem, requestId: string, urgentText?: st
   const { row } = problem;
   const fields = problem.details.fields ?? [];
   const named = fields.map(({ field, reason }) => `${field}: ${reason}`).join("; ");
-  const detail = problem.kind === "invalid_request" && named !== "" ? named : row.message;
+  const told = fields.some(({ reason }) => reason !== row.message);
+  const detail =
+    problem.kind === "invalid_request" && named !== ""
+      ? named
+      : told
+        ? `${row.message} ${named}`
+        : row.message;
   return {
     type: `urn:medadapter:problem:${problem.kind}`,
     title: problem.kind.replaceAll("_", " "),

@@ -9,6 +9,7 @@ import {
   type Question,
   readByAdapter,
 } from "../../tasks/question.ts";
+import { withoutThinking } from "../../tasks/thinking.ts";
 import { type AdapterChoice, readAdapter } from "../adapters/rollout.ts";
 import { readTaskAndQuestion, toQuestion } from "../answer/question.ts";
 import { scoringLog } from "../answer/run.ts";
@@ -169,12 +170,13 @@ async function scoreAll(
   const asked = texts.map((one) => ({
     ...one,
     option: options.find(({ label }) => label === one.answer) ?? null,
+    said: withoutThinking(one.text).text,
   }));
   await scoring.opened();
-  for (const { option, text } of asked) scoring.begin(option, text);
+  for (const { option, said } of asked) scoring.begin(option, said);
   const scored: ScoredText[] = [];
-  for (const { option, ...one } of asked) {
-    const score = await scoring.score(option, one.text);
+  for (const { option, said, ...one } of asked) {
+    const score = await scoring.score(option, said);
     if (score === null) throw new Problem("adapter_unavailable");
     scored.push({ ...one, score });
   }

@@ -83,6 +83,7 @@ function pipeline(adapters: RankerSource) {
       usage: { promptTokens: 0, completionTokens: 0 },
       requests: 1,
       mode: "n",
+      ignored: [],
     };
   };
   const { events, counted } = running({ adapters, generate });

@@ -1,9 +1,11 @@
 /** Pieces of the pipeline: the reader that runs ahead, and the one problem of an LLM that gave nothing. */
 import { describe, expect, it } from "vitest";
+import type { Candidate } from "../../../src/llm/generator.ts";
 import { llmProblem } from "../../../src/worker/answer/outcome.ts";
 import { Arrivals } from "../../../src/worker/answer/waves.ts";
 
 describe("an LLM that gave nothing", () => {
+  const limits = { maxTokens: 64, most: 512 };
   const failed = (reason: Parameters<typeof llmProblem>[0][number]["reason"], retry?: number) => ({
     kind: "failed" as const,
     index: null,
@@ -12,16 +14,44 @@ describe("an LLM that gave nothing", () => {
   });
 
   it("is the one problem that tells most", () => {
-    expect(llmProblem([failed("timeout"), failed("unauthorized")]).kind).toBe(
-      "upstream_unauthorized",
-    );
-    expect(llmProblem([failed("not_recorded")]).status).toBe(404);
-    expect(llmProblem([]).kind).toBe("upstream_empty");
+    const kindOf = (...given: Parameters<typeof failed>[0][]) =>
+      llmProblem(
+        given.map((reason) => failed(reason)),
+        [],
+        limits,
+      ).kind;
+    expect(kindOf("timeout", "unauthorized")).toBe("upstream_unauthorized");
+    expect(kindOf("server_error", "quota")).toBe("upstream_quota");
+    expect(kindOf("not_recorded")).toBe("question_not_recorded");
+    expect(kindOf()).toBe("upstream_empty");
+  });
+
+  it("that did nothing but think names the limit, and the field that raises it", () => {
+    const thought: Candidate = {
+      ...{ index: 0, text: "", finishReason: "length" as const },
+      ...{ state: "cut" as const, cutBy: "thinking" as const },
+    };
+    const { kind, details } = llmProblem([], [thought, thought], limits);
+    expect(kind).toBe("upstream_only_thinking");
+    expect(details.fields).toEqual([
+      {
+        field: "max_tokens",
+        reason: "64 were allowed for each candidate; this deployment allows up to 512",
+      },
+    ]);
+  });
+
+  it("names the parameter that it refuses", () => {
+    const refused = { ...failed("bad_request"), parameter: "stop" };
+    const { details } = llmProblem([refused, refused], [], limits);
+    expect(details.fields).toEqual([{ field: "stop", reason: "the LLM refuses it" }]);
   });
 
   it("hands on the longest wait of those asked for", () => {
-    const problem = llmProblem([failed("rate_limited", 3), failed("rate_limited", 9)]);
-    expect(problem.details.retryAfterSeconds).toBe(9);
+    for (const reason of ["rate_limited", "quota"] as const) {
+      const problem = llmProblem([failed(reason, 3), failed(reason, 9)], [], limits);
+      expect(problem.details.retryAfterSeconds).toBe(9);
+    }
   });
 });
 

@@ -20,10 +20,14 @@ const usage: GenerateEvent = {
   usage: { promptTokens: 11, completionTokens: 6 },
   requests: 1,
   mode: "n",
+  ignored: [],
 };
 const candidate = (index: number): GenerateEvent => ({
   kind: "candidate",
-  candidate: { index, text: `Answer: yes (${index})`, finishReason: "stop", state: "complete" },
+  candidate: {
+    ...{ index, text: `Answer: yes (${index})` },
+    ...{ finishReason: "stop", state: "complete", cutBy: null },
+  },
 });
 const fixed = { ...ask, k: 2, adaptive: null };
 
