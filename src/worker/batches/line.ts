@@ -44,7 +44,7 @@ export interface LineContext {
 }
 
 /** No room now, here or at the LLM. */
-const NO_ROOM: readonly ProblemKind[] = ["overloaded", "upstream_rate_limited"];
+const NO_ROOM: readonly ProblemKind[] = ["overloaded", "upstream_rate_limited", "upstream_quota"];
 
 /** Whether the line should wait. It may be tried any number of times, so its tries cost the sender no request. */
 export function isBackpressure(thrown: unknown): boolean {
