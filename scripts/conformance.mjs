@@ -1,0 +1,16 @@
+/**
+ * `npm run conformance`: the service against LLM servers that others wrote. Runs scripts/conformance/main.ts under
+ * Node 22.
+ */
+import { runUnderNode22 } from "./lib/node22.mjs";
+import { ensurePackages, ensurePages, SetupError, say } from "./lib/setup.mjs";
+
+try {
+  ensurePackages();
+  ensurePages();
+  process.exitCode = await runUnderNode22("scripts/conformance/main.ts", process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof SetupError)) throw error;
+  say(error.message);
+  process.exitCode = 1;
+}
