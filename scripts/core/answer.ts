@@ -3,6 +3,7 @@
  * own fields; the answer is `{"result": ...}` or `{"error": {kind, message}}`, whose message never holds content.
  */
 import type { z } from "zod";
+import { completion, completionRequest } from "./completion.ts";
 import { CoreFault } from "./fault.ts";
 import * as questions from "./questions.ts";
 import { constants, curveAll, curveRequest, selectAll, selectRequest } from "./selection.ts";
@@ -18,6 +19,7 @@ const operations: Readonly<Record<string, Operation>> = {
   own_question: checked(questions.ownQuestionRequest, questions.ownQuestions),
   set_task: checked(questions.setTaskRequest, questions.setTasks),
   candidates: checked(questions.candidatesRequest, questions.candidates),
+  completion: checked(completionRequest, completion),
   constants: checked(questions.noFields, constants),
   select: checked(selectRequest, selectAll),
   curve: checked(curveRequest, curveAll),

@@ -47,7 +47,7 @@ export function readChunk(value: unknown): Chunk | null {
   const bare = ["message", "delta", "response", "text", "done", "finish_reason"].some(
     (name) => name in chunk,
   );
-  return { parts: bare ? readChoice(chunk) : [], usage: usage ?? ollamaUsage(chunk), error };
+  return { parts: bare ? readChoice(chunk, 0) : [], usage: usage ?? ollamaUsage(chunk), error };
 }
 
 function isError(chunk: Fields): boolean {
@@ -61,10 +61,11 @@ function isError(chunk: Fields): boolean {
   );
 }
 
-function readChoice(value: unknown): ChoicePart[] {
+/** @param place where it stands among the choices of its chunk */
+function readChoice(value: unknown, place: number): ChoicePart[] {
   const choice = fields(value);
   if (choice === null) return [];
-  const index = readIndex(choice.index);
+  const index = readIndex(choice.index ?? place);
   if (index === null) return [];
   const delta = fields(choice.delta);
   const message = fields(choice.message);
@@ -87,10 +88,9 @@ function readChoice(value: unknown): ChoicePart[] {
   ];
 }
 
-/** Absent counts as 0; text is read as a number; null for anything else. */
+/** Text is read as a number; null for what is none. */
 function readIndex(value: unknown): number | null {
-  const index =
-    typeof value === "string" && /^\d{1,4}$/u.test(value) ? Number(value) : (value ?? 0);
+  const index = typeof value === "string" && /^\d{1,4}$/u.test(value) ? Number(value) : value;
   return typeof index === "number" && Number.isInteger(index) && index >= 0 ? index : null;
 }
 

@@ -8,6 +8,7 @@ may echo the question) into its exceptions. `httpx2` comes with `huggingface_hub
 
 from __future__ import annotations
 
+import asyncio
 import email.utils
 import time
 from collections.abc import Sequence
@@ -15,6 +16,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import httpx2
+
+from medadapter_train.core import ask
 
 #: `{"role": ..., "content": ...}` as chat APIs share it.
 Message = dict[str, str]
@@ -28,13 +31,17 @@ FaultKind = Literal[
     "not_found",
     "n_refused",
     "bad_request",
+    "quota",
+    "filtered",
+    "declined",
+    "too_long",
 ]
 #: Worth another try, after a pause.
 TRANSIENT: frozenset[FaultKind] = frozenset(
     {"unreachable", "timeout", "rate_limited", "server_error", "malformed"}
 )
 #: No request of this run can succeed.
-FATAL: frozenset[FaultKind] = frozenset({"unauthorized", "not_found"})
+FATAL: frozenset[FaultKind] = frozenset({"unauthorized", "not_found", "quota"})
 
 
 class WriterFault(Exception):
@@ -77,9 +84,6 @@ class Writer(Protocol):
         ...
 
     async def close(self) -> None: ...
-
-
-_FINISH = frozenset({"stop", "length", "content_filter"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,24 +139,18 @@ class OpenAIWriter:
             raise WriterFault("timeout") from None
         except httpx2.HTTPError:
             raise WriterFault("unreachable") from None
-        if response.status_code != 200:
-            retry_after = retry_after_seconds(response.headers.get("retry-after"))
-            raise WriterFault(_kind(response.status_code, n), response.status_code, retry_after)
         try:
-            return read_reply(response.json())
-        except ValueError:
-            raise WriterFault("malformed") from None
+            return await asyncio.to_thread(read_reply, response.status_code, response.text, n)
+        except WriterFault as fault:
+            fault.retry_after_s = retry_after_seconds(response.headers.get("retry-after"))
+            if fault.kind == "bad_request":
+                fault.kind = _kind(response.status_code, n)
+            raise
 
 
 def _kind(status: int, n: int) -> FaultKind:
-    if status in (401, 403):
-        return "unauthorized"
     if status in (404, 405):
         return "not_found"
-    if status == 429:
-        return "rate_limited"
-    if status in (408, 425) or status >= 500:
-        return "server_error"
     return "n_refused" if n > 1 else "bad_request"
 
 
@@ -171,25 +169,35 @@ def retry_after_seconds(value: str | None, now: float | None = None) -> float | 
     return max(0.0, at - (time.time() if now is None else now))
 
 
-def read_reply(raw: Any) -> Reply:
-    """The texts and token counts of a chat completion. Raises `ValueError` on another shape."""
-    choices = raw.get("choices") if isinstance(raw, dict) else None
-    if not isinstance(choices, list) or not choices:
-        raise ValueError("no choices")
-    written = []
-    for choice in choices:
-        try:
-            text, finish = choice["message"].get("content"), choice.get("finish_reason")
-        except (TypeError, KeyError, AttributeError):
-            raise ValueError("a choice without a message") from None
-        text = text if isinstance(text, str) else ""
-        written.append(Written(text, finish if finish in _FINISH else "other"))
-    usage = raw.get("usage")
-    usage = usage if isinstance(usage, dict) else {}
-    return Reply(
-        tuple(written), _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
-    )
+def read_reply(status: int, body: str, n: int) -> Reply:
+    """What a server's reply says, as the service reads it: thinking is no part of a text, and every
+    spelling of a reason or a fault is known (`src/llm/openai`). Raises `WriterFault`.
+    """
+    # Half of an emoji has no UTF-8, and JSON in ASCII carries it all the same.
+    read = ask("completion", status=status, body=body, n=n)
+    if "fault" in read:
+        if read["refused"] == "n":
+            raise WriterFault("n_refused", status)
+        raise WriterFault(_KINDS.get(read["fault"], "bad_request"), status)
+    written = tuple(Written(one["text"], one["finish"]) for one in read["choices"])
+    if not written:
+        raise WriterFault(_KINDS.get((*read["failed"], "malformed")[0], "malformed"), status)
+    return Reply(written, read["prompt_tokens"], read["completion_tokens"])
 
 
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+#: The service's names of failures, by ours.
+_KINDS: dict[str, FaultKind] = {
+    "unauthorized": "unauthorized",
+    "unknown_model": "not_found",
+    "quota": "quota",
+    "rate_limited": "rate_limited",
+    "server_error": "server_error",
+    "timeout": "server_error",
+    "filtered": "filtered",
+    "declined": "declined",
+    "context_too_long": "too_long",
+    "token_limit": "too_long",
+    "malformed": "malformed",
+    "too_large": "malformed",
+    "no_choices": "malformed",
+}
