@@ -178,7 +178,11 @@ describe("some candidates: they are ranked, the rest is reported", () => {
 
   it("wrong-content-type: the form is told by the body", async () => {
     const { body } = await meeting("wrong-content-type");
-    expect(body.candidates?.map(({ state }) => state)).toEqual(["complete", "complete", "complete"]);
+    expect(body.candidates?.map(({ state }) => state)).toEqual([
+      "complete",
+      "complete",
+      "complete",
+    ]);
   });
 
   it("empty-text: an empty candidate is marked, not scored, and last", async () => {
