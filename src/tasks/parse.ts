@@ -1,9 +1,11 @@
 /** Reads the final answer in an LLM's text. Rules and measured agreement: `docs/parsing.md`. */
 
+import { joinTerms } from "./answer/lexicon.ts";
 import { type Choices, type Found, readChoices } from "./answer/options.ts";
-import { lastAnswer, onlyAnswer, opening, readLines } from "./answer/reading.ts";
-import { findSites, type Site } from "./answer/sites.ts";
+import { lastAnswer, onlyAnswer, opening, readLines, type Site } from "./answer/reading.ts";
+import { findSites } from "./answer/sites.ts";
 import { type Token, tokenize } from "./answer/tokens.ts";
+import { questionTurns, templateTurns } from "./answer/turns.ts";
 import { labelOptions, type Option } from "./question.ts";
 import type { TaskSpec } from "./task.ts";
 import { withoutThinking } from "./thinking.ts";
@@ -28,8 +30,14 @@ export function parseAnswer(
 ): ParsedAnswer {
   if (task.kind === "free") return none;
   const choices = readChoices(task, options.length === 0 ? labelOptions(task) : options);
-  const tokens = tokenize(withoutThinking(text).text);
-  return decide(answerPart(tokens), choices);
+  // The first turn that says something answers the question that was asked; before it stands, at most, a copy of it.
+  for (const turn of templateTurns(withoutThinking(text).text)) {
+    for (const tokens of questionTurns(joinTerms(tokenize(turn)), choices)) {
+      const parsed = decide(answerPart(tokens), choices);
+      if (parsed.how !== "none") return parsed;
+    }
+  }
+  return none;
 }
 
 /** The tokens from the last `<answer>` that a word follows; without one, all tokens. */

@@ -4,7 +4,7 @@
  */
 import type { Option } from "../question.ts";
 import type { TaskSpec } from "../task.ts";
-import { lexicon } from "./sentence.ts";
+import { joinTerms, lexicon } from "./lexicon.ts";
 import { type Token, tokenize } from "./tokens.ts";
 
 /** A word of one or more option texts; `labels`: the options whose text ends here. */
@@ -26,7 +26,14 @@ export interface Choices {
 /** Longest part of an option's text that is compared, in words. */
 const maxWords = 64;
 const valueMarks = new Set(["<", ">", "+", "=", "/", "%"]);
-const articles: ReadonlySet<string> = new Set(["a", "an", "the"]);
+/** Cyrillic letters that look like a Latin one, and are the same option in any alphabet or none in the other. */
+const lookalikes = [
+  ["\u0430", "a"],
+  ["\u0441", "c"],
+  ["\u0435", "e"],
+] as const;
+/** Labels of closed tasks that have other words in other languages. */
+const translated = ["yes", "no", "maybe", "true", "false"] as const;
 
 /** Whether a token counts when option texts are compared: words, and the marks that change a value. */
 function isTextToken(token: Token): boolean {
@@ -46,25 +53,38 @@ export function readChoices(task: TaskSpec, options: readonly Option[]): Choices
       if (letters.has(word)) shared.add(word);
       letters.set(word, label);
     }
-    addText(texts, label, words);
+    addText(texts, label, text);
     const aliases = Object.hasOwn(task.parser.aliases, key) ? task.parser.aliases[key] : [];
-    for (const alias of aliases ?? []) addText(texts, label, wordsOf(alias));
+    for (const alias of aliases ?? []) addText(texts, label, alias);
+    const name = translated.find((word) => word === key);
+    for (const term of name === undefined ? [] : lexicon[name]) {
+      addText(texts, label, term);
+    }
   }
   for (const word of shared) letters.delete(word);
+  if (![...letters.keys()].some((word) => word >= "\u0400" && word < "\u0500")) {
+    for (const [cyrillic, latin] of lookalikes) {
+      const label = letters.get(latin);
+      if (label !== undefined) letters.set(cyrillic, label);
+    }
+  }
   return { letters, texts };
 }
 
 function wordsOf(text: string): string[] {
-  return tokenize(text)
+  return joinTerms(tokenize(text))
     .filter(isTextToken)
     .map((token) => token.text);
 }
 
-function addText(root: WordNode, label: string, words: readonly string[]): void {
-  const first = words.length > 1 && articles.has(words[0] ?? "") ? 1 : 0;
+/** Adds a text without its article ("the liver", but not "IL-4"), which a reader skips. */
+function addText(root: WordNode, label: string, text: string): void {
+  const tokens = joinTerms(tokenize(text));
+  const article = lexicon.articles.has(tokens[0]?.text ?? "") && tokens[1]?.kind === "word";
+  const words = tokens.slice(article ? 1 : 0).filter(isTextToken);
   if (words.length === 0) return;
   let node = root;
-  for (const word of words.slice(first, first + maxWords)) {
+  for (const { text: word } of words.slice(0, maxWords)) {
     const known = node.next.get(word);
     const next = known ?? { next: new Map(), labels: new Set() };
     if (known === undefined) node.next.set(word, next);
@@ -114,7 +134,7 @@ export function readOption(
 function withLetter(tokens: readonly Token[], text: Found, choices: Choices): Found {
   const opened = skip(tokens, text.next, openers);
   if (opened === text.next) return text;
-  const at = tokens[opened]?.text === "option" ? opened + 1 : opened;
+  const at = isNamed(tokens[opened]) ? opened + 1 : opened;
   if (choices.letters.get(tokens[at]?.text ?? "") !== text.label) return text;
   return { ...text, verified: true, next: skip(tokens, at + 1, closers) };
 }
@@ -127,7 +147,7 @@ export function endsSentence(tokens: readonly Token[], at: number): boolean {
 
 /** An option's whole text at `at`, with or without an article before it. */
 function readText(tokens: readonly Token[], at: number, choices: Choices): Found | null {
-  const bare = articles.has(tokens[at]?.text ?? "") && tokens[at + 1]?.kind === "word";
+  const bare = lexicon.articles.has(tokens[at]?.text ?? "") && tokens[at + 1]?.kind === "word";
   return (bare ? readWords(tokens, at + 1, choices) : null) ?? readWords(tokens, at, choices);
 }
 
@@ -193,10 +213,30 @@ function readLetter(
     if (token.capital || closers.has(after.text)) return found;
     return [".", ",", ":", ";", "!"].includes(after.text) ? found : null;
   }
-  if (!token.capital) return null;
-  if (named || lexicon.connectors.has(after.text)) return found;
+  const reason = lexicon.reasons.has(after.text);
+  if (!token.capital) return reason && !wordLetters.has(token.text) ? found : null;
+  if (token.text === "i") return reason || after.text === "is" ? found : null;
+  if (named || followers.some((list) => list.has(after.text))) return found;
   if (readText(tokens, at + 1, choices)?.label === label) return found;
   return isJoined(tokens, at + 1, choices) || (after.capital && token.text !== "a") ? found : null;
+}
+
+/** Letters that are words of a language: "because" behind them is no sign of an option. */
+const wordLetters: ReadonlySet<string> = new Set("aeiouywz".split(""));
+
+/** Words behind an option. */
+const followers = [
+  lexicon.connectors,
+  lexicon.finals,
+  lexicon.denials,
+  lexicon.chosen,
+  lexicon.suffixes,
+];
+
+/** "option", "choice", "letter": the letter behind it is an option's. */
+export function isNamed(token: Token | undefined): boolean {
+  const text = token?.text ?? "";
+  return lexicon.nouns.has(text) || lexicon.letters.has(text);
 }
 
 /** Whether a list continues here: ", B", "and (C)". */
@@ -208,7 +248,9 @@ function isJoined(tokens: readonly Token[], at: number, choices: Choices): boole
 
 export function isJoiner(token: Token | undefined): boolean {
   if (token === undefined || token.kind === "line") return false;
-  if (token.kind === "word") return lexicon.joiners.has(token.text);
+  if (token.kind === "word") {
+    return lexicon.joiners.has(token.text) && !(token.capital && token.text.length === 1);
+  }
   return [",", "/", "&", "+"].includes(token.text);
 }
 

@@ -2,17 +2,20 @@
  * Reads the answer that follows a marker or phrase, past words like "is most likely option"; lines that are nothing but
  * an answer ("B", "(B) text", "YES."); and a text's opening words.
  */
+
+import { lexicon } from "./lexicon.ts";
 import {
   type Choices,
   closers,
   type Found,
   isJoiner,
+  isNamed,
   openers,
   readOption,
   skip,
   skipMarks,
 } from "./options.ts";
-import { isSentenceEnd, lexicon } from "./sentence.ts";
+import { isSentenceEnd } from "./sentence.ts";
 import type { Token } from "./tokens.ts";
 
 /**
@@ -24,6 +27,13 @@ export type Reading =
   | ({ readonly kind: "label" } & Found)
   | { readonly kind: "several"; readonly next: number }
   | { readonly kind: "nothing" | "denied" | "unread" | "empty" };
+
+/** `final`: the last one wins; `phrase`: all must agree; `claim` ("B is the best option"): weakest. */
+export interface Site {
+  readonly strength: "final" | "phrase" | "claim";
+  readonly at: number;
+  readonly reading: Reading;
+}
 
 const leads = new Set([
   ...openers,
@@ -38,6 +48,7 @@ const leads = new Set([
   "####",
   "|",
   "\\boxed",
+  "\u2713",
 ]);
 const maxSkipped = 16;
 /** Most answers read from one list: limits the work on "A or A or A ...". */
@@ -46,11 +57,20 @@ const maxLinks = 8;
 /** The answer that begins at token `start`; looks at most 16 tokens ahead for it. */
 export function readAnswer(tokens: readonly Token[], start: number, choices: Choices): Reading {
   let named = false;
+  let denied = false;
   for (let at = start; at < Math.min(tokens.length, start + maxSkipped); at += 1) {
     const token = tokens[at];
     if (token === undefined) break;
     const found = readOption(tokens, at, choices, named);
-    if (found !== null) return withOthers(tokens, found, choices);
+    if (found !== null) {
+      const after = skip(tokens, found.next, closers);
+      if (!lexicon.denials.has(tokens[after]?.text ?? "")) {
+        return withOthers(tokens, found, choices);
+      }
+      denied = true;
+      at = after;
+      continue;
+    }
     if (token.kind === "line") {
       if (at > start && isSentenceEnd(tokens[at - 1])) break;
       continue;
@@ -58,18 +78,36 @@ export function readAnswer(tokens: readonly Token[], start: number, choices: Cho
     if (token.kind === "mark") {
       if (token.text === "</answer>") break;
       if (token.text === "." && !isDots(tokens, at)) break;
+      if (token.text === "," && denied) continue;
       if (!leads.has(token.text))
         return token.text === "<answer>" ? { kind: "empty" } : { kind: "unread" };
       named = named && openers.has(token.text);
       continue;
     }
     if (lexicon.nothing.has(token.text)) return { kind: "nothing" };
-    if (lexicon.negations.has(token.text)) return { kind: "denied" };
-    if (!lexicon.fillers.has(token.text) && !lexicon.copulas.has(token.text))
-      return { kind: "unread" };
-    named = token.text === "option" || token.text === "choice" || token.text === "letter";
+    if (lexicon.negations.has(token.text)) {
+      const but = adversativeAfter(tokens, at);
+      if (but === null) return { kind: "denied" };
+      at = but;
+      continue;
+    }
+    const skipped = [lexicon.fillers, lexicon.copulas, lexicon.articles].some((list) =>
+      list.has(token.text),
+    );
+    if (!skipped && !(denied && lexicon.adversatives.has(token.text))) return { kind: "unread" };
+    named = isNamed(token);
   }
-  return { kind: "empty" };
+  return { kind: denied ? "denied" : "empty" };
+}
+
+/** "not B but C": the place of "but" in the same sentence, at most eight tokens on; null without one. */
+function adversativeAfter(tokens: readonly Token[], at: number): number | null {
+  for (let next = at + 1; next < at + 9; next += 1) {
+    const token = tokens[next];
+    if (token === undefined || token.kind === "line" || isSentenceEnd(token)) return null;
+    if (lexicon.adversatives.has(token.text)) return next;
+  }
+  return null;
 }
 
 /** "A and C", "B or D", "A, B, C": more than one answer, unless all are the same. */
@@ -82,7 +120,7 @@ function withOthers(tokens: readonly Token[], found: Found, choices: Choices): R
     while (next < from + 3 && isJoiner(tokens[next])) next += 1;
     if (next === from) break;
     let other = skip(tokens, next, openers);
-    const named = ["option", "choice", "answer"].includes(tokens[other]?.text ?? "");
+    const named = isNamed(tokens[other]) || lexicon.answers.has(tokens[other]?.text ?? "");
     if (named) other = skip(tokens, other + 1, openers);
     const read = readOption(tokens, other, choices);
     if (read === null || (read.byText && !found.byText)) break;
@@ -114,7 +152,7 @@ export interface Line {
   readonly answer: Found | null;
 }
 
-const trailing = new Set([...closers, ".", "!", ",", ";", "|", "(", "["]);
+const trailing = new Set([...closers, ".", "!", ",", ";", "|", "(", "[", "\u2713"]);
 
 /** All lines that are not blank. */
 export function readLines(tokens: readonly Token[], choices: Choices): Line[] {
@@ -137,11 +175,20 @@ function wholeLine(
 ): Found | null {
   let first = start;
   while (first < end && tokens[first]?.kind === "mark") first += 1;
-  const found = readOption(tokens, first, choices);
+  const whole = readOption(tokens, first, choices);
+  // "Option C": the noun is no part of the answer, unless an option's text begins with it.
+  if (whole === null && isNamed(tokens[first])) first = skip(tokens, first + 1, openers);
+  const found = whole ?? readOption(tokens, first, choices, true);
   if (found === null || found.rival || found.next > end) return null;
   let rest = found.next;
-  while (rest < end && trailing.has(tokens[rest]?.text ?? "")) rest += 1;
+  while (rest < end && isTrailing(tokens[rest])) rest += 1;
   return rest >= end ? found : null;
+}
+
+/** Signs that may end a line behind its answer, and verbs ("C입니다"). */
+function isTrailing(token: Token | undefined): boolean {
+  const text = token?.text ?? "";
+  return trailing.has(text) || lexicon.finals.has(text);
 }
 
 /**
@@ -209,8 +256,11 @@ export function opening(
   while (start < tokens.length && tokens[start]?.kind !== "word") start += 1;
   const found = readOption(tokens, start, choices);
   const after = found === null ? undefined : tokens[found.next];
-  if (found === null || after?.kind !== "mark" || ["(", "/"].includes(after.text)) return null;
-  const stated = found.byText || found.verified || after.text === "," || after.text === "-";
+  if (found === null || after === undefined || ["(", "/"].includes(after.text)) return null;
+  const reason = lexicon.reasons.has(after.text) && !found.byText;
+  if (after.kind !== "mark" && !reason && (found.byText || !found.verified)) return null;
+  const stated =
+    reason || found.byText || found.verified || after.text === "," || after.text === "-";
   if (!stated || readAnswer(tokens, start, choices).kind !== "label") return null;
   const others = lines.some((line) => {
     const other = startOfLine(tokens, line, choices);

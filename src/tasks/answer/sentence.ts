@@ -1,14 +1,6 @@
-/** What a sentence has said so far, by the word lists of `lexicon.json`: it decides how much a statement in it is worth. */
-import words from "./lexicon.json" with { type: "json" };
+/** What a sentence has said so far, by the lexicon: it decides how much a statement in it is worth. */
+import { lexicon } from "./lexicon.ts";
 import type { Token } from "./tokens.ts";
-
-type ListName = Exclude<keyof typeof words, "about">;
-
-const { about: _about, ...lists } = words;
-
-export const lexicon = Object.fromEntries(
-  Object.entries(lists).map(([name, list]) => [name, new Set(list)]),
-) as unknown as Readonly<Record<ListName, ReadonlySet<string>>>;
 
 export interface Sentence {
   readonly superlative: boolean;
@@ -56,10 +48,10 @@ export function isHedged(sentence: Sentence): boolean {
   return sentence.conditional || sentence.sinceHedge < hedgeReach;
 }
 
-/** "best", or "most likely", "most appropriate"; also "least ..." for questions that ask for that. */
+/** "best", "más probable"; or "most likely", "most appropriate"; also "least ..." for questions that ask for that. */
 export function isSuperlative(tokens: readonly Token[], at: number): boolean {
   const word = tokens[at]?.text ?? "";
-  if (word === "best") return true;
+  if (lexicon.best.has(word)) return true;
   return lexicon.superlatives.has(word) && ["most", "least"].includes(tokens[at - 1]?.text ?? "");
 }
 
@@ -75,3 +67,17 @@ export function startsLine(tokens: readonly Token[], at: number): boolean {
 export function startsSentence(tokens: readonly Token[], at: number): boolean {
   return startsLine(tokens, at) || isSentenceEnd(tokens[at - 1]) || tokens[at - 1]?.text === "in";
 }
+
+/** A line, a sentence or a part of one between commas begins here; or "it", "this" and at most a modal verb come before. */
+export function startsClause(tokens: readonly Token[], at: number): boolean {
+  if (startsLine(tokens, at) || isSentenceEnd(tokens[at - 1])) return true;
+  const before = tokens[at - 1];
+  if (before === undefined) return true;
+  if (before.kind === "mark") return pauses.has(before.text);
+  if (lexicon.subjects.has(before.text) || lexicon.conclusions.has(before.text)) return true;
+  const earlier = tokens[at - 2]?.text ?? "";
+  return modals.has(before.text) && lexicon.subjects.has(earlier);
+}
+
+const modals: ReadonlySet<string> = new Set(["must", "would", "should", "will", "could", "to"]);
+const pauses: ReadonlySet<string> = new Set([",", ";", ":", "-", "|"]);

@@ -2,6 +2,8 @@
  * Cuts an LLM's text into folded words, marks and line ends. Written by hand, one pass, no regular
  * expressions: linear in any input.
  * Markdown (`*`, `_`, backticks, `~`), dollar signs and LaTeX formatting leave no token.
+ * Scripts without spaces between words (Chinese, Japanese, Korean with its particles) are cut sign by sign; `joinTerms`
+ * makes words of those that the lexicon knows.
  */
 
 /** `word`: letters and digits; `mark`: one punctuation sign, tag or `\boxed`; `line`: end of line. */
@@ -9,13 +11,28 @@ export interface Token {
   readonly kind: "word" | "mark" | "line";
   /** Folded: lower case, plain quotes and dashes. */
   readonly text: string;
-  /** Whether the first letter was written as a capital (or is a digit). */
+  /** Whether the first letter was written as a capital, or is a digit, or a letter of Arabic or Devanagari alone. */
   readonly capital: boolean;
   /** Whether it follows the sign before it with nothing (not even formatting) between. */
   readonly glued: boolean;
 }
 
-const tags = ["answer", "final_answer", "final answer", "finalanswer", "ans", "think", "br"];
+const tags = [
+  ...["answer", "final_answer", "final answer", "final-answer", "finalanswer", "ans", "final"],
+  ...[
+    "correct_answer",
+    "answer_choice",
+    "choice",
+    "response",
+    "result",
+    "output",
+    "solution",
+    "selected_option",
+    "think",
+    "br",
+  ],
+];
+const longestTag = 16;
 const boxes = new Set(["boxed", "fbox"]);
 const latexFormatting = new Set(
   (
@@ -23,18 +40,40 @@ const latexFormatting = new Set(
     "left right big Big displaystyle quad qquad emph underline bold boldsymbol"
   ).split(" "),
 );
-const punctuation = new Set("()[]{}\"':;,.!?/\\-=<>#|+%&@^".split(""));
+/** `✓`, `✗`: an option judged right or wrong. */
+const punctuation = new Set("()[]{}\"':;,.!?/\\-=<>#|+%&@^\u2713\u2717".split(""));
 
 /** Signs that mean the same as a plain one. */
 const plain: ReadonlyMap<string, string> = new Map([
-  ...pairs("\u201c\u201d\u201e\u201f\u00ab\u00bb\u300c\u300d", '"'),
+  ...pairs(
+    "\u201c\u201d\u201e\u201f\u00ab\u00bb\u300c\u300d\u300e\u300f\u300a\u300b\u3008\u3009",
+    '"',
+  ),
   ...pairs("\u2018\u2019\u201a\u201b\u00b4", "'"),
   ...pairs("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"),
   ...pairs("\u2192\u21d2\u27a1", ">"),
-  ...pairs("\u2026\u3002", "."),
-  ...pairs("\u3001", ","),
-  ...pairs("\u3010", "["),
-  ...pairs("\u3011", "]"),
+  // Full stops of Chinese, Hindi, Urdu; the Greek and Armenian ones are not among the languages.
+  ...pairs("\u2026\u3002\uff61\u0964\u0965\u06d4", "."),
+  ...pairs("\u3001\u060c\uff64", ","),
+  ...pairs("\u061b", ";"),
+  ...pairs("\u061f", "?"),
+  ...pairs("\u00a1\u00bf\u30fb", " "),
+  ...pairs("\u3010\u3014\u3016", "["),
+  ...pairs("\u3011\u3015\u3017", "]"),
+  ...pairs("\u2714\u2705\u2611\u2713", "\u2713"),
+  ...pairs("\u2717\u2718\u2716\u274c\u274e", "\u2717"),
+  // Alif with hamza or madda above or below is often written without; Turkish i without its dot likewise.
+  ...pairs("\u0622\u0623\u0625", "\u0627"),
+  ...pairs("\u0130\u0131", "i"),
+  // Marks of direction, joiners, soft hyphens, Arabic vowel signs and the stretching tatweel.
+  ...pairs(
+    "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069",
+    "",
+  ),
+  ...pairs(
+    "\u061c\u00ad\ufeff\ufe0e\ufe0f\u0640\u064b\u064c\u064d\u064e\u064f\u0650\u0651\u0652",
+    "",
+  ),
   ...pairs("\u2028\u2029\u0085\r\v\f", "\n"),
   ...pairs("\u00b5", "\u03bc"),
 ]);
@@ -45,7 +84,10 @@ function pairs(from: string, to: string): [string, string][] {
 
 /** The tokens of a text; never fails, whatever the text holds. */
 export function tokenize(text: string): Token[] {
-  const source = text.replace(/[\r\v\f\u0080-\uffff]/g, simplify);
+  const source = text
+    .replace(/[a-z][\u0300-\u036f]/gi, (pair) => pair.normalize("NFC"))
+    .replace(/[\u{1d400}-\u{1d7ff}\u{1f130}-\u{1f189}]/gu, letterOf)
+    .replace(/[\r\v\f\u0080-\uffff]/g, simplify);
   const tokens: Token[] = [];
   let at = 0;
   let glued = false;
@@ -104,17 +146,20 @@ function piece(
   return { kind, text, capital: false, joins, end };
 }
 
+/** Letters and digits of one script, with apostrophes inside; of Chinese, Japanese and Korean one sign. */
 function wordAt(source: string, start: number): Piece {
-  const word: string[] = [];
-  let at = start;
-  for (; at < source.length; at += 1) {
+  const first = source[start] ?? "";
+  const script = scriptOf(first);
+  const word = [fold(first)];
+  let at = start + 1;
+  for (; script !== "unspaced" && at < source.length; at += 1) {
     const sign = source[at] ?? "";
-    const apostrophe = sign === "'" && isWordSign(source[at + 1] ?? " ");
-    if (!isWordSign(sign) && !apostrophe) break;
+    const letter = sign === "'" ? (source[at + 1] ?? " ") : sign;
+    if (!isWordSign(letter) || scriptOf(letter) !== script) break;
     word.push(fold(sign));
   }
-  const first = source[start] ?? "";
-  const capital = fold(first) !== first || isDigit(first);
+  const alone = word.length === 1 && script === "uncased";
+  const capital = word[0] !== first || isDigit(first) || alone;
   return { kind: "word", text: word.join(""), capital, joins: "both", end: at };
 }
 
@@ -135,7 +180,7 @@ function tagAt(source: string, at: number): Piece | null {
   const closing = source[at + 1] === "/";
   const next = closing ? at + 2 : at + 1;
   const rest = source
-    .slice(next, next + 12)
+    .slice(next, next + longestTag)
     .split("")
     .map(fold)
     .join("");
@@ -151,23 +196,38 @@ function tagAt(source: string, at: number): Piece | null {
   return null;
 }
 
-/** Full-width forms, circled letters and typographic signs as their plain ones. */
+/** Full-width forms, letters and digits in circles, digits of other scripts and typographic signs as their plain ones. */
 function simplify(sign: string): string {
   const code = sign.charCodeAt(0);
   if (code >= 0xff01 && code <= 0xff5e) return String.fromCharCode(code - 0xfee0);
-  if (code >= 0x24b6 && code <= 0x24cf) return String.fromCharCode(code - 0x24b6 + 65);
+  if (code >= 0x2460 && code <= 0x24ff) return sign.normalize("NFKC");
+  const zero = digitZeros.find((first) => code >= first && code <= first + 9);
+  if (zero !== undefined) return String(code - zero);
   return plain.get(sign) ?? sign;
 }
 
-/** Lower case of the Latin, Greek and Cyrillic letters that have a fixed distance to it. */
+/** Zero in Arabic, Persian and Devanagari digits. */
+const digitZeros = [0x660, 0x6f0, 0x966];
+
+/** Mathematical letters ("bold B") and letters in squares as plain ones. */
+function letterOf(sign: string): string {
+  const code = sign.codePointAt(0) ?? 0;
+  if (code < 0x1f130) return sign.normalize("NFKC");
+  const at = (code - 0x1f130) % 32;
+  return at < 26 ? String.fromCharCode(65 + at) : sign;
+}
+
+/** Lower case where that is one sign. */
 function fold(sign: string): string {
+  const lower = sign.toLowerCase();
+  return lower.length === 1 ? lower : sign;
+}
+
+/** `cased`: Latin, Greek, Cyrillic and digits; `uncased`: Arabic, Devanagari; `unspaced`: Han, kana, Hangul. */
+function scriptOf(sign: string): "cased" | "uncased" | "unspaced" {
   const code = sign.charCodeAt(0);
-  const shifted =
-    (code >= 65 && code <= 90) ||
-    (code >= 0xc0 && code <= 0xde && code !== 0xd7) ||
-    (code >= 0x391 && code <= 0x3a9 && code !== 0x3a2) ||
-    (code >= 0x410 && code <= 0x42f);
-  return shifted ? String.fromCharCode(code + 32) : sign;
+  if (code < 0x590 || (code >= 0x1e00 && code < 0x2000)) return "cased";
+  return code >= 0x1100 && (code < 0x1200 || code >= 0x2e80) ? "unspaced" : "uncased";
 }
 
 function isDigit(sign: string): boolean {
