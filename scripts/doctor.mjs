@@ -4,7 +4,7 @@
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { checkAccount } from "./doctor/account.mjs";
+import { checkAccount, checkLlm } from "./doctor/account.mjs";
 import { checkMachine } from "./doctor/machine.mjs";
 import { readOptions, usage } from "./doctor/options.mjs";
 import { table } from "./doctor/table.mjs";
@@ -17,21 +17,25 @@ async function main() {
     return 0;
   }
   const rows = await checkMachine();
+  const ready = existsSync(join(root, "node_modules", "wrangler"));
   if (options.account) {
-    const ready = existsSync(join(root, "node_modules", "wrangler"));
-    rows.push(...(ready ? await checkAccount(options.env) : [noPackages]));
+    rows.push(...(ready ? await checkAccount(options.env) : [noPackages("account")]));
   }
-  process.stdout.write(options.json ? `${JSON.stringify(rows)}\n` : table(rows));
+  const llm = options.llm ? (ready ? await checkLlm() : [noPackages("LLM")]) : [];
+  if (options.json) process.stdout.write(`${JSON.stringify([...rows, ...llm])}\n`);
+  else
+    process.stdout.write(table(rows) + (llm.length === 0 ? "" : `\n${table(llm, "the service")}`));
+  rows.push(...llm);
   // What only some commands need is told, but fails nobody.
   return rows.some(({ state }) => state === "missing") ? 1 : 0;
 }
 
-const noPackages = {
-  what: "account",
+const noPackages = (what) => ({
+  what,
   state: "missing",
   found: "cannot be asked before the npm packages are there",
   fix: "npm ci",
-};
+});
 
 try {
   process.exitCode = await main();

@@ -1,4 +1,4 @@
-/** Rows of the Cloudflare account: looked up by TypeScript of ours under Node 22, once the packages are there. */
+/** Rows of the Cloudflare account and of the LLM: looked up by TypeScript of ours under Node 22, once the packages are there. */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { childEnvironment, root } from "../lib/setup.mjs";
@@ -8,10 +8,19 @@ import { childEnvironment, root } from "../lib/setup.mjs";
  * @returns {Promise<import("./table.mjs").Row[]>}
  */
 export async function checkAccount(env) {
-  const script = join(root, "scripts", "doctor", "accountRows.ts");
+  return rowsOf("accountRows.ts", env);
+}
+
+/** @returns {Promise<import("./table.mjs").Row[]>} what tiny questions to the configured LLM show */
+export async function checkLlm() {
+  return rowsOf("llmRows.ts");
+}
+
+function rowsOf(name, ...args) {
+  const script = join(root, "scripts", "doctor", name);
   const { status, stdout, stderr } = spawnSync(
     "node",
-    ["--disable-warning=ExperimentalWarning", script, env],
+    ["--disable-warning=ExperimentalWarning", script, ...args],
     { cwd: root, env: childEnvironment(), encoding: "utf8" },
   );
   if (status !== 0) throw new Error(stderr.trim());

@@ -8,10 +8,12 @@
  * @property {string} [fix] how to mend it
  */
 
-const heads = ["", "what", "found", "how to fix"];
-
-/** @param {Row[]} rows */
-export function table(rows) {
+/**
+ * @param {Row[]} rows
+ * @param {string} [last] the last column's head
+ */
+export function table(rows, last = "how to fix") {
+  const heads = ["", "what", "found", last];
   const cells = rows.map(({ what, state, found, fix }) => [state, what, found, fix ?? ""]);
   const widths = heads.map((head, at) =>
     Math.max(head.length, ...cells.map((row) => row[at].length)),

@@ -2,6 +2,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { summaryOf, targetOf } from "../doctor/llmRows.ts";
+import { probeLlm } from "../doctor/probeLlm.ts";
 import { freePort, tryPort } from "../lib/ports.ts";
 import { stopAll } from "../lib/processes.ts";
 import { readOptions, type StartOptions, usage } from "./options.ts";
@@ -69,6 +71,10 @@ async function main(): Promise<number> {
   });
   const work = (async () => {
     const stack = await startStack(root, userPath(options.bundle), await workerPort(options), say);
+    if (stack.llm.kind === "live") {
+      const target = targetOf(stack.llm);
+      say(summaryOf(target, await probeLlm(target, { brief: true })));
+    }
     say("Asking the sample question ...");
     return { stack, answer: await ask(stack, body) };
   })();

@@ -83,6 +83,15 @@ function asksYesOrNo(question: string): boolean {
   while (words.length > 0 && words.at(-1) === "?") words.pop();
   const endsSentence = (word: string) => /[.?!:]$/.test(word);
   const last = words.slice(0, -1).findLastIndex(endsSentence) + 1;
-  const sentence = words.slice(last).map((word) => word.replace(/^\W+|[,;.?!]+$/g, ""));
+  const sentence = words.slice(last).map(withoutMarks);
   return auxiliaries.has(sentence[0] ?? "") && !sentence.includes("or");
+}
+
+/** Without marks around it. Each character is looked at once: a caller may send a million commas. */
+function withoutMarks(word: string): string {
+  let from = 0;
+  let to = word.length;
+  while (from < to && !/\w/.test(word.charAt(from))) from += 1;
+  while (to > from && ",;.?!".includes(word.charAt(to - 1))) to -= 1;
+  return word.slice(from, to);
 }
