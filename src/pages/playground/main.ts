@@ -97,7 +97,7 @@ function setUpRank(examples: readonly Example[]): void {
   byId("rank-form", HTMLFormElement).addEventListener("submit", (event) => {
     event.preventDefault();
     const documents = texts.value
-      .split(/^\s*---\s*$/mu)
+      .split(/^[ \t]*---[ \t]*$/mu)
       .map((text) => text.trim())
       .filter((text) => text !== "");
     const { question: query, ...rest } = fields.read();

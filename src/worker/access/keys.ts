@@ -50,7 +50,10 @@ export async function hashSecret(secret: string): Promise<Uint8Array> {
 
 function base64Url(bytes: Uint8Array): string {
   const text = btoa(String.fromCharCode(...bytes));
-  return text.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+  return text
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+    .replace(/={1,2}$/, "");
 }
 
 /** 64 random bits in hex. Not secret: it names the key in usage, lists and logs. */
