@@ -39,6 +39,8 @@ export interface SelectInput {
   readonly hasContext: boolean;
   /** It was evidence that the LLM was not shown. */
   readonly evidenceUnseen: boolean;
+  /** The question or most candidates are not English; absent: they are. */
+  readonly otherLanguage?: boolean;
   /** Null where no adapter is loaded (degraded). */
   readonly manifest: Fitted | null;
   /** The model's and the task's names, looked up in the manifest's `validatedOn`. */
@@ -51,6 +53,8 @@ export interface SelectInput {
 export type ConfidenceReason =
   /** No adapter, or at least one candidate could not be scored. */
   | "degraded"
+  /** The question or most candidates are in a language that no adapter was validated on. */
+  | "language_not_validated"
   /** The manifest holds no fitted selector for this kind of question. */
   | "not_calibrated"
   /** The manifest was not validated with this LLM on this task, or not with evidence that it did not see. */

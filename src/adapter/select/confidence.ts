@@ -26,6 +26,8 @@ export interface ConfidenceInput {
   readonly llm: string;
   readonly task: string;
   readonly evidenceUnseen: boolean;
+  /** The question or most candidates are not English: adapters are validated on English alone. */
+  readonly otherLanguage?: boolean;
 }
 
 /**
@@ -36,6 +38,7 @@ export function confidenceOf(input: ConfidenceInput): Confidence {
   const { strategy, manifest, group, winnerScore, incomplete, parsed } = input;
   if (manifest === null || incomplete) return none("degraded");
   if (winnerScore === null) return none("no_answer");
+  if (input.otherLanguage === true) return none("language_not_validated");
   if (group === null) return none("not_calibrated");
   if (strategy !== "weighted_vote") return none("not_calibrated_for_strategy");
   if (!isValidated(manifest, input)) return none("not_validated_for_llm_task");

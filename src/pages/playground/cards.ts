@@ -4,6 +4,7 @@ import { card, make } from "./dom.ts";
 
 const confidenceReasons: Readonly<Record<string, string>> = {
   degraded: "no confidence: the adapter could not score",
+  language_not_validated: "no confidence: validated on English alone",
   not_calibrated: "no confidence: the adapter is not calibrated for this kind of question",
   not_validated_for_llm_task: "no confidence: the adapter was not validated with this LLM and task",
   not_calibrated_for_strategy: "no confidence: not calibrated for this strategy",

@@ -24,6 +24,7 @@ export function answerParts(outcome: Outcome, notices: Notices, include: Include
     confidence_reason: selection.confidenceReason,
     abstained: selection.abstained !== null,
     abstained_reason: selection.abstained,
+    language_not_validated: outcome.otherLanguage,
     degraded: outcome.degraded !== null,
     degraded_reason: outcome.degraded,
     strategy: outcome.strategy,

@@ -11,7 +11,8 @@ import {
   isSpoken,
   type TokenUsage,
 } from "../../llm/generator.ts";
-import { isEvidenceUnseen, readByAdapter } from "../../tasks/question.ts";
+import { isEnglish } from "../../tasks/english.ts";
+import { isEvidenceUnseen, type Question, readByAdapter } from "../../tasks/question.ts";
 import type { DegradedReason } from "../adapters/source.ts";
 import { Problem, type ProblemKind } from "../http/problems.ts";
 import type { Ask } from "./ask.ts";
@@ -63,6 +64,8 @@ export interface Outcome {
   readonly asked: number;
   readonly kStopped: KStop | null;
   readonly degraded: DegradedReason | null;
+  /** The question or most candidates are not English, on which alone scores are validated. */
+  readonly otherLanguage: boolean;
   readonly adapter: ServingAdapter | null;
   readonly truncated: boolean;
   readonly usage: TokenUsage;
@@ -97,7 +100,8 @@ export function conclude(
     llmEndedAt: number;
   },
 ): Outcome {
-  const { selection, strategy, spoken } = choose(ask, candidates, scoring.state);
+  const otherLanguage = isOtherLanguage(ask.question, candidates.filter(isSpoken));
+  const { selection, strategy, spoken } = choose(ask, candidates, scoring.state, otherLanguage);
   const empty = candidates.filter((candidate) => !isSpoken(candidate));
   const byIndex = new Map(spoken.map((candidate) => [candidate.index, candidate]));
   const now = performance.now();
@@ -111,6 +115,7 @@ export function conclude(
     asked: rest.asked,
     kStopped: rest.kStopped,
     degraded: scoring.state.kind === "degraded" ? scoring.state.reason : null,
+    otherLanguage,
     adapter: scoring.adapter,
     truncated: scoring.truncated,
     usage: rest.usage,
@@ -125,8 +130,20 @@ export function conclude(
   };
 }
 
+/** Whether the question, what it is answered from, or more than half of the candidates are not English. */
+function isOtherLanguage(question: Question, candidates: readonly RankedCandidate[]): boolean {
+  const asked = [question.question, ...question.options.map(({ text }) => text)].join("\n");
+  if (!isEnglish(asked) || !isEnglish(readByAdapter(question) ?? "")) return true;
+  return candidates.filter(({ text }) => !isEnglish(text)).length * 2 > candidates.length;
+}
+
 /** An empty candidate says nothing: it has no part in the choice. */
-function choose(ask: Ask, candidates: readonly RankedCandidate[], scoring: ScoringState) {
+function choose(
+  ask: Ask,
+  candidates: readonly RankedCandidate[],
+  scoring: ScoringState,
+  otherLanguage = false,
+) {
   const preferred = ask.task.kind === "free" ? "best_of" : "weighted_vote";
   const strategy = scoring.kind === "degraded" ? "vote" : (ask.strategy ?? preferred);
   const spoken = candidates.filter(isSpoken);
@@ -136,6 +153,7 @@ function choose(ask: Ask, candidates: readonly RankedCandidate[], scoring: Scori
     options: ask.question.options,
     hasContext: readByAdapter(ask.question) !== null,
     evidenceUnseen: isEvidenceUnseen(ask.question),
+    otherLanguage,
     manifest: scoring.kind === "open" ? scoring.served.ranker.manifest : null,
     llm: ask.model,
     task: ask.task.id,

@@ -78,6 +78,10 @@ export const AnswerParts = {
   confidence_reason: z.string().nullable().openapi({ description: "Why there is no confidence." }),
   abstained: z.boolean(),
   abstained_reason: z.string().nullable(),
+  language_not_validated: z.boolean().openapi({
+    description:
+      "The question or most candidates are not English, as far as a short look tells. Answers are read and counted as ever; scores are validated on English alone, so there is no confidence.",
+  }),
   degraded: z.boolean().openapi({ description: "No scores: the majority vote answered." }),
   degraded_reason: z.string().nullable(),
   strategy: z.string(),

@@ -131,6 +131,7 @@ describe("no confidence", () => {
         ),
       },
     ],
+    ["language_not_validated", { otherLanguage: true }],
     ["not_calibrated", { manifest: sampleManifest }],
     ["not_calibrated", { options: [{ label: "A", text: "aspirin" }] }],
     ["not_calibrated_for_strategy", { strategy: "best_of" }],
