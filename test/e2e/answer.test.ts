@@ -85,6 +85,19 @@ describe("POST /v1/answer", () => {
     },
   );
 
+  it("says where what it reads is not English, and tells no confidence there", async () => {
+    const recorded = recording("mcq");
+    expect((await answer(ask(recorded))).body.language_not_validated).toBe(false);
+    const evidence = "El paciente presenta una deficiencia de tiamina desde hace dos años.";
+    const { body } = await answer({ ...ask(recorded), evidence });
+    expect(body).toMatchObject({
+      language_not_validated: true,
+      confidence: null,
+      confidence_reason: "language_not_validated",
+    });
+    expect(body.votes.length).toBeGreaterThan(0);
+  });
+
   it("takes the best-scored candidate for best_of and the most frequent answer for vote", async () => {
     const recorded = recording("pubmedqa");
     const best = (await answer({ ...ask(recorded), strategy: "best_of" })).body;
