@@ -3,7 +3,6 @@
  * in one line each.
  */
 import { OpenAPIHono } from "@hono/zod-openapi";
-import { bodyLimit } from "hono/body-limit";
 import { except } from "hono/combine";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { adminOnly, adminRoutes } from "./access/adminRoute.ts";
@@ -17,6 +16,7 @@ import { batchRoutes } from "./batches/route.ts";
 import type { AppEnv, Bindings, PartsResult } from "./config/parts.ts";
 import { allScopes, features } from "./features.ts";
 import { feedbackRoutes } from "./feedback/route.ts";
+import { wholeBody } from "./http/body.ts";
 import { onError, onNotFound, schemaProblem } from "./http/faults.ts";
 import { requestLog } from "./http/log.ts";
 import { serverTiming } from "./http/metrics.ts";
@@ -49,18 +49,13 @@ export function createApp(partsOf: (env: Bindings) => PartsResult) {
     }),
   );
   app.use("/v1/*", configured());
-  const limit = bodyLimit({
-    maxSize: MAX_BODY_BYTES,
-    onError: () => {
-      throw new Problem("body_too_large");
-    },
-  });
-  app.use("/v1/*", except([...features.flatMap((one) => one.streamedBodies ?? [])], limit));
+  const body = wholeBody(MAX_BODY_BYTES);
+  const streamed = features.flatMap((one) => one.streamedBodies ?? []);
 
-  app.use("/v1/admin/*", adminOnly());
+  app.use("/v1/admin/*", adminOnly(), body);
   adminRoutes(app, allScopes.known); // POST, GET /v1/admin/keys; DELETE /v1/admin/keys/{id}
 
-  app.use("/v1/*", authenticate(), rateLimit());
+  app.use("/v1/*", authenticate(), rateLimit(), except(streamed, body));
   app.use("/v1/answer", needs("answer"), metered(answerForm));
   app.use("/v1/chat/completions", needs("answer"), metered());
   app.use("/v1/rerank", needs("rerank"), metered());

@@ -3,6 +3,7 @@
  * than one chunk and one line.
  */
 
+import { piecesOf } from "../http/body.ts";
 import { Problem } from "../http/problems.ts";
 import type { Uploaded } from "./batch.ts";
 import { batchProblems } from "./schema.ts";
@@ -93,7 +94,7 @@ export async function* jsonLines(
     size = 0;
     return line;
   };
-  for await (const bytes of body) {
+  for await (const bytes of piecesOf(body)) {
     let from = 0;
     for (let to = bytes.indexOf(NEWLINE); to >= 0; to = bytes.indexOf(NEWLINE, from)) {
       take(bytes.subarray(from, to));

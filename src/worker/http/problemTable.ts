@@ -116,6 +116,11 @@ export const problemTable = {
     type: "invalid_request_error",
     message: "The body is larger than 1 MiB.",
   },
+  upload_stalled: {
+    status: 408,
+    type: "invalid_request_error",
+    message: "The body came too slowly: no byte for 10 seconds, or not whole within a minute.",
+  },
   unsupported_media_type: {
     status: 415,
     type: "invalid_request_error",

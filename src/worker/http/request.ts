@@ -33,7 +33,7 @@ export function requestId() {
 /** Hands the isolate's parts to every request. */
 export function setup(partsOf: (env: Bindings) => PartsResult) {
   return createMiddleware<AppEnv>(async (c, next) => {
-    // Taken before the body limit replaces the request: the signal belongs to the request that came in.
+    // Taken before the request is replaced by one whose body was read: the signal belongs to the request that came in.
     c.set("signal", c.req.raw.signal);
     const made = partsOf(c.env);
     c.set("setup", made);
