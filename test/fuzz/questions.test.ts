@@ -6,6 +6,20 @@ import { parseUrgentRules, standardRules, urgentKind } from "../../src/tasks/urg
 import { fuzz } from "./fuzz.ts";
 import { anyTask, anyText } from "./texts.ts";
 
+/** Labels in the order of the alphabets that options are counted by. */
+const counted = [
+  "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+  "abcdefghijklmnopqrstuvwxyz",
+  Array.from({ length: 20 }, (_, at) => at + 1).join(""),
+  "АБВГДЕЖЗИК",
+  "абвгдежзик",
+  "أبجدهوزحطي",
+  "कखगघङचछज",
+  "アイウエオカキク",
+  "가나다라마바사아",
+  "①②③④⑤⑥⑦⑧⑨⑩",
+];
+
 fuzz(
   "a question is taken apart without a word of its own",
   0.2,
@@ -14,9 +28,8 @@ fuzz(
     const { question, options, context } = questionFromText(text, task);
     expect(question === "").toBe(text.trim() === "");
     expect(options.length).not.toBe(1);
-    expect(options.map(({ label }) => label).join("")).toBe(
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZ".slice(0, options.length),
-    );
+    const labels = options.map(({ label }) => label).join("");
+    expect(counted.some((letters) => letters.startsWith(labels))).toBe(true);
     if (task?.kind === "free") expect(options).toEqual([]);
     if (task?.context === "forbidden") expect(context).toBeNull();
     const given = text.replaceAll("\r\n", "\n");

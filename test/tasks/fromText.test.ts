@@ -1,7 +1,7 @@
 /** Questions taken out of one chat message. */
 import { describe, expect, test } from "vitest";
 import { questionFromText } from "../../src/tasks/fromText.ts";
-import { optionList, taskNamed } from "./golden.node.ts";
+import { optionList, readGolden, taskNamed } from "./golden.node.ts";
 
 const drugs = optionList({ A: "Aspirin", B: "Rest, at home", C: "Surgery" });
 
@@ -86,4 +86,24 @@ test("one megabyte is read in linear time", () => {
     questionFromText(unit.repeat(1_000_000 / unit.length), null);
     expect(performance.now() - start).toBeLessThan(20_000);
   }
+});
+
+describe("options as people write them", () => {
+  interface Case {
+    readonly text: string;
+    /** Null: the text holds no options, and all of it is the question. */
+    readonly question: string | null;
+    readonly labels: string;
+    readonly last?: string;
+  }
+
+  test.each(readGolden<Case>("chatQuestions.jsonl"))(
+    "$text",
+    ({ text, question, labels, last }) => {
+      const found = questionFromText(text, null);
+      expect(found.options.map(({ label }) => label).join(",")).toBe(labels);
+      expect(found.options.at(-1)?.text).toBe(last);
+      expect(found.question).toBe(question ?? text);
+    },
+  );
 });
