@@ -8,7 +8,7 @@
 const layers = ["config", "http", "access", "ledger", "adapters", "answer"];
 
 /** Folders of src/worker on top of the layers. None imports another of them. */
-const tops = ["rerank", "batches", "feedback", "plans", "confidence"];
+const tops = ["rerank", "responses", "batches", "feedback", "plans", "confidence"];
 
 /** Folders of src/worker that can be deleted (test/structure): only the files directly in src/worker import them. */
 const optional = ["batches", "feedback", "adapters/trial"];

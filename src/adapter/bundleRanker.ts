@@ -43,10 +43,11 @@ export class BundleRanker implements Ranker {
     question: Question,
     signal: AbortSignal,
     owner: string | null = null,
+    cut = false,
   ): Result<RankedQuestion, OpenFailure> {
     if (this.#retired) return fail({ kind: "retired" });
     const { budget, template, calibration } = this.manifest;
-    const prefix = encodeQuestion(this.#tokenizer, budget, question);
+    const prefix = encodeQuestion(this.#tokenizer, budget, question, cut);
     if (!prefix.ok) return prefix;
     // The ticket must be able to end the session, and the session needs the ticket.
     let session: RankingSession | null = null;
@@ -70,9 +71,9 @@ export class BundleRanker implements Ranker {
     return ok(session);
   }
 
-  refusal(question: Question): OpenFailure | null {
+  refusal(question: Question, cut = false): OpenFailure | null {
     if (this.#retired) return { kind: "retired" };
-    const prefix = encodeQuestion(this.#tokenizer, this.manifest.budget, question);
+    const prefix = encodeQuestion(this.#tokenizer, this.manifest.budget, question, cut);
     return prefix.ok ? this.#admission.refusal() : prefix.failure;
   }
 

@@ -16,7 +16,7 @@ export interface CandidateText {
 }
 
 export type OpenFailure =
-  /** Question and options alone exceed the prefix budget; only context may be cut. */
+  /** Question and options alone exceed the prefix budget; or the options, where the question may be cut. */
   | { readonly kind: "question_too_long"; readonly tokens: number; readonly limit: number }
   /** No place is free, and the queue is full. */
   | { readonly kind: "overloaded"; readonly retryAfterSeconds: number }
@@ -38,7 +38,7 @@ export interface RankedQuestion {
    * engine takes the CPU, and would hold up the candidates that are still being read.
    */
   readonly remote: boolean;
-  /** The context was cut. */
+  /** The context was cut; or the question, where that was allowed. */
   readonly truncated: boolean;
   /** Resolves when the question is encoded, or cannot be. `score` waits for it by itself. */
   readonly ready: Promise<Result<void, ScoreFailure>>;
@@ -66,14 +66,16 @@ export interface Ranker {
    * Tokenizes and asks for a place, without waiting. The caller must close the session that it gets.
    * @param owner whose question it is. Its prefix is kept for a while, for this owner's next request about the same
    * question. Null or left out: it is not kept
+   * @param cut whether a question that is too long is cut in its middle in place of being refused
    */
   open(
     question: Question,
     signal: AbortSignal,
     owner?: string | null,
+    cut?: boolean,
   ): Result<RankedQuestion, OpenFailure>;
   /** Why `open` would refuse the question now; null: it would not. Takes no place. */
-  refusal(question: Question): OpenFailure | null;
+  refusal(question: Question, cut?: boolean): OpenFailure | null;
   load(): RankerLoad;
   /** Why the engine should be started afresh (`isEngineFault`); null: no reason. */
   fault(): EngineFailureReason | null;

@@ -7,8 +7,9 @@
  *   prefix     [CLS] question options [SEP] context [SEP]
  *   candidate  [CLS] answer [SEP] text [SEP]
  *
- * Question and options are never cut, since a score given without them means nothing: a question
- * whose head is over budget is refused. Context and candidate text are cut in their middle.
+ * Options are never cut, since a score given without them means nothing; and the question neither, unless the caller
+ * says so (a query of `/v1/rerank` may be a whole document). What then is over budget is refused. Context and candidate
+ * text are cut in their middle.
  *
  * As texts, for a remote engine:
  *
@@ -37,16 +38,22 @@ export interface QuestionTooLong {
   readonly limit: number;
 }
 
-/** Ids of a question, at most `budget.prefixTokens`. */
+/**
+ * Ids of a question, at most `budget.prefixTokens`.
+ * @param cut whether a question that is too long is cut in its middle; refused where that is not enough
+ */
 export function encodeQuestion(
   tokenizer: TextTokenizer,
   budget: Budget,
   question: Question,
+  cut = false,
 ): Result<EncoderInput, QuestionTooLong> {
   // Tokenized apart: no word piece spans both, whatever the question ends with.
-  const head = tokenizer.encode(question.question);
-  for (const id of tokenizer.encode(question.options.map(renderOption).join("\n"))) head.push(id);
-  const ids = [tokenizer.cls, ...head, tokenizer.sep];
+  const asked = tokenizer.encode(question.question);
+  const options = tokenizer.encode(question.options.map(renderOption).join("\n"));
+  const most = budget.prefixTokens - options.length - 2;
+  const keptHead = cut && most > 0 ? cutMiddle(asked, most) : asked;
+  const ids = [tokenizer.cls, ...keptHead, ...options, tokenizer.sep];
   const room = budget.prefixTokens - ids.length;
   if (room < 0) {
     return fail({ kind: "question_too_long", tokens: ids.length, limit: budget.prefixTokens });
@@ -55,7 +62,8 @@ export function encodeQuestion(
   const context = given === null ? [] : tokenizer.encode(given);
   const kept = cutMiddle(context, Math.max(0, room - 1));
   if (kept.length > 0) ids.push(...kept, tokenizer.sep);
-  return ok({ ids, truncated: kept.length < context.length });
+  const truncated = kept.length < context.length || keptHead.length < asked.length;
+  return ok({ ids, truncated });
 }
 
 /**
@@ -102,23 +110,34 @@ export interface RenderedText {
 
 type Described = Pick<Manifest, "budget" | "template">;
 
-/** The first text of a pair: question, options, context. */
+/** The first text of a pair: question, options, context. @param cut as for `encodeQuestion` */
 export function questionText(
   { budget, template }: Described,
   question: Question,
+  cut = false,
 ): Result<RenderedText, QuestionTooLong> {
-  const head = [question.question, ...question.options.map(renderOption)].map(clean).join("\n");
   const limit = budget.prefixTokens;
+  const [first = "", ...rest] = [question.question, ...question.options.map(renderOption)].map(
+    clean,
+  );
+  const options = rest.map((option) => `\n${option}`).join("");
+  // Less a blank, which stands where the text was cut.
+  const most = limit * CHARS_PER_TOKEN - options.length - 1;
+  const asked = cut && most > 0 ? cutText(first, most) : { text: first, truncated: false };
+  const head = `${asked.text}${options}`;
   const room = limit * CHARS_PER_TOKEN - head.length;
   if (room < 0) {
     const tokens = Math.ceil(head.length / CHARS_PER_TOKEN);
     return fail({ kind: "question_too_long", tokens, limit });
   }
   const given = readByAdapter(question);
-  if (given === null) return ok({ text: head, truncated: false });
+  if (given === null) return ok({ text: head, truncated: asked.truncated });
   const context = cutText(clean(given), room);
   const separator = template.id === "medadapter-1" ? PART_SEPARATOR : "\n";
-  return ok({ text: `${head}${separator}${context.text}`, truncated: context.truncated });
+  return ok({
+    text: `${head}${separator}${context.text}`,
+    truncated: asked.truncated || context.truncated,
+  });
 }
 
 /** The second text of a pair: the answer that the candidate parsed to, then its reasoning. */

@@ -28,8 +28,23 @@ export function parseAnswer(
   options: readonly Option[],
   text: string,
 ): ParsedAnswer {
-  if (task.kind === "free") return none;
-  const choices = readChoices(task, options.length === 0 ? labelOptions(task) : options);
+  return answerReader(task, options)(text);
+}
+
+/** `parseAnswer` for many texts: the options are read once, at the first text. */
+export function answerReader(
+  task: TaskSpec,
+  options: readonly Option[],
+): (text: string) => ParsedAnswer {
+  if (task.kind === "free") return () => none;
+  let choices: Choices | null = null;
+  return (text) => {
+    choices ??= readChoices(task, options.length === 0 ? labelOptions(task) : options);
+    return readText(text, choices);
+  };
+}
+
+function readText(text: string, choices: Choices): ParsedAnswer {
   // The first turn that says something answers the question that was asked; before it stands, at most, a copy of it.
   for (const turn of templateTurns(withoutThinking(text).text)) {
     for (const tokens of questionTurns(joinTerms(tokenize(turn)), choices)) {

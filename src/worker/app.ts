@@ -18,6 +18,7 @@ import { allScopes, features } from "./features.ts";
 import { feedbackRoutes } from "./feedback/route.ts";
 import { wholeBody } from "./http/body.ts";
 import { onError, onNotFound, schemaProblem } from "./http/faults.ts";
+import { wholeJson } from "./http/json.ts";
 import { requestLog } from "./http/log.ts";
 import { serverTiming } from "./http/metrics.ts";
 import { Problem, problemResponse } from "./http/problems.ts";
@@ -25,9 +26,13 @@ import { configured, requestId, setup } from "./http/request.ts";
 import { bearerScheme, openApiDocument } from "./http/schema.ts";
 import { metered } from "./ledger/middleware.ts";
 import { getUsage, usageRoute } from "./ledger/usageRoute.ts";
-import { postRerank, rerankRoute } from "./rerank/route.ts";
+import { postRerank, rerankRoutes } from "./rerank/route.ts";
+import { postResponse, responsesRoute } from "./responses/route.ts";
 
 const MAX_BODY_BYTES = 1024 * 1024;
+
+/** What asks for a key. Beside /v1: where other services' clients ask for reranking. */
+const KEYED_PATHS = ["/v1/*", "/v2/*", "/rerank"];
 
 /** The app over an isolate's parts. */
 export function createApp(partsOf: (env: Bindings) => PartsResult) {
@@ -48,20 +53,24 @@ export function createApp(partsOf: (env: Bindings) => PartsResult) {
         ),
     }),
   );
-  app.use("/v1/*", configured());
+  for (const path of KEYED_PATHS) app.use(path, configured());
   const body = wholeBody(MAX_BODY_BYTES);
   const streamed = features.flatMap((one) => one.streamedBodies ?? []);
 
-  app.use("/v1/admin/*", adminOnly(), body);
+  app.use("/v1/admin/*", adminOnly(), body, wholeJson());
   adminRoutes(app, allScopes.known); // POST, GET /v1/admin/keys; DELETE /v1/admin/keys/{id}
 
-  app.use("/v1/*", authenticate(), rateLimit(), except(streamed, body));
+  for (const path of KEYED_PATHS) {
+    app.use(path, authenticate(), rateLimit(), except(streamed, body, wholeJson()));
+  }
   app.use("/v1/answer", needs("answer"), metered(answerForm));
   app.use("/v1/chat/completions", needs("answer"), metered());
-  app.use("/v1/rerank", needs("rerank"), metered());
+  app.use("/v1/responses", needs("answer"), metered());
+  for (const { path } of rerankRoutes) app.use(path, needs("rerank"), metered());
   app.openapi(answerRoute, postAnswer);
   app.openapi(chatRoute, postChat);
-  app.openapi(rerankRoute, postRerank);
+  app.openapi(responsesRoute, postResponse);
+  for (const route of rerankRoutes) app.openapi(route, postRerank);
 
   batchRoutes(app); // scope batch: /v1/batches, /v1/batches/{id} and /cancel, /results, /errors; /v1/files/{id}/content
   feedbackRoutes(app); // scope answer: /v1/feedback, /v1/feedback/{id}; scope feedback:export: /v1/feedback/export

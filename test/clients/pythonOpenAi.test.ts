@@ -24,5 +24,7 @@ it("OpenAI's SDK for Python works as with OpenAI", async () => {
     "retries",
     "time-out",
     "left in the middle",
+    "responses",
+    "responses as a stream",
   ]);
 });

@@ -85,3 +85,23 @@ next(iter(stream))
 stream.close()
 assert ask().choices[0].message.content
 print("left in the middle")
+
+response = client.responses.create(model="replay", input=QUESTION, metadata={"app": "test"})
+assert response.output_text and response.status == "completed"
+assert response.medadapter["answer"] in "ABCD" and response.metadata == {"app": "test"}
+assert response.usage.total_tokens == response.usage.input_tokens + response.usage.output_tokens
+raw = client.responses.with_raw_response.create(model="replay", input=QUESTION)
+assert raw.headers["x-medadapter-answer"] == raw.parse().medadapter["answer"]
+print("responses")
+
+with client.responses.stream(model="replay", input=QUESTION) as events:
+    kinds = [event.type for event in events]
+    final = events.get_final_response()
+assert kinds[0] == "response.created" and kinds[-1] == "response.completed"
+assert final.output_text == response.output_text
+try:
+    client.responses.create(model="replay", input=QUESTION, previous_response_id="resp_1")
+    raise AssertionError("an unsupported field was taken")
+except openai.BadRequestError as error:
+    assert error.param == "previous_response_id", error.param
+print("responses as a stream")

@@ -22,10 +22,12 @@ export interface Service {
 /**
  * @param vars of the Worker
  * @param requestsIn10s when the rate limit refuses; a tool that asks all that can be asked is not slowed down
+ * @param pace of the LLM: milliseconds to its first token, and tokens a second; `off`: at once
  */
 export async function startService(
   vars: Readonly<Record<string, string>> = {},
   requestsIn10s = 100,
+  pace = "off",
 ): Promise<Service> {
   const folder = temporaryFolder();
   const config = join(folder, "wrangler.toml");
@@ -33,7 +35,7 @@ export async function startService(
   writeFileSync(config, text);
   const persistTo = join(folder, "state");
   await seedAdapter({ bundleDir, persistTo, configPath, channel: "stable" });
-  const replay = await startReplay(folder);
+  const replay = await startReplay(folder, undefined, pace);
   const own = { LLM_BASE_URL: replay.url, LLM_MODEL: "replay", ...vars };
   const { url } = await startWorker(folder, own);
   await (await fetch(`${url}/readyz`)).arrayBuffer();

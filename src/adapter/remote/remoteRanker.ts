@@ -43,9 +43,14 @@ export class RemoteRanker implements Ranker {
     this.#scorer = scorer;
   }
 
-  open(question: Question, signal: AbortSignal): Result<RankedQuestion, OpenFailure> {
+  open(
+    question: Question,
+    signal: AbortSignal,
+    _owner: string | null = null,
+    cut = false,
+  ): Result<RankedQuestion, OpenFailure> {
     if (this.#retired) return fail({ kind: "retired" });
-    const query = questionText(this.manifest, question);
+    const query = questionText(this.manifest, question, cut);
     if (!query.ok) return query;
     // The ticket must be able to end the session, and the session needs the ticket.
     let session: RemoteSession | null = null;
@@ -69,9 +74,9 @@ export class RemoteRanker implements Ranker {
     return ok(session);
   }
 
-  refusal(question: Question): OpenFailure | null {
+  refusal(question: Question, cut = false): OpenFailure | null {
     if (this.#retired) return { kind: "retired" };
-    const query = questionText(this.manifest, question);
+    const query = questionText(this.manifest, question, cut);
     return query.ok ? this.#admission.refusal() : query.failure;
   }
 

@@ -69,7 +69,8 @@ export function needs(scope: Scope) {
   });
 }
 
-const EXPOSED = [
+/** What scripts of other origins may read. */
+export const EXPOSED = [
   "x-request-id",
   "server-timing",
   "retry-after",
@@ -77,6 +78,15 @@ const EXPOSED = [
   "x-ratelimit-limit-requests",
   "x-ratelimit-remaining-requests",
   "x-ratelimit-reset-requests",
+  // Of an answer (answer/headers.ts).
+  "x-medadapter-answer",
+  "x-medadapter-confidence",
+  "x-medadapter-confidence-reason",
+  "x-medadapter-abstained",
+  "x-medadapter-abstained-reason",
+  "x-medadapter-degraded",
+  "x-medadapter-adapter",
+  "x-medadapter-urgent",
 ];
 const PREFLIGHT_SECONDS = 600;
 

@@ -6,6 +6,7 @@ import { answerParts, type Choice, choicesOf, type Include, tokenUsage } from ".
 import { lastText, readChat } from "./chatQuestion.ts";
 import { ChatRequest, ChatResponse, ChatStream } from "./chatSchema.ts";
 import { noticesFor } from "./emergencyNotice.ts";
+import { figureHeaders, figuresOf, withFigures } from "./headers.ts";
 import type { Outcome } from "./outcome.ts";
 import { wholeAnswer } from "./run.ts";
 import { EVENT_STREAM } from "./schema.ts";
@@ -23,7 +24,7 @@ export const chatRoute = createRoute({
   responses: {
     200: {
       description: "The n best candidates, ranked; details under `medadapter`",
-      headers: answerHeaders,
+      headers: { ...answerHeaders, ...figureHeaders },
       content: {
         "application/json": { schema: ChatResponse },
         [EVENT_STREAM]: { schema: ChatStream },
@@ -53,7 +54,8 @@ export const postChat: RouteHandler<typeof chatRoute, AppEnv> = async (c) => {
     });
   }
   const outcome = await wholeAnswer(c, ask);
-  if (outcome instanceof Response) return outcome;
+  // It has the form of the first answer, which its type does not tell.
+  if (outcome instanceof Response) return (await withFigures(outcome)) as never;
   const medadapter = details(outcome);
   return c.json(
     {
@@ -66,6 +68,7 @@ export const postChat: RouteHandler<typeof chatRoute, AppEnv> = async (c) => {
       medadapter,
     },
     200,
+    figuresOf(medadapter),
   );
 };
 

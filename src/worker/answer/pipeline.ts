@@ -18,7 +18,7 @@ import {
   type Generator,
   isSpoken,
 } from "../../llm/generator.ts";
-import { parseAnswer } from "../../tasks/parse.ts";
+import { answerReader } from "../../tasks/parse.ts";
 import type { Option } from "../../tasks/question.ts";
 import type { RankerSource } from "../adapters/source.ts";
 import { Problem } from "../http/problems.ts";
@@ -62,6 +62,7 @@ export interface PipelineParts extends ScoringContext {
 
 export class Pipeline {
   readonly #ask: Ask;
+  readonly #answerOf: ReturnType<typeof answerReader>;
   readonly #parts: PipelineParts;
   readonly #startedAt = performance.now();
   /** Ends the LLM's calls and the scoring, whoever stops first: client, reader or fault. */
@@ -84,6 +85,7 @@ export class Pipeline {
    */
   constructor(ask: Ask, parts: PipelineParts) {
     this.#ask = ask;
+    this.#answerOf = answerReader(ask.task, ask.question.options);
     this.#parts = parts;
     this.#signal = AbortSignal.any([parts.signal, this.#stop.signal]);
     this.#scoring = new Scoring(parts.adapters, ask, { ...parts, signal: this.#signal });
@@ -196,13 +198,13 @@ export class Pipeline {
         this.#reasoningTokens = (this.#reasoningTokens ?? 0) + reasoningTokens;
       }
     } else if (event.kind === "candidate" && isSpoken(event.candidate)) {
-      this.#scoring.begin(parsedOption(this.#ask, event.candidate), event.candidate.text);
+      this.#scoring.begin(this.#optionOf(event.candidate), event.candidate.text);
     }
   }
 
   async #rank(candidate: Candidate, atMs: number): Promise<RankedCandidate> {
     const empty = !isSpoken(candidate);
-    const option = empty ? null : parsedOption(this.#ask, candidate);
+    const option = empty ? null : this.#optionOf(candidate);
     await letNetworkIn();
     const score = empty ? null : await this.#scoring.score(option, candidate.text);
     return {
@@ -215,12 +217,12 @@ export class Pipeline {
       scoredMs: score === null ? null : performance.now() - this.#startedAt,
     };
   }
-}
 
-/** The option that a candidate's text comes to; null: none could be read. */
-function parsedOption({ task, question: { options } }: Ask, { text }: Candidate): Option | null {
-  const { label } = parseAnswer(task, options, text);
-  return options.find((option) => option.label === label) ?? null;
+  /** The option that a candidate's text comes to; null: none could be read. */
+  #optionOf({ text }: Candidate): Option | null {
+    const { label } = this.#answerOf(text);
+    return this.#ask.question.options.find((option) => option.label === label) ?? null;
+  }
 }
 
 /**

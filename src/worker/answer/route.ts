@@ -19,6 +19,7 @@ import {
 } from "./ask.ts";
 import { answerParts, type Include } from "./body.ts";
 import { type Notices, noticesFor, urgentFirst } from "./emergencyNotice.ts";
+import { figureHeaders, figuresOf, withFigures } from "./headers.ts";
 import type { Outcome } from "./outcome.ts";
 import { readTaskAndQuestion, toQuestion } from "./question.ts";
 import { wholeAnswer } from "./run.ts";
@@ -43,7 +44,7 @@ export const answerRoute = createRoute({
   responses: {
     200: {
       description: "The answer, or an abstention",
-      headers: answerHeaders,
+      headers: { ...answerHeaders, ...figureHeaders },
       content: {
         "application/json": { schema: AnswerResponse },
         [EVENT_STREAM]: { schema: AnswerStream },
@@ -71,7 +72,10 @@ export const postAnswer: RouteHandler<typeof answerRoute, AppEnv> = async (c) =>
     });
   }
   const outcome = await wholeAnswer(c, ask);
-  return outcome instanceof Response ? outcome : c.json(whole(outcome), 200);
+  // It has the form of the first answer, which its type does not tell.
+  if (outcome instanceof Response) return (await withFigures(outcome)) as never;
+  const answer = whole(outcome);
+  return c.json(answer, 200, figuresOf(answer));
 };
 
 /** By the Accept header: a stream, or null for JSON. */

@@ -71,6 +71,8 @@ export interface ScoringAsk {
   readonly question: Question;
   /** The field that held the question, for problems. */
   readonly questionField: string;
+  /** A question that is too long is cut in its middle. Left out: it is refused. */
+  readonly mayCut?: boolean;
 }
 
 /** Whose question it is, and what goes on beside it. */
@@ -112,7 +114,7 @@ export class Scoring {
       return;
     }
     const current = source.current();
-    const refusal = current?.ranker.refusal(ask.question) ?? null;
+    const refusal = current?.ranker.refusal(ask.question, ask.mayCut) ?? null;
     const likelyRefused = refusal !== null && refusal.kind !== "retired";
     this.#state = { kind: "waiting", likelyRefused };
     const known = current === null ? refreshing : waitAtMost(refreshing, REFRESH_WAIT_MS);
@@ -131,7 +133,7 @@ export class Scoring {
     return { name: ranker.manifest.name, version: ranker.manifest.version, channel: servedBy };
   }
 
-  /** The context was cut. */
+  /** The context was cut, or the question where it may be. */
   get truncated(): boolean {
     return openedIn(this.#state)?.session.truncated ?? false;
   }
@@ -212,7 +214,7 @@ export class Scoring {
   /** Puts the question to a ranker. Null where that was retired meanwhile: another one is to be had, or will be. */
   #open(served: Served): Extract<ScoringState, { kind: "open" | "refused" }> | null {
     const { tenant, signal, startSpan } = this.#context;
-    const opened = served.ranker.open(this.#ask.question, signal, tenant);
+    const opened = served.ranker.open(this.#ask.question, signal, tenant, this.#ask.mayCut);
     if (!opened.ok) {
       if (opened.failure.kind === "retired") return null;
       return { kind: "refused", problem: problemOf(opened.failure, this.#ask.questionField) };

@@ -1,13 +1,15 @@
 /**
- * The pipeline's events as a stream, for `/v1/answer` and chat completions alike: candidates as they are scored (for
- * those who ask), then the chosen text in chunks (OpenAI's `chat.completion.chunk`), what led to it, `[DONE]`. What is
- * refused is refused before the first byte, as a plain response; a fault after it is the last event.
+ * The pipeline's events as a stream. What is refused is refused before the first byte, as a plain response; a fault after
+ * it is the last event. `streamEvents` is for all routes. `streamAnswer` is the form of `/v1/answer` and chat completions:
+ * candidates as they are scored (for those who ask), then the chosen text in chunks (OpenAI's `chat.completion.chunk`),
+ * what led to it, `[DONE]`.
  */
 import type { Context } from "hono";
 import type { AppEnv } from "../config/parts.ts";
 import { EventStream } from "../http/eventStream.ts";
 import { problemOf } from "../http/faults.ts";
-import { type ProblemKind, problemBody } from "../http/problems.ts";
+import { type Problem, type ProblemKind, problemBody } from "../http/problems.ts";
+import type { RequestId } from "../http/request.ts";
 import type { Ask } from "./ask.ts";
 import { type Choice, choicesOf, type Include, tokenUsage, wireCandidate } from "./body.ts";
 import type { Notices } from "./emergencyNotice.ts";
@@ -33,11 +35,24 @@ export interface StreamForm {
   readonly medadapter: (outcome: Outcome) => object;
 }
 
-/** The response; the work goes on until the client has it all, or has left. Throws `Problem` on refusal. */
-export async function streamAnswer(
+/** What a stream says, event by event, in the form of its route. */
+export interface AnswerWriter {
+  /** Before the LLM has said a word. */
+  begin(): void;
+  candidate(event: Extract<AnswerEvent, { kind: "candidate" }>): void;
+  outcome(outcome: Outcome): void;
+  /** A fault after the first byte: the last event. */
+  failed(problem: Problem): void;
+}
+
+/**
+ * A stream of an answer. The response; the work goes on until the client has it all, or has left. Throws `Problem` on
+ * refusal.
+ */
+export async function streamEvents(
   c: Context<AppEnv>,
   ask: Ask,
-  form: StreamForm,
+  writerOf: (stream: EventStream) => AnswerWriter,
 ): Promise<Response> {
   const left = new AbortController();
   const signal = AbortSignal.any([c.get("signal"), left.signal]);
@@ -48,45 +63,58 @@ export async function streamAnswer(
     return first.value.response;
   }
   const stream = new EventStream(() => left.abort());
-  const done = sendAll(c, events, stream, ask, form);
+  const done = sendAll(c.get("requestId"), events, stream, writerOf(stream));
   c.set("streamed", done);
   // The end of the response, or of the client, must not end what gives the places back.
   c.executionCtx.waitUntil(done);
   return c.body(stream.body, 200, {
     "content-type": "text/event-stream; charset=utf-8",
-    "cache-control": "no-cache",
+    // `no-transform`: a proxy that compresses would hold events back until it has a block of them.
+    "cache-control": "no-cache, no-transform",
   });
 }
 
 /** Sends everything; the problem that ended it, or null. Never throws. */
 async function sendAll(
-  c: Context<AppEnv>,
+  requestId: RequestId,
   events: AsyncIterable<RunEvent>,
   stream: EventStream,
-  ask: Ask,
-  form: StreamForm,
+  writer: AnswerWriter,
 ): Promise<ProblemKind | null> {
-  const created = Math.floor(Date.now() / 1000);
-  const envelope: Envelope = { id: form.id, created, model: ask.model };
-  const { urgentText } = form.notices;
-  if (urgentText !== null) stream.send(urgentChunk(envelope, urgentText));
+  writer.begin();
   try {
     for await (const event of events) {
-      if (event.kind === "candidate" && form.candidates !== null) {
-        stream.send(candidateEvent(envelope, event, form.candidates), "candidate");
-      } else if (event.kind === "final") {
-        const { abstainedText } = c.get("parts").config;
-        sendOutcome(stream, envelope, event.outcome, form, abstainedText);
-      }
+      if (event.kind === "candidate") writer.candidate(event);
+      else if (event.kind === "final") writer.outcome(event.outcome);
     }
     return null;
   } catch (thrown) {
-    const problem = problemOf(thrown, c.get("requestId"));
-    stream.send({ error: problemBody(problem, c.get("requestId")).error }, "error");
+    const problem = problemOf(thrown, requestId);
+    writer.failed(problem);
     return problem.kind;
   } finally {
     stream.close();
   }
+}
+
+/** A stream of chunks in the form of chat completions. Throws `Problem` on refusal. */
+export function streamAnswer(c: Context<AppEnv>, ask: Ask, form: StreamForm): Promise<Response> {
+  const { abstainedText } = c.get("parts").config;
+  const requestId = c.get("requestId");
+  const created = Math.floor(Date.now() / 1000);
+  const envelope: Envelope = { id: form.id, created, model: ask.model };
+  const { urgentText } = form.notices;
+  return streamEvents(c, ask, (stream) => ({
+    begin: () => {
+      if (urgentText !== null) stream.send(urgentChunk(envelope, urgentText));
+    },
+    candidate: (event) => {
+      if (form.candidates === null) return;
+      stream.send(candidateEvent(envelope, event, form.candidates), "candidate");
+    },
+    outcome: (outcome) => sendOutcome(stream, envelope, outcome, form, abstainedText),
+    failed: (problem) => stream.send({ error: problemBody(problem, requestId).error }, "error"),
+  }));
 }
 
 function sendOutcome(
@@ -122,6 +150,11 @@ export interface Envelope {
 /** A few words each, up to 48 characters. By code points: no pair of surrogates is torn. */
 const PIECES = /.{1,48}(?=\s|$)|.{1,48}/gsu;
 
+/** A text in the pieces that it is streamed in. */
+export function piecesOf(text: string): readonly string[] {
+  return text.match(PIECES) ?? [];
+}
+
 type Delta = { readonly role?: "assistant"; readonly content?: string };
 
 /** A part of a choice; `finish` in its last. */
@@ -139,7 +172,7 @@ export function urgentChunk(of: Envelope, urgentText: string) {
 export function* chunksOf(of: Envelope, choice: Choice, begun: boolean) {
   const { index, content, finishReason } = choice;
   if (!begun) yield chunk(of, index, { role: "assistant", content: "" }, null);
-  for (const piece of content.match(PIECES) ?? []) yield chunk(of, index, { content: piece }, null);
+  for (const piece of piecesOf(content)) yield chunk(of, index, { content: piece }, null);
   yield chunk(of, index, {}, finishReason);
 }
 
@@ -160,6 +193,6 @@ export function candidateEvent(
     choices: [],
     ...wireCandidate(candidate, include),
     leader: { index: leader.index, answer: leader.answer },
-    votes: leader.votes,
+    votes: [...leader.votes],
   };
 }

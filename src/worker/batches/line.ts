@@ -11,6 +11,7 @@ import { answerEvents, outcomeOf } from "../answer/run.ts";
 import { type AnswerBody, AnswerRequest } from "../answer/schema.ts";
 import type { Parts } from "../config/parts.ts";
 import { problemOf, schemaProblem } from "../http/faults.ts";
+import { readJson } from "../http/json.ts";
 import type { LogFigures } from "../http/log.ts";
 import { Problem, type ProblemKind } from "../http/problems.ts";
 import type { RequestId } from "../http/request.ts";
@@ -70,12 +71,7 @@ export async function runLine(text: string, context: LineContext): Promise<LineR
 
 function readLine(text: string): { customId: string | null; body: unknown } {
   if (text === TOO_LONG) throw new Problem("body_too_large");
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw new Problem("malformed_json");
-  }
+  const value = readJson(text);
   const isWrapped = typeof value === "object" && value !== null && "body" in value;
   if (!isWrapped) return { customId: null, body: value };
   const wrapped = Wrapped.safeParse(value);

@@ -12,8 +12,8 @@ import { batchProblems } from "./schema.ts";
 export const MAX_LINES = 50_000;
 /** Bytes of a line: a request's bound. */
 const MAX_LINE_BYTES = 1024 * 1024;
-/** Characters of a batch, about; the platform's bound for a request is 100 MB. */
-const MAX_CHARS = 100_000_000;
+/** Bytes of a batch, whatever its lines are: blank and too long ones count too. The platform's bound for a request. */
+const MAX_BYTES = 100_000_000;
 /** A chunk ends when it has this many lines or characters. */
 const CHUNK_LINES = 100;
 const CHUNK_CHARS = 500_000;
@@ -35,7 +35,6 @@ export async function upload(
   const chunks: number[] = [];
   let fingerprint = "";
   let lines = 0;
-  let total = 0;
   let chunk: string[] = [];
   let size = 0;
   let putting: Promise<void> = Promise.resolve();
@@ -50,13 +49,12 @@ export async function upload(
     chunk = [];
     size = 0;
   };
-  for await (const line of jsonLines(body, MAX_LINE_BYTES)) {
+  for await (const line of jsonLines(bounded(body), MAX_LINE_BYTES)) {
     const text = line === "too_long" ? TOO_LONG : line.text;
     lines += 1;
-    total += text.length;
     size += text.length;
     chunk.push(text);
-    if (lines > MAX_LINES || total > MAX_CHARS) throw new Problem(batchProblems.batch_too_large);
+    if (lines > MAX_LINES) throw new Problem(batchProblems.batch_too_large);
     if (chunk.length >= CHUNK_LINES || size >= CHUNK_CHARS) await end();
   }
   await end();
@@ -66,6 +64,16 @@ export async function upload(
     throw new Problem("invalid_request", { fields });
   }
   return { chunks, lines, fingerprint };
+}
+
+/** The body, as long as it is not too much. Throws `Problem`. */
+async function* bounded(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+  let total = 0;
+  for await (const bytes of body) {
+    total += bytes.length;
+    if (total > MAX_BYTES) throw new Problem(batchProblems.batch_too_large);
+    yield bytes;
+  }
 }
 
 const NEWLINE = 0x0a;
@@ -78,7 +86,7 @@ export type Line = { readonly text: string } | "too_long";
  * @param maxBytes the longest line; a longer one is skipped and yields `too_long`
  */
 export async function* jsonLines(
-  body: ReadableStream<Uint8Array>,
+  body: AsyncIterable<Uint8Array>,
   maxBytes: number,
 ): AsyncGenerator<Line, void> {
   let parts: Uint8Array[] = [];

@@ -54,7 +54,7 @@ type Issue = z.core.$ZodIssue;
 
 const MAX_FAULTS = 8;
 /** Fields whose keys are the caller's words. */
-const KEYED_BY_CALLER: readonly PropertyKey[] = ["options"];
+export const KEYED_BY_CALLER: readonly PropertyKey[] = ["options", "metadata"];
 
 /** The problem for a body that does not fit its schema. */
 export function schemaProblem(error: z.ZodError): Problem {
@@ -94,12 +94,13 @@ function isMissing(issue: Issue): boolean {
   return issue.code === "invalid_type" && issue.message.endsWith("received undefined");
 }
 
-function nameOf(key: string): string {
+/** The name of a member where it looks like one of ours; `?` for anything that may be a text. */
+export function nameOf(key: string): string {
   return /^[A-Za-z_][A-Za-z0-9_-]{0,39}$/.test(key) ? key : "?";
 }
 
 /** `options[1].label`; the whole body is `body`. */
-function fieldPath(path: readonly PropertyKey[]): string {
+export function fieldPath(path: readonly PropertyKey[]): string {
   let text = "";
   path.forEach((part, at) => {
     const keyed = at > 0 && KEYED_BY_CALLER.includes(path[at - 1] as PropertyKey);

@@ -1,8 +1,10 @@
-/** `POST /v1/rerank`: scores texts that someone else wrote, in Cohere's or Text Embeddings Inference's form. */
-import { createRoute, type RouteHandler, type z } from "@hono/zod-openapi";
+/**
+ * `POST /v1/rerank`, `/v2/rerank` and `/rerank`: scores texts that someone else wrote. One route at the paths that the
+ * clients of Cohere (V1, V2), Jina, Voyage and Text Embeddings Inference ask; the body says which form the answer has.
+ */
+import { createRoute, type RouteHandler } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import type { Score } from "../../adapter/ranker.ts";
-import { parseAnswer } from "../../tasks/parse.ts";
+import { answerReader } from "../../tasks/parse.ts";
 import {
   isEvidenceUnseen,
   type Option,
@@ -18,37 +20,38 @@ import type { AppEnv } from "../config/parts.ts";
 import { fieldProblem, Problem } from "../http/problems.ts";
 import { answerHeaders, idempotencyKey, problemResponses } from "../http/schema.ts";
 import { type Ending, estimateOf, NOTHING } from "../ledger/meter.ts";
-import { type CohereRequest, RerankRequest, RerankResponse, type TeiRequest } from "./schema.ts";
+import { cohereBody, type ScoredText, teiBody } from "./body.ts";
+import { cutMiddle, type GivenText, textsOf } from "./documents.ts";
+import { type RerankBody, RerankRequest, RerankResponse } from "./schema.ts";
 
-export const rerankRoute = createRoute({
-  method: "post",
-  path: "/v1/rerank",
-  tags: ["Answers"],
-  summary: "Score texts that someone else wrote (Cohere's and TEI's forms)",
-  request: {
-    headers: idempotencyKey,
-    body: { required: true, content: { "application/json": { schema: RerankRequest } } },
-  },
-  responses: {
-    200: {
-      description: "Best first, in the form of the request",
-      headers: answerHeaders,
-      content: { "application/json": { schema: RerankResponse } },
+const describe = (path: string, summary: string) =>
+  createRoute({
+    method: "post",
+    path,
+    tags: ["Answers"],
+    summary,
+    request: {
+      headers: idempotencyKey,
+      body: { required: true, content: { "application/json": { schema: RerankRequest } } },
     },
-    ...problemResponses,
-  },
-});
+    responses: {
+      200: {
+        description: "Best first, in the form of the request",
+        headers: answerHeaders,
+        content: { "application/json": { schema: RerankResponse } },
+      },
+      ...problemResponses,
+    },
+  });
 
-type Body = z.infer<typeof RerankRequest>;
-type CohereBody = z.infer<typeof CohereRequest>;
-type TeiBody = z.infer<typeof TeiRequest>;
-
-interface ScoredText {
-  readonly index: number;
-  readonly text: string;
-  readonly answer: string | null;
-  readonly score: Score;
-}
+export const rerankRoutes = [
+  describe(
+    "/v1/rerank",
+    "Score texts that someone else wrote (Cohere's, Jina's, Voyage's and TEI's forms)",
+  ),
+  describe("/v2/rerank", "The same, where Cohere's V2 clients ask"),
+  describe("/rerank", "The same, where TEI's clients ask"),
+];
 
 const fields = {
   task: "task",
@@ -57,52 +60,52 @@ const fields = {
   evidence: "evidence",
 };
 
-export const postRerank: RouteHandler<typeof rerankRoute, AppEnv> = async (c) => {
+/** A text and its place; its answer is read when it is scored. */
+interface TextToScore extends GivenText {
+  readonly index: number;
+}
+
+type AnswerOf = (text: TextToScore) => string | null;
+
+export const postRerank: RouteHandler<(typeof rerankRoutes)[number], AppEnv> = async (c) => {
   const body = c.req.valid("json");
-  const texts = textsOf(body);
+  const texts = textsOf(body).map((one, index) => ({ ...one, index }));
+  const query = cutMiddle(body.query);
   const { adapter, pin } = await readWanted(c, body);
-  const given = toQuestion({ ...body, question: body.query });
+  const given = toQuestion({ ...body, question: query.text });
   // No LLM is asked: evidence is context like any other.
   const asked = isEvidenceUnseen(given)
     ? { question: given.question, options: given.options, context: readByAdapter(given) }
     : given;
   const { task, question } = readTaskAndQuestion(body.task, asked, fields);
   const answers = readAnswers(body, texts.length, question.options);
-  const labelled = texts.map((text, index) => {
-    const answer = answers
-      ? (answers[index] ?? null)
-      : parseAnswer(task, question.options, text).label;
-    return { index, text, answer };
-  });
-  const answered = await scoreTexts(c, { adapter, pin }, question, labelled);
+  const read = answerReader(task, question.options);
+  const answerOf: AnswerOf = ({ text, index }) =>
+    answers ? (answers[index] ?? null) : read(text).label;
+  const answered = await scoreTexts(c, { adapter, pin }, question, texts, answerOf);
   // It has the form of the first answer, which its type does not tell.
   if (answered instanceof Response) return answered as never;
   const { scored, scoring } = answered;
   const ranked = scored.sort((a, b) => b.score.logit - a.score.logit || a.index - b.index);
   Object.assign(c.get("figures"), scoringLog(scoring));
-  return "texts" in body
-    ? c.json(teiBody(body, ranked), 200)
-    : c.json(cohereBody(c, body, ranked, scoring, task.id), 200);
+  if ("texts" in body) return c.json(teiBody(body, ranked), 200);
+  const { notice } = c.get("parts").config;
+  const parts = { id: c.get("requestId"), task: task.id, notice, queryCut: query.cut };
+  return c.json(cohereBody(body, ranked, scoring, parts), 200);
 };
 
-/** The adapter: `model` in Cohere's form, or `adapter`; where both are given the version that either pins. */
-async function readWanted(c: Context<AppEnv>, body: Body): Promise<AdapterChoice> {
+/** The adapter: `model`, or `adapter`; where both are given the version that either pins. */
+async function readWanted(c: Context<AppEnv>, body: RerankBody): Promise<AdapterChoice> {
   const parts = c.get("parts");
   const { adapter: usual } = parts.config;
   const caller = c.get("caller");
   const named = await readAdapter(body.adapter, "adapter", parts, caller, usual);
-  const model = "model" in body ? body.model : null;
-  const asModel = await readAdapter(model, "model", parts, caller, named.adapter);
+  const asModel = await readAdapter(body.model, "model", parts, caller, named.adapter);
   return { adapter: asModel.adapter, pin: asModel.pin ?? named.pin };
 }
 
-function textsOf(body: Body): string[] {
-  const given = "texts" in body ? body.texts : body.documents;
-  return given.map((one) => (typeof one === "string" ? one : one.text).toWellFormed());
-}
-
 /** The caller's own labels for the texts, checked. */
-function readAnswers(body: Body, count: number, options: readonly Option[]) {
+function readAnswers(body: RerankBody, count: number, options: readonly Option[]) {
   const { answers } = body;
   if (!answers) return null;
   const fault = (field: string, reason: string) => fieldProblem("invalid_request", field, reason);
@@ -123,7 +126,8 @@ async function scoreTexts(
   c: Context<AppEnv>,
   { adapter, pin }: AdapterChoice,
   question: Question,
-  texts: readonly Omit<ScoredText, "score">[],
+  texts: readonly TextToScore[],
+  answerOf: AnswerOf,
 ): Promise<{ scored: ScoredText[]; scoring: Scoring } | Response> {
   const { rollouts, startSpan } = c.get("parts");
   const rollout = rollouts.get(adapter);
@@ -145,10 +149,11 @@ async function scoreTexts(
   try {
     // While the ledger is asked, the query is encoded.
     const context = { tenant, signal: c.get("signal"), waitUntil, startSpan };
-    scoring = new Scoring(source, { question, questionField: "query" }, context);
+    // The query may be cut, so only the options can be too long.
+    scoring = new Scoring(source, { question, questionField: "options", mayCut: true }, context);
     const admitted = await admission;
     if (admitted.kind === "replay") return admitted.response;
-    const scored = await scoreAll(scoring, question.options, texts);
+    const scored = await scoreAll(scoring, question.options, texts, answerOf);
     ending = "succeeded";
     return { scored, scoring };
   } finally {
@@ -162,62 +167,26 @@ async function scoreTexts(
   }
 }
 
+/** No text is read before the adapter has let the question in. */
 async function scoreAll(
   scoring: Scoring,
   options: readonly Option[],
-  texts: readonly Omit<ScoredText, "score">[],
+  texts: readonly TextToScore[],
+  answerOf: AnswerOf,
 ): Promise<ScoredText[]> {
-  const asked = texts.map((one) => ({
-    ...one,
-    option: options.find(({ label }) => label === one.answer) ?? null,
-    said: withoutThinking(one.text).text,
-  }));
   await scoring.opened();
+  if (scoring.state.kind !== "open") throw new Problem("adapter_unavailable");
+  const asked = texts.map((one) => {
+    const answer = answerOf(one);
+    const option = options.find(({ label }) => label === answer) ?? null;
+    return { ...one, answer, option, said: withoutThinking(one.text).text };
+  });
   for (const { option, said } of asked) scoring.begin(option, said);
   const scored: ScoredText[] = [];
-  for (const { option, said, ...one } of asked) {
+  for (const { option, said, index, text, answer, cut } of asked) {
     const score = await scoring.score(option, said);
     if (score === null) throw new Problem("adapter_unavailable");
-    scored.push({ ...one, score });
+    scored.push({ index, text, answer, score, truncated: cut || score.truncated });
   }
   return scored;
-}
-
-function teiBody(body: TeiBody, ranked: readonly ScoredText[]) {
-  return ranked.map(({ index, score, text }) => ({
-    index,
-    score: body.raw_scores === true ? score.logit : score.probability,
-    ...(body.return_text === true ? { text } : {}),
-  }));
-}
-
-function cohereBody(
-  c: Context<AppEnv>,
-  body: CohereBody,
-  ranked: readonly ScoredText[],
-  scoring: Scoring,
-  task: string,
-) {
-  const results = ranked
-    .slice(0, body.top_n ?? ranked.length)
-    .map(({ index, score, answer, text }) => ({
-      index,
-      relevance_score: score.probability,
-      score: score.logit,
-      answer,
-      truncated: score.truncated,
-      ...(body.return_documents === true ? { document: { text } } : {}),
-    }));
-  const adapter = scoring.adapter ?? { name: "", version: "", channel: "stable" as const };
-  return {
-    id: c.get("requestId"),
-    results,
-    meta: { api_version: { version: "2" }, billed_units: { search_units: 1 } },
-    medadapter: {
-      adapter,
-      task,
-      truncated: scoring.truncated,
-      notice: c.get("parts").config.notice,
-    },
-  };
 }

@@ -1,18 +1,39 @@
-/** `POST /v1/rerank`: Cohere's form and Text Embeddings Inference's, each answered in its own. */
+/**
+ * The rerank routes: Cohere's form, with what Jina's and Voyage's have beside it, and Text Embeddings Inference's, each
+ * answered in its own. Fields of these services that say nothing here are passed over.
+ */
 import { z } from "@hono/zod-openapi";
 import {
   AdapterName,
   ContextText,
   EvidenceText,
   Options,
-  QuestionText,
   ServingAdapter,
   TaskId,
 } from "../answer/fields.ts";
 
 /** Each is scored for itself; about 70 ms of CPU a text in workerd. */
 const MAX_TEXTS = 256;
-const Text = z.string().max(32_768);
+/** Of any length that a body may have: what is too long for the adapter is cut. */
+const Text = z.string().max(1024 * 1024);
+
+const Query = Text.regex(/\S/, "must not be blank").openapi({
+  description: "The question. Cut in its middle for the adapter where it is too long.",
+  example: "Does regular handwashing reduce the spread of colds in schools?",
+});
+
+const Document = z.union([Text, z.record(z.string(), z.unknown())]).openapi({
+  description:
+    "A text; or an object, of which `rank_fields` are read, or else its `text`, or else all fields, a line each.",
+});
+export type Document = z.infer<typeof Document>;
+
+const Adapter = z
+  .string()
+  .min(1)
+  .max(256)
+  .nullish()
+  .openapi({ description: "The adapter, as `adapter`." });
 
 /** Ours: what the adapter needs to know beside query and texts. */
 const extras = {
@@ -28,29 +49,39 @@ const extras = {
     .openapi({ description: "Each text's label; read from the text by default." }),
 };
 
+const top = z.int().min(1).nullish();
+
 export const CohereRequest = z
   .object({
-    query: QuestionText,
-    documents: z
-      .array(z.union([Text, z.object({ text: Text })]))
+    query: Query,
+    documents: z.array(Document).min(1).max(MAX_TEXTS),
+    model: Adapter,
+    top_n: top.openapi({ description: "How many results; more than there are texts: all." }),
+    rank_fields: z
+      .array(z.string().min(1).max(256))
       .min(1)
-      .max(MAX_TEXTS),
-    model: z
-      .string()
-      .min(1)
-      .max(256)
+      .max(64)
       .nullish()
-      .openapi({ description: "The adapter, as `adapter`." }),
-    top_n: z.int().min(1).nullish(),
+      .openapi({ description: "Of documents that are objects: the fields to read, in order." }),
     return_documents: z.boolean().nullish(),
+    raw_scores: z
+      .boolean()
+      .nullish()
+      .openapi({ description: "`relevance_score` is the raw logit." }),
+    top_k: top.openapi({ description: "Voyage's `top_n`: the answer has Voyage's `data` too." }),
+    truncation: z
+      .unknown()
+      .optional()
+      .openapi({ description: "Voyage's. Texts are always cut where they are too long." }),
     ...extras,
   })
   .openapi("CohereRerankRequest");
 
 export const TeiRequest = z
   .object({
-    query: QuestionText,
+    query: Query,
     texts: z.array(Text).min(1).max(MAX_TEXTS),
+    model: Adapter,
     raw_scores: z.boolean().nullish(),
     return_text: z.boolean().nullish(),
     ...extras,
@@ -59,34 +90,70 @@ export const TeiRequest = z
 
 export const RerankRequest = z.union([CohereRequest, TeiRequest]);
 
+export type RerankBody = z.infer<typeof RerankRequest>;
+export type CohereBody = z.infer<typeof CohereRequest>;
+export type TeiBody = z.infer<typeof TeiRequest>;
+
 const CohereResponse = z
   .object({
     id: z.string(),
+    object: z.literal("list"),
+    model: z.string().openapi({ description: "The adapter that scored." }),
     results: z.array(
       z.object({
         index: z.int(),
         relevance_score: z.number().openapi({ description: "Calibrated probability." }),
         score: z.number().openapi({ description: "Raw logit." }),
         answer: z.string().nullable(),
-        truncated: z.boolean(),
-        document: z.object({ text: z.string() }).optional(),
+        truncated: z.boolean().openapi({ description: "Too long: its middle was not read." }),
+        document: z.looseObject({ text: z.string() }).optional(),
       }),
     ),
+    data: z
+      .array(
+        z.object({
+          index: z.int(),
+          relevance_score: z.number(),
+          document: z.string().optional(),
+        }),
+      )
+      .optional()
+      .openapi({ description: "The same in Voyage's form, for requests with its fields." }),
     meta: z.object({
       api_version: z.object({ version: z.string() }),
       billed_units: z.object({ search_units: z.int() }),
+      warnings: z
+        .array(z.string())
+        .optional()
+        .openapi({ description: "What was too long and was cut." }),
+    }),
+    usage: z.object({
+      total_tokens: z.int().openapi({ description: "Tokens that the adapter read." }),
     }),
     medadapter: z.object({
       adapter: ServingAdapter,
       task: z.string(),
-      truncated: z.boolean(),
+      truncated: z.boolean().openapi({ description: "Query or context was cut." }),
       notice: z.string(),
     }),
   })
   .openapi("CohereRerankResponse");
 
 const TeiResponse = z
-  .array(z.object({ index: z.int(), score: z.number(), text: z.string().optional() }))
+  .array(
+    z.object({
+      index: z.int(),
+      score: z.number(),
+      text: z.string().optional(),
+      truncated: z
+        .literal(true)
+        .optional()
+        .openapi({ description: "There where the text was too long and was cut." }),
+    }),
+  )
   .openapi("TeiRerankResponse");
 
 export const RerankResponse = z.union([CohereResponse, TeiResponse]);
+
+export type CohereAnswer = z.infer<typeof CohereResponse>;
+export type TeiAnswer = z.infer<typeof TeiResponse>;

@@ -2,7 +2,14 @@
 import { describe, expect, it } from "vitest";
 import { send } from "../client.ts";
 
-const COUNTED = ["/v1/answer", "/v1/chat/completions", "/v1/rerank"];
+const COUNTED = [
+  "/v1/answer",
+  "/v1/chat/completions",
+  "/v1/responses",
+  "/v1/rerank",
+  "/v2/rerank",
+  "/rerank",
+];
 /** Its answer holds a secret that is shown once, so it is not kept for a retry. */
 const WITHOUT_KEY = "/v1/admin/keys";
 const LIMITS = ["limit", "remaining", "reset"].map((name) => `x-ratelimit-${name}-requests`);
