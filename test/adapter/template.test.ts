@@ -92,6 +92,30 @@ describe("a prefix", () => {
     expect(result).toEqual({ ok: false, failure });
   });
 
+  test("cuts the middle of the question where the caller allows it, never the options", () => {
+    const cut = (asked: Question) => encodeQuestion(tokenizer, budget, asked, true);
+    const long = cut(question({ question: text(1_000), context: "liver" }));
+    if (!long.ok) throw new Error(long.failure.kind);
+    const asked = tokenizer.encode(text(1_000));
+    expect(long.value).toEqual({
+      ids: [
+        tokenizer.cls,
+        ...asked.slice(0, 190),
+        ...asked.slice(1_000 - 190),
+        ...tokenizer.encode("yes\nno"),
+        tokenizer.sep,
+      ],
+      truncated: true,
+    });
+    const short = question({ question: text(380) });
+    expect(cut(short)).toEqual(encodeQuestion(tokenizer, budget, short));
+    const many = Array.from({ length: 32 }, (_, at) => ({ label: `L${at}`, text: text(40) }));
+    expect(cut(question({ options: many }))).toMatchObject({
+      ok: false,
+      failure: { kind: "question_too_long" },
+    });
+  });
+
   test("one token short of a context drops it with its separator", () => {
     expect(prefixOf(question({ question: text(379), context: "liver" })).ids).toHaveLength(383);
     const room2 = prefixOf(question({ question: text(378), context: "liver" }));

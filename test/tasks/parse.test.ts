@@ -1,6 +1,6 @@
 /** The answer parser against the golden table, and on texts made to be slow or to break it. */
 import { describe, expect, test } from "vitest";
-import { parseAnswer } from "../../src/tasks/parse.ts";
+import { answerReader, parseAnswer } from "../../src/tasks/parse.ts";
 import { optionList, readGolden, taskNamed } from "./golden.node.ts";
 
 interface GoldenAnswer {
@@ -80,4 +80,23 @@ describe("any input", () => {
       "2",
     );
   });
+});
+
+test("for many texts the options are read once", () => {
+  let reads = 0;
+  const options = optionList({ A: "Rest", B: "Sleep" }).map(({ label, text }) => ({
+    label,
+    get text() {
+      reads += 1;
+      return text;
+    },
+  }));
+  const read = answerReader(taskNamed("mcq"), options);
+  expect(reads).toBe(0);
+  const labels = Array.from(
+    { length: 50 },
+    (_, at) => read(at % 2 ? "Answer: A" : "Answer: B").label,
+  );
+  expect(new Set(labels)).toEqual(new Set(["A", "B"]));
+  expect(reads).toBe(options.length);
 });

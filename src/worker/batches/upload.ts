@@ -116,7 +116,12 @@ export async function* jsonLines(
   if (last !== null) yield last;
 }
 
+/** Space, tab, carriage return. */
+const BLANKS = [0x20, 0x09, 0x0d];
+
 function lineOf(parts: readonly Uint8Array[]): Line | null {
+  // A body may be millions of blank lines, and a decoder costs a microsecond.
+  if (parts.every((part) => part.every((byte) => BLANKS.includes(byte)))) return null;
   const decoder = new TextDecoder(); // passes over a byte order mark
   const text = parts.map((part) => decoder.decode(part, { stream: true })).join("");
   const whole = (text + decoder.decode()).trim();

@@ -51,7 +51,7 @@ export function lostMember(text: string): FieldFault | null {
         const next = level(top, text.charCodeAt(at) === OPEN_OBJECT ? new Set() : null);
         if (levels.length >= MAX_DEPTH) {
           const reason = `must not be nested deeper than ${MAX_DEPTH} levels`;
-          return { field: fieldPath(next.path), reason };
+          return { field: fieldPath(next.path.slice(0, 1)), reason };
         }
         levels.push(next);
         break;

@@ -55,6 +55,18 @@ const rerank = (
   path: "/v1/rerank",
 });
 
+const responses = (
+  name: string,
+  body: unknown,
+  field: string,
+  code?: string,
+  status?: number,
+): Case => ({
+  ...answer(name, body, field, code, status),
+  path: "/v1/responses",
+});
+const image = { role: "user", content: [{ type: "input_image", image_url: canary }] };
+
 const labelled = (count: number) =>
   Object.fromEntries(Array.from({ length: count }, (_, at) => [`${canary}${at}`, "x"]));
 const long = `${canary} `.repeat(4000);
@@ -235,6 +247,58 @@ const cases: readonly Case[] = [
     "options for free text",
     { ...chat, medadapter: { task: "mediqa", options: ab } },
     "medadapter.options",
+  ),
+
+  answer(
+    "a field said twice",
+    `{"question": "a", "question": ${JSON.stringify(canary)}}`,
+    "question",
+  ),
+  answer("an option said twice", '{"question": "a", "options": {"A": "x", "A": "y"}}', "options.*"),
+  answer(
+    "an option __proto__",
+    '{"question": "a", "options": {"__proto__": "x", "B": "y"}}',
+    "options.*",
+  ),
+  answer(
+    "numbers for labels, not in rising order",
+    '{"question": "a", "options": {"2": "x", "1": "y"}}',
+    "options.*",
+  ),
+  answer("a body without end of levels", `{"question": ${"[".repeat(100_000)}`, "question"),
+  chats("a field said twice", '{"model": "a", "messages": [], "model": "b"}', "model"),
+  responses("no input", { model: "replay" }, "input"),
+  responses("blank input", { input: " " }, "input"),
+  responses("an image", { input: [image] }, "input[0].content[0].type", unsupported),
+  responses("tools", { input: question, tools: [{ type: canary }] }, "tools", unsupported),
+  responses("store", { input: question, store: true }, "store", unsupported),
+  responses(
+    "an earlier one",
+    { input: question, previous_response_id: canary },
+    "previous_response_id",
+    unsupported,
+  ),
+  responses("k of 33", { input: question, medadapter: { k: 33 } }, "medadapter.k"),
+  responses(
+    "too many tokens",
+    { input: question, max_output_tokens: 100_000 },
+    "max_output_tokens",
+  ),
+  responses("unknown model", { input: question, model: canary }, "model", "unknown_model", 404),
+  responses(
+    "metadata that is no text",
+    { input: question, metadata: { [canary]: 7 } },
+    "metadata.*",
+  ),
+  { ...rerank("no texts", { query: question }, "documents"), path: "/v2/rerank" },
+  {
+    ...rerank("text of a wrong type", { query: question, texts: [7] }, "texts[0]"),
+    path: "/rerank",
+  },
+  rerank(
+    "a document without its fields",
+    { ...cohere, documents: [{ a: canary }], rank_fields: ["b"] },
+    "documents[0]",
   ),
 
   rerank("no texts", { query: question }, "documents"),
