@@ -69,7 +69,7 @@ export async function upload(
 /** The body, as long as it is not too much. Throws `Problem`. */
 async function* bounded(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, void> {
   let total = 0;
-  for await (const bytes of body) {
+  for await (const bytes of piecesOf(body)) {
     total += bytes.length;
     if (total > MAX_BYTES) throw new Problem(batchProblems.batch_too_large);
     yield bytes;
@@ -102,7 +102,7 @@ export async function* jsonLines(
     size = 0;
     return line;
   };
-  for await (const bytes of piecesOf(body)) {
+  for await (const bytes of body) {
     let from = 0;
     for (let to = bytes.indexOf(NEWLINE); to >= 0; to = bytes.indexOf(NEWLINE, from)) {
       take(bytes.subarray(from, to));
