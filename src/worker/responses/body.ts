@@ -72,7 +72,7 @@ export function endedResponse(
   begun: ResponseObject,
   message: OutputMessage,
   { cutBy }: OutputText,
-  { usage: { promptTokens, completionTokens } }: Outcome,
+  { usage: { promptTokens, completionTokens, reasoningTokens } }: Outcome,
   medadapter: NonNullable<ResponseObject["medadapter"]>,
 ): ResponseObject {
   return {
@@ -84,7 +84,7 @@ export function endedResponse(
       input_tokens: promptTokens,
       input_tokens_details: { cached_tokens: 0 },
       output_tokens: completionTokens,
-      output_tokens_details: { reasoning_tokens: 0 },
+      output_tokens_details: { reasoning_tokens: reasoningTokens ?? 0 },
       total_tokens: promptTokens + completionTokens,
     },
     medadapter,

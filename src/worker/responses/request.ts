@@ -18,6 +18,7 @@ export function toChat(body: ResponseBody, model: string): ChatBody {
     user,
     medadapter,
     max_completion_tokens: max_output_tokens,
+    reasoning_effort: body.reasoning?.effort,
   };
 }
 

@@ -50,7 +50,7 @@ export const ResponseRequest = z
     top_p: Sampling.top_p.nullish(),
     max_output_tokens: Sampling.max_tokens.nullish(),
     reasoning: z
-      .looseObject({ effort: z.string().max(32).nullish() })
+      .looseObject({ effort: Sampling.reasoning_effort.nullish() })
       .nullish()
       .openapi({ description: "`effort`: how long a model that thinks may think." }),
     stream: z.boolean().nullish(),

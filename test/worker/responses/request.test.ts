@@ -20,7 +20,12 @@ function refused(body: object): string | undefined {
 describe("a response that is asked for", () => {
   it("is a chat: instructions first, the input last", () => {
     expect(
-      read({ instructions: "Be brief.", temperature: 0.5, max_output_tokens: 64 }),
+      read({
+        instructions: "Be brief.",
+        temperature: 0.5,
+        max_output_tokens: 64,
+        reasoning: { effort: "low" },
+      }),
     ).toMatchObject({
       model: "llm",
       messages: [
@@ -29,6 +34,7 @@ describe("a response that is asked for", () => {
       ],
       temperature: 0.5,
       max_completion_tokens: 64,
+      reasoning_effort: "low",
     });
   });
 
