@@ -18,6 +18,12 @@ export interface AdmissionLimits {
 /** Of a ranker whose engine runs in the isolate. */
 export const admissionLimits: AdmissionLimits = { places: 4, queue: 32 };
 
+/**
+ * What one owner may hold: all places but one, half of them while others wait, and three quarters of the line. So there is
+ * always a place for somebody else, however long one owner's LLM hangs.
+ */
+const LINE_SHARE = 0.75;
+
 /** What an overloaded caller is told. */
 const RETRY_AFTER_SECONDS = 5;
 /**
@@ -40,6 +46,8 @@ export interface Ticket {
 }
 
 interface Entry {
+  /** Null: nobody's, and bounded by the places alone. */
+  readonly owner: string | null;
   lastSeenMs: number;
   readonly dropped: () => void;
 }
@@ -70,26 +78,39 @@ export class Admission {
   /**
    * Takes a place or a position in the line; fails at once where there is neither.
    * @param dropped called when the ticket is dropped as stale
+   * @param owner whose it is: one owner does not get all there is
    */
-  enter(dropped: () => void): Result<Ticket, Overloaded> {
-    const overloaded = this.refusal();
+  enter(dropped: () => void, owner: string | null = null): Result<Ticket, Overloaded> {
+    const overloaded = this.refusal(owner);
     if (overloaded !== null) return fail(overloaded);
-    const free = this.#free;
-    const entry: Entry = { lastSeenMs: Date.now(), dropped };
-    if (free) this.#holding.add(entry);
+    const entry: Entry = { owner, lastSeenMs: Date.now(), dropped };
+    if (this.#isFree(owner)) this.#holding.add(entry);
     else this.#waiting.push(entry);
     return ok(this.#ticket(entry));
   }
 
   /** What `enter` would fail with now; null: it would not fail. */
-  refusal(): Overloaded | null {
+  refusal(owner: string | null = null): Overloaded | null {
     this.sweep();
-    if (this.#free || this.#waiting.length < this.#limits.queue) return null;
+    const { queue } = this.#limits;
+    const own = owner === null ? 0 : this.#waiting.filter((one) => one.owner === owner).length;
+    const room = this.#waiting.length < queue && own < Math.ceil(queue * LINE_SHARE);
+    if (this.#isFree(owner) || room) return null;
     return { kind: "overloaded", retryAfterSeconds: RETRY_AFTER_SECONDS };
   }
 
-  get #free(): boolean {
-    return this.#holding.size < this.#limits.places && this.#waiting.length === 0;
+  /** Whether a place could be taken at once: nobody waits who could take it. */
+  #isFree(owner: string | null): boolean {
+    return this.#mayHold(owner) && !this.#waiting.some((one) => this.#mayHold(one.owner));
+  }
+
+  #mayHold(owner: string | null): boolean {
+    const { places } = this.#limits;
+    if (this.#holding.size >= places) return false;
+    if (owner === null || places === 1) return true;
+    const held = [...this.#holding].filter((one) => one.owner === owner).length;
+    const others = this.#waiting.some((one) => one.owner !== owner);
+    return held < (others ? Math.ceil(places / 2) : places - 1);
   }
 
   /** Drops tickets of requests that are gone. */
@@ -119,13 +140,13 @@ export class Admission {
     };
   }
 
-  /** Moves the entry to a place if it is first in the line and one is free. */
+  /** Moves the entry to a place if one is free, and it is the first in the line that may have it. */
   #take(entry: Entry): boolean {
     if (this.#holding.has(entry)) return true;
     entry.lastSeenMs = Date.now();
     this.sweep();
-    if (this.#waiting[0] !== entry || this.#holding.size >= this.#limits.places) return false;
-    this.#waiting.shift();
+    if (this.#waiting.find((one) => this.#mayHold(one.owner)) !== entry) return false;
+    this.#waiting.splice(this.#waiting.indexOf(entry), 1);
     this.#holding.add(entry);
     return true;
   }

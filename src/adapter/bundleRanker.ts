@@ -51,7 +51,7 @@ export class BundleRanker implements Ranker {
     if (!prefix.ok) return prefix;
     // The ticket must be able to end the session, and the session needs the ticket.
     let session: RankingSession | null = null;
-    const ticket = this.#admission.enter(() => session?.close());
+    const ticket = this.#admission.enter(() => session?.close(), owner);
     if (!ticket.ok) return ticket;
     this.#open += 1;
     const hasOptions = question.options.length > 0;
@@ -71,10 +71,10 @@ export class BundleRanker implements Ranker {
     return ok(session);
   }
 
-  refusal(question: Question, cut = false): OpenFailure | null {
+  refusal(question: Question, owner: string | null = null, cut = false): OpenFailure | null {
     if (this.#retired) return { kind: "retired" };
     const prefix = encodeQuestion(this.#tokenizer, this.manifest.budget, question, cut);
-    return prefix.ok ? this.#admission.refusal() : prefix.failure;
+    return prefix.ok ? this.#admission.refusal(owner) : prefix.failure;
   }
 
   load(): RankerLoad {

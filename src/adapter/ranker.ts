@@ -65,7 +65,7 @@ export interface Ranker {
   /**
    * Tokenizes and asks for a place, without waiting. The caller must close the session that it gets.
    * @param owner whose question it is. Its prefix is kept for a while, for this owner's next request about the same
-   * question. Null or left out: it is not kept
+   * question, and it gets a share of the places alone. Null or left out: neither
    * @param cut whether a question that is too long is cut in its middle in place of being refused
    */
   open(
@@ -75,7 +75,7 @@ export interface Ranker {
     cut?: boolean,
   ): Result<RankedQuestion, OpenFailure>;
   /** Why `open` would refuse the question now; null: it would not. Takes no place. */
-  refusal(question: Question, cut?: boolean): OpenFailure | null;
+  refusal(question: Question, owner?: string | null, cut?: boolean): OpenFailure | null;
   load(): RankerLoad;
   /** Why the engine should be started afresh (`isEngineFault`); null: no reason. */
   fault(): EngineFailureReason | null;

@@ -118,4 +118,42 @@ describe("admission", () => {
       vi.useRealTimers();
     }
   });
+
+  test("one owner never has every place: somebody else is served while its LLM hangs", async () => {
+    const gate = new Admission({ places: 4, queue: 32 });
+    const slow = Array.from({ length: 20 }, () => enterAs(gate, "slow"));
+    expect(gate).toMatchObject({ held: 3, waiting: 17 });
+    const quick = enterAs(gate, "quick");
+    expect(await quick.granted(never)).toBe(true); // at once: nobody of `slow` has let go
+    quick.release();
+    const two = [enterAs(gate, "quick"), enterAs(gate, "quick")];
+    expect(await two[0]?.granted(never)).toBe(true);
+    slow[0]?.release(); // 17 of `slow` came before the second of `quick`
+    expect(await two[1]?.granted(never)).toBe(true);
+  });
+
+  test("one owner never fills the line", () => {
+    const gate = new Admission({ places: 4, queue: 8 });
+    for (let i = 0; i < 3 + 6; i++) enterAs(gate, "slow");
+    expect(gate.refusal("slow")).not.toBeNull();
+    expect(gate.refusal("quick")).toBeNull();
+    for (let i = 0; i < 3; i++) enterAs(gate, "quick");
+    expect(gate.refusal("third")).not.toBeNull();
+  });
+
+  test("an owner that is alone keeps its order and all places but one", async () => {
+    const gate = new Admission({ places: 4, queue: 8 });
+    const tickets = Array.from({ length: 5 }, () => enterAs(gate, "only"));
+    expect(gate).toMatchObject({ held: 3, waiting: 2 });
+    tickets[1]?.release();
+    expect(await tickets[3]?.granted(never)).toBe(true);
+    expect(gate).toMatchObject({ held: 3, waiting: 1 });
+  });
 });
+
+function enterAs(gate: Admission, owner: string): Ticket {
+  const ticket = gate.enter(() => {}, owner);
+  if (!ticket.ok) throw new Error("no ticket");
+  open.push(ticket.value);
+  return ticket.value;
+}

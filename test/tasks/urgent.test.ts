@@ -1,5 +1,5 @@
 /** What counts as urgent: hits, and near misses that must stay what they are, questions. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { parseUrgentRules, standardRules, urgentKind } from "../../src/tasks/urgent/urgent.ts";
 
 const selfHarm = [
@@ -98,7 +98,52 @@ describe("a list of one's own", () => {
 });
 
 describe("a long text", () => {
-  it("is read up to a bound, however its phrases repeat", () => {
-    expect(urgentKind("pain ".repeat(400_000), standardRules)).toBeNull();
+  it("is read to its end: a cry is seen whatever stands before it", () => {
+    const before = "The patient's file says little of use. ".repeat(20_000);
+    expect(urgentKind(`${before} I want to kill myself`, standardRules)).toBe("self_harm");
+    expect(urgentKind(`${before} What helps?`, standardRules)).toBeNull();
+  });
+
+  it.each(["pain ", "i have no ", "chest ", "\u200b", "i can't ", "!", "my ", "want to "])(
+    "of %j costs steps that grow as it does, not faster",
+    (piece) => {
+      const few = steps(piece.repeat(5_000));
+      const many = steps(piece.repeat(20_000));
+      expect(many).toBeLessThan(5 * few + 1_000);
+    },
+  );
+});
+
+/** How often the rules' phrases were looked at for a text: what its cost grows with. */
+function steps(text: string): number {
+  let looks = 0;
+  const counted = vi.spyOn(Map.prototype, "get").mockImplementation(function (
+    this: Map<unknown, unknown>,
+    key: unknown,
+  ) {
+    looks += 1;
+    for (const [known, value] of this) if (known === key) return value;
+    return undefined;
+  });
+  try {
+    urgentKind(text, standardRules);
+  } finally {
+    counted.mockRestore();
+  }
+  return looks;
+}
+
+describe("what shows nothing", () => {
+  it.each([
+    ["a zero-width space inside a word", "I want to ki\u200bll myself"],
+    ["a zero-width space between words", "I want to kill\u200bmyself"],
+    ["soft hyphens", "I want to k\u00adill my\u00adself"],
+    ["marks of direction", "\u202eI want to \u2066kill\u2069 myself"],
+    ["a byte order mark and joiners", "\ufeffI w\u200dant to kill mys\u200celf"],
+    ["blanks that Unicode calls letters", "I\u3164want\u2800to\uffa0kill myself"],
+    ["wide letters and no-break spaces", "Ｉ want\u00a0to\u202fｋｉｌｌ myself"],
+    ["another apostrophe", "I can\u02bct breathe"],
+  ])("hides no cry: %s", (_, text) => {
+    expect(urgentKind(text, standardRules)).not.toBeNull();
   });
 });

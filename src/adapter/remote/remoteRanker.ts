@@ -46,7 +46,7 @@ export class RemoteRanker implements Ranker {
   open(
     question: Question,
     signal: AbortSignal,
-    _owner: string | null = null,
+    owner: string | null = null,
     cut = false,
   ): Result<RankedQuestion, OpenFailure> {
     if (this.#retired) return fail({ kind: "retired" });
@@ -55,7 +55,7 @@ export class RemoteRanker implements Ranker {
     // The ticket must be able to end the session, and the session needs the ticket.
     let session: RemoteSession | null = null;
     this.#admission.sweep();
-    const ticket = this.#admission.enter(() => session?.close());
+    const ticket = this.#admission.enter(() => session?.close(), owner);
     if (!ticket.ok) return ticket;
     this.#open += 1;
     const hasOptions = question.options.length > 0;
@@ -74,10 +74,10 @@ export class RemoteRanker implements Ranker {
     return ok(session);
   }
 
-  refusal(question: Question, cut = false): OpenFailure | null {
+  refusal(question: Question, owner: string | null = null, cut = false): OpenFailure | null {
     if (this.#retired) return { kind: "retired" };
     const query = questionText(this.manifest, question, cut);
-    return query.ok ? this.#admission.refusal() : query.failure;
+    return query.ok ? this.#admission.refusal(owner) : query.failure;
   }
 
   load(): RankerLoad {

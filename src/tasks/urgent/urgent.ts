@@ -44,42 +44,105 @@ const SENTENCE_END = /[.?!;\n\r]+/u;
 const WORD = /[\p{L}\p{N}]+(?:'[\p{L}\p{N}]+)*/gu;
 /** Most words that `*` stands for. A negation counts at most so many words before its phrase. */
 const GAP = 3;
-/** Characters read. A longer question is a text about something. */
-const MOST_CHARS = 8000;
+/** Characters that show nothing: soft hyphen, joiners, marks of direction, variation selectors, zero-width spaces. */
+const UNSEEN =
+  /[\u00ad\u034f\u061c\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]/gu;
+/** Blanks that Unicode calls letters or symbols. */
+const BLANK = /[\u115f\u1160\u2800\u3164\uffa0]/gu;
+const APOSTROPHE = /[\u2018\u2019\u02bc\u00b4`]/gu;
 
-/** The kind of the first rule that matches; null: none matches. */
+/**
+ * The kind of the first rule that matches, in the first sentence that one matches; null: none does. All of the text is
+ * read, in linear time. What shows nothing is read as nothing and, since a zero-width space may divide words, as a space.
+ */
 export function urgentKind(text: string, rules: UrgentRules): UrgentKind | null {
-  const people = new Set(rules.people);
-  const others = new Set(rules.others);
-  const negations = new Set(rules.negations);
-  for (const sentence of sentencesOf(text)) {
-    const personal = sentence.some((w) => people.has(w)) && !sentence.some((w) => others.has(w));
-    for (const { kind, person, negatable, phrases } of rules.rules) {
-      if (person && !personal) continue;
-      const isHit = (start: number) =>
-        !negatable ||
-        !sentence.slice(Math.max(0, start - GAP), start).some((w) => negations.has(w));
-      if (phrases.some((phrase) => startsOf(phrase, sentence).some(isHit))) return kind;
+  const list = compiled(rules);
+  const joined = text.replace(UNSEEN, "");
+  const found = firstKind(joined, list);
+  if (found !== null || joined.length === text.length) return found;
+  return firstKind(text.replace(UNSEEN, " "), list);
+}
+
+/** A phrase, and the rule that it belongs to. */
+interface Phrase {
+  readonly rule: number;
+  readonly kind: UrgentKind;
+  readonly person: boolean;
+  readonly negatable: boolean;
+  readonly parts: readonly (readonly string[])[];
+}
+
+interface RuleList {
+  readonly people: ReadonlySet<string>;
+  readonly others: ReadonlySet<string>;
+  readonly negations: ReadonlySet<string>;
+  /** By each word that they may begin with. */
+  readonly phrases: ReadonlyMap<string, readonly Phrase[]>;
+}
+
+const lists = new WeakMap<UrgentRules, RuleList>();
+
+/** Made once for each list: no text is then compared with phrases that begin with another word. */
+function compiled(rules: UrgentRules): RuleList {
+  const known = lists.get(rules);
+  if (known !== undefined) return known;
+  const phrases = new Map<string, Phrase[]>();
+  for (const [rule, { kind, person, negatable, phrases: texts }] of rules.rules.entries()) {
+    for (const text of texts) {
+      const parts = text.split(" ").map((part) => part.split("|"));
+      while (parts[0]?.[0] === "*") parts.shift(); // a phrase begins with a word
+      for (const word of new Set(parts[0] ?? [])) {
+        const others = phrases.get(word) ?? [];
+        phrases.set(word, [...others, { rule, kind, person, negatable, parts }]);
+      }
     }
+  }
+  const { people, others, negations } = rules;
+  const list = {
+    people: new Set(people),
+    others: new Set(others),
+    negations: new Set(negations),
+    phrases,
+  };
+  lists.set(rules, list);
+  return list;
+}
+
+function firstKind(text: string, list: RuleList): UrgentKind | null {
+  for (const sentence of sentencesOf(text)) {
+    const hit = firstHit(sentence, list);
+    if (hit !== null) return hit.kind;
   }
   return null;
 }
 
+/** The phrase of the first rule that matches in a sentence. */
+function firstHit(sentence: readonly string[], list: RuleList): Phrase | null {
+  const { people, others, negations, phrases } = list;
+  const personal = sentence.some((w) => people.has(w)) && !sentence.some((w) => others.has(w));
+  let first: Phrase | null = null;
+  for (const [start, word] of sentence.entries()) {
+    for (const phrase of phrases.get(word) ?? []) {
+      if (first !== null && first.rule <= phrase.rule) continue;
+      if (phrase.person && !personal) continue;
+      const negated =
+        phrase.negatable &&
+        sentence.slice(Math.max(0, start - GAP), start).some((w) => negations.has(w));
+      if (!negated && matchesAt(phrase.parts, sentence, start)) first = phrase;
+    }
+  }
+  return first;
+}
+
 function sentencesOf(text: string): string[][] {
   return text
-    .slice(0, MOST_CHARS)
     .normalize("NFKC")
     .toLowerCase()
-    .replaceAll("\u2019", "'")
+    .replace(BLANK, " ")
+    .replace(APOSTROPHE, "'")
     .split(SENTENCE_END)
     .map((sentence) => sentence.match(WORD) ?? [])
     .filter((sentence) => sentence.length > 0);
-}
-
-/** Where a phrase begins in a sentence. */
-function startsOf(phrase: string, sentence: readonly string[]): number[] {
-  const parts = phrase.split(" ").map((part) => part.split("|"));
-  return sentence.flatMap((_, start) => (matchesAt(parts, sentence, start) ? [start] : []));
 }
 
 function matchesAt(

@@ -62,6 +62,7 @@ export function adminRoutes(app: OpenAPIHono<AppEnv>, scopes: readonly Scope[]):
       201: { description: "Made", content: json(WireKey.extend({ key: z.string() })) },
       400: problemResponses[400],
       401: problemResponses[401],
+      408: problemResponses[408],
       413: problemResponses[413],
       415: problemResponses[415],
       500: problemResponses[500],

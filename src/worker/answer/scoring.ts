@@ -114,7 +114,7 @@ export class Scoring {
       return;
     }
     const current = source.current();
-    const refusal = current?.ranker.refusal(ask.question, ask.mayCut) ?? null;
+    const refusal = current?.ranker.refusal(ask.question, context.tenant, ask.mayCut) ?? null;
     const likelyRefused = refusal !== null && refusal.kind !== "retired";
     this.#state = { kind: "waiting", likelyRefused };
     const known = current === null ? refreshing : waitAtMost(refreshing, REFRESH_WAIT_MS);

@@ -9,8 +9,9 @@ import {
 
 /** Milliseconds. An upload that is silent for longer counts as dead, and what it left is deleted. */
 export const UPLOAD_LEASE_MS = 300_000;
-/** The most unfinished batches that a tenant may have. */
+/** The most unfinished batches that a tenant may have, and of them one user of its app. */
 const MAX_OPEN = 50;
+const MAX_OPEN_BY_USER = 10;
 
 type Row = {
   id: string;
@@ -78,10 +79,15 @@ export class BatchTables {
 
   /** Records a batch before its lines are read. Returns false if too many are open. */
   create(batch: NewBatch, now: number): boolean {
-    const open = this.#sql.exec<{ n: number }>(
-      "SELECT COUNT(*) AS n FROM batch WHERE completed_at IS NULL AND cancelled_at IS NULL",
+    const open = this.#sql.exec<{ n: number; own: number }>(
+      `SELECT COUNT(*) AS n, COUNT(*) FILTER (WHERE principal = ?) AS own FROM batch
+       WHERE completed_at IS NULL AND cancelled_at IS NULL`,
+      batch.principal,
     );
-    if (open.one().n >= MAX_OPEN) return false;
+    const { n, own } = open.one();
+    // A key is a server's: it may use all that its tenant has.
+    const isUser = batch.keyId === "token";
+    if (n >= MAX_OPEN || (isUser && own >= MAX_OPEN_BY_USER)) return false;
     const { id, tenant, caller, keyId, principal, keepMs, stallMs, replay } = batch;
     this.#sql.exec(
       `INSERT INTO batch (id, tenant, status, caller, key_id, principal, created_at, keep_ms, stall_ms, expires_at,

@@ -5,6 +5,14 @@ import type { Claim, LineMessage, LineOutcome } from "./batch.ts";
 /** A line that was tried this often is given up: it seems to kill whoever tries it. */
 export const MAX_ATTEMPTS = 5;
 
+/**
+ * Lines that a tenant has in the queue at most, taken or not. The queue is one for all tenants, first come, first served:
+ * so a line waits for at most so many of each other tenant, however large their batches are.
+ */
+export const IN_QUEUE = 32;
+/** Lines of one batch that are sent before it is another batch's turn. */
+const A_TURN = 8;
+
 /** An outcome that has not been written to the bucket yet. */
 export interface PendingOutcome extends LineOutcome {
   readonly line: number;
@@ -150,18 +158,24 @@ export class LineTables {
       .toArray();
   }
 
-  /** The next lines that are not in the queue, at most `count`; of one batch. */
-  toSend(count: number): LineMessage[] {
+  /** The next lines for the queue, of the batch that has the fewest there; none while the tenant's share is in it. */
+  toSend(): LineMessage[] {
+    const { n } = this.#sql
+      .exec<{ n: number }>(
+        `SELECT COALESCE(SUM(MAX(0, sent - completed - failed)), 0) AS n FROM batch WHERE status = 'in_progress'`,
+      )
+      .one();
     return this.#sql
       .exec<LineMessage & Record<string, SqlStorageValue>>(
         `WITH RECURSIVE next AS (SELECT id, tenant, sent, total FROM batch
-             WHERE status = 'in_progress' AND sent < total ORDER BY created_at LIMIT 1),
+             WHERE status = 'in_progress' AND sent < total AND ?1 > 0
+             ORDER BY sent - completed - failed, created_at LIMIT 1),
            line AS (SELECT sent AS n FROM next UNION ALL
-             SELECT n + 1 FROM line, next WHERE n + 1 < MIN(total, sent + ?))
+             SELECT n + 1 FROM line, next WHERE n + 1 < MIN(total, sent + ?1))
          SELECT next.tenant AS tenant, next.id AS batch, line.n AS line, c.chunk AS chunk, c.first_line AS first
          FROM line, next JOIN chunk c ON c.batch = next.id AND c.chunk =
            (SELECT MAX(chunk) FROM chunk WHERE batch = next.id AND first_line <= line.n)`,
-        count,
+        Math.min(A_TURN, IN_QUEUE - n),
       )
       .toArray()
       .map(({ tenant, batch, chunk, line, first }) => ({ tenant, batch, chunk, line, first }));
@@ -182,7 +196,7 @@ export class LineTables {
          (SELECT MIN(l.line) + 1 FROM line l WHERE l.batch = batch.id AND l.done = 1 AND NOT EXISTS
            (SELECT 1 FROM line m WHERE m.batch = l.batch AND m.line = l.line + 1 AND m.done = 1)),
          0)
-       WHERE status = 'in_progress' AND sent = total AND active_at + stall_ms <= ?`,
+       WHERE status = 'in_progress' AND sent > completed + failed AND active_at + stall_ms <= ?`,
       now,
     );
   }
@@ -191,7 +205,7 @@ export class LineTables {
   nextResend(): number | null {
     return this.#sql
       .exec<{ at: number | null }>(
-        "SELECT MIN(active_at + stall_ms) AS at FROM batch WHERE status = 'in_progress' AND sent = total",
+        "SELECT MIN(active_at + stall_ms) AS at FROM batch WHERE status = 'in_progress' AND sent > completed + failed",
       )
       .one().at;
   }

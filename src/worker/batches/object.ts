@@ -22,8 +22,7 @@ import { LineTables } from "./lineTables.ts";
 const WRITE_AFTER_MS = 10_000;
 const WRITE_AFTER_LINES = 100;
 const SEGMENT_BYTES = 4_000_000;
-/** The most messages that a call of the queue takes, and the most calls that one alarm makes. */
-const MESSAGES = 100;
+/** The most calls of the queue that one alarm makes. */
 const CALLS = 10;
 const RETRY_MS = 10_000;
 
@@ -137,7 +136,7 @@ export class BatchObject extends DurableObject<BatchObjectEnv> {
   /** Sends the next lines to the queue. If this object dies in between, lines are sent twice and claimed once. */
   async #send(): Promise<void> {
     for (let call = 0; call < CALLS; call += 1) {
-      const messages = this.#lines.toSend(MESSAGES);
+      const messages = this.#lines.toSend();
       const last = messages.at(-1);
       if (last === undefined) return;
       await this.env.BATCH_QUEUE.sendBatch(messages.map((body) => ({ body })));
@@ -189,7 +188,7 @@ export class BatchObject extends DurableObject<BatchObjectEnv> {
     const times = [this.#batches.nextExpiry(), this.#lines.nextResend()].filter(
       (at) => at !== null,
     );
-    if (this.#lines.toSend(1).length > 0) times.push(now);
+    if (this.#lines.toSend().length > 0) times.push(now);
     if (this.#lines.toWrite().length > 0) times.push(now + WRITE_AFTER_MS);
     if (sql.exec("SELECT 1 FROM purge LIMIT 1").toArray().length > 0) times.push(now + RETRY_MS);
     if (times.length === 0) return;

@@ -48,6 +48,7 @@ const createBatchRoute = createRoute({
     ...keepingRefusals,
     404: { ...problemResponses[404], description: "It was deleted while it came in" },
     409: problemResponses[409],
+    408: problemResponses[408],
     413: problemResponses[413],
     415: problemResponses[415],
     422: problemResponses[422],

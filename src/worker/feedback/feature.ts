@@ -44,7 +44,7 @@ export const feedbackProblems = defineProblems({
   feedback_settled: {
     status: 409,
     type: "invalid_request_error",
-    message: "A trusted outcome is known already; another must be trusted too.",
+    message: "A trusted outcome is known already: only a trusted key replaces or deletes it.",
   },
 });
 

@@ -72,6 +72,7 @@ const feedbackRoute = createRoute({
       ...problemResponses[409],
       description: "A trusted outcome is known already, or the Idempotency-Key still runs",
     },
+    408: problemResponses[408],
     413: problemResponses[413],
     415: problemResponses[415],
     422: problemResponses[422],
@@ -99,6 +100,10 @@ const deleteFeedbackRoute = createRoute({
     },
     ...keepingRefusals,
     404: problemResponses[404],
+    409: {
+      ...problemResponses[409],
+      description: "Its outcome is trusted: only a key with `feedback:trusted` deletes it",
+    },
   },
 });
 
@@ -136,6 +141,9 @@ const deleteFeedback: RouteHandler<typeof deleteFeedbackRoute, AppEnv> = async (
   const record = name === null ? null : await store.get(name);
   if (name === null || record === null || !mayTouch(c.get("caller"), record)) {
     throw new Problem(feedbackProblems.feedback_unknown);
+  }
+  if (record.trusted && !c.get("caller").scopes.includes("feedback:trusted")) {
+    throw new Problem(feedbackProblems.feedback_settled);
   }
   await store.remove(name);
   return c.json({ id, object: "feedback" as const, deleted: true as const }, 200);

@@ -72,6 +72,7 @@ export const problemResponses = {
   401: { description: "No valid API key or token", content },
   403: { description: "The key's scopes do not cover this", content },
   404: { description: "Model, adapter or key unknown, or question not recorded", content },
+  408: { description: "The body came too slowly", content },
   409: {
     description: "An earlier request with this Idempotency-Key still runs",
     headers: retryAfter,

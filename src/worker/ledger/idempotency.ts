@@ -18,13 +18,15 @@ export const KEEP_MS = 86_400_000;
 export const REPLAYED = ["idempotent-replayed", "true"] as const;
 
 /** Visible ASCII, in quotation marks (the draft's form) or bare, as clients send it. */
-const FORM = /^"?[\x21\x23-\x7e]{1,255}"?$/;
+const FORM = /^(?:"([\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255}))$/;
 
-/** The request's Idempotency-Key as it was sent; null: it has none. Throws `Problem` for a value that cannot be one. */
+/** The request's Idempotency-Key, the same with and without quotation marks; null: it has none. Throws `Problem` for a value that cannot be one. */
 export function readKey(c: Context<AppEnv>): string | null {
   const key = c.req.header("idempotency-key");
   if (key === undefined) return null;
-  if (FORM.test(key)) return key;
+  const [, quoted, bare] = FORM.exec(key) ?? [];
+  const name = quoted ?? bare;
+  if (name !== undefined) return name;
   throw fieldProblem("invalid_request", "Idempotency-Key", "must be 1 to 255 ASCII characters");
 }
 

@@ -5,6 +5,13 @@
 import { joined, partsOf } from "./durable.ts";
 import type { ReplayWish, Running, SealedAnswer } from "./ledger.ts";
 
+/** Bytes of answers that a tenant keeps at most. A Durable Object holds 10 GB, and all of this is in one of them. */
+export const MOST_BYTES = 64 * 2 ** 20;
+/** Keys that a tenant keeps at most, with or without an answer. */
+const MOST_KEYS = 20_000;
+/** A larger answer is not kept: a retry runs anew. */
+const MOST_ANSWER_BYTES = 4 * 2 ** 20;
+
 export type Lookup =
   | { readonly kind: "new" }
   | { readonly kind: "replay"; readonly answer: SealedAnswer }
@@ -32,6 +39,8 @@ const TABLES = `
 
 export class Replays {
   readonly #sql: SqlStorage;
+  /** What is kept, with the answers' bytes; null: to be counted again. */
+  #kept: { bytes: number; keys: number } | null = null;
 
   constructor(sql: SqlStorage) {
     sql.exec(TABLES);
@@ -83,6 +92,11 @@ export class Replays {
       )
       .toArray();
     if (row === undefined) return;
+    if (sealed.byteLength > MOST_ANSWER_BYTES) {
+      this.#delete("id = ?", row.id);
+      return;
+    }
+    this.#makeRoom(sealed.byteLength);
     partsOf(sealed).forEach((bytes, part) => {
       this.#sql.exec(
         "INSERT INTO replay_part (id, part, bytes) VALUES (?, ?, ?)",
@@ -91,6 +105,31 @@ export class Replays {
         bytes,
       );
     });
+  }
+
+  /** Deletes the oldest answers until there is room for one more. What still runs stays: its retries must wait for it. */
+  #makeRoom(bytes: number): void {
+    this.#kept ??= this.#sql
+      .exec<{ bytes: number; keys: number }>(
+        `SELECT (SELECT COALESCE(SUM(length(bytes)), 0) FROM replay_part) AS bytes,
+           (SELECT COUNT(*) FROM replay WHERE status IS NOT NULL) AS keys`,
+      )
+      .one();
+    const kept = { bytes: this.#kept.bytes + bytes, keys: this.#kept.keys + 1 };
+    if (kept.bytes > MOST_BYTES || kept.keys > MOST_KEYS) {
+      const oldest = this.#sql.exec<{ id: string; bytes: number }>(
+        `SELECT r.id AS id, SUM(length(p.bytes)) AS bytes FROM replay r JOIN replay_part p ON p.id = r.id
+         GROUP BY r.id ORDER BY r.expires_at`,
+      );
+      // A tenth more than needed, so that not every answer counts all of them again.
+      for (const one of oldest.toArray()) {
+        if (kept.bytes <= MOST_BYTES * 0.9 && kept.keys <= MOST_KEYS * 0.9) break;
+        this.#delete("id = ?", one.id);
+        kept.bytes -= one.bytes;
+        kept.keys -= 1;
+      }
+    }
+    this.#kept = kept;
   }
 
   /** Forgets a request that ended without an answer to keep: a retry runs anew. */
@@ -124,7 +163,8 @@ export class Replays {
       `DELETE FROM replay_part WHERE id IN (SELECT id FROM replay WHERE ${where})`,
       ...values,
     );
-    this.#sql.exec(`DELETE FROM replay WHERE ${where}`, ...values);
+    const { rowsWritten } = this.#sql.exec(`DELETE FROM replay WHERE ${where}`, ...values);
+    if (rowsWritten > 0) this.#kept = null;
   }
 }
 

@@ -229,11 +229,16 @@ function usageRow(sums: UsageSums): UsageRow {
   };
 }
 
-/** In the order of `COUNT_COLUMNS`. */
+/** The most of anything that one request is counted for. A million such requests still add up exactly in a double. */
+const MOST_PER_REQUEST = 1_000_000_000;
+
+/** In the order of `COUNT_COLUMNS`. An LLM may claim any number of tokens: one that is none counts as none. */
 function countsOf(counts: Counts): number[] {
   const { requests, candidates, adapterTokens, promptTokens, completionTokens, llmRequests } =
     counts;
-  return [requests, candidates, adapterTokens, promptTokens, completionTokens, llmRequests];
+  return [requests, candidates, adapterTokens, promptTokens, completionTokens, llmRequests].map(
+    (count) => (count >= 0 ? Math.min(Math.floor(count), MOST_PER_REQUEST) : 0),
+  );
 }
 
 /** The day in UTC, `YYYY-MM-DD`. */

@@ -182,9 +182,9 @@ describe("a batch", () => {
     const messages = await runInDurableObject(object, (_, { storage }) => {
       const lines = new LineTables(storage.sql);
       lines.resend(Date.now());
-      const early = lines.toSend(10);
+      const early = lines.toSend();
       lines.resend(Date.now() + 1_200_001);
-      return { early, late: lines.toSend(10).map(({ line }) => line) };
+      return { early, late: lines.toSend().map(({ line }) => line) };
     });
     expect(messages).toEqual({ early: [], late: [1, 2] });
     await worker.deliver(to, messages.late);

@@ -6,6 +6,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vite
 import type { BatchNamespace } from "../../../src/worker/batches/batch.ts";
 import { newBatchId } from "../../../src/worker/batches/batch.ts";
 import { BatchTables } from "../../../src/worker/batches/batchTables.ts";
+import { IN_QUEUE, LineTables } from "../../../src/worker/batches/lineTables.ts";
 import { fakeLlm, newKey } from "../access/worker.ts";
 import { fromSchema } from "../security/fromSchema.ts";
 import { extras, fields, hostile, known } from "../security/hostile.ts";
@@ -67,6 +68,80 @@ describe("batches", () => {
     await worker.send(key, `/v1/batches/${ids[0]}`, { method: "DELETE" });
     expect((await worker.batch(other.key, ["{}"])).status).toBe(200);
     await allSent(tenant);
+  });
+});
+
+describe("one user of an app", () => {
+  it("has a share of its tenant's unfinished batches, and the other users theirs", async () => {
+    const tenant = `tenant-${crypto.randomUUID()}`;
+    const made = await runInDurableObject(
+      BATCHES.get(BATCHES.idFromName(tenant)),
+      (_, { storage }) => {
+        const rows = new BatchTables(storage.sql);
+        const create = (keyId: string, principal: string) =>
+          rows.create(
+            {
+              ...{ id: newBatchId(), tenant, caller: "{}", keyId, principal },
+              ...{ keepMs: 60_000, stallMs: 60_000, replay: null },
+            },
+            Date.now(),
+          );
+        const many = (keyId: string, principal: string) =>
+          Array.from({ length: 12 }, () => create(keyId, principal)).filter(Boolean).length;
+        return [many("token", "token-a"), many("token", "token-b"), many("k", "k")];
+      },
+    );
+    expect(made).toEqual([10, 10, 12]);
+  });
+});
+
+describe("a large batch", () => {
+  /** Batches of so many lines each, all sent as far as they may be; lines that the queue holds of the tenant. */
+  const inQueue = (sizes: readonly number[], done = 0) =>
+    runInDurableObject(
+      BATCHES.get(BATCHES.idFromName(`tenant-${crypto.randomUUID()}`)),
+      (_, { storage }) => {
+        const rows = new BatchTables(storage.sql);
+        const lines = new LineTables(storage.sql);
+        for (const [at, size] of sizes.entries()) {
+          const id = `batch_${at}`;
+          const who = { tenant: "t", caller: "{}", keyId: "k", principal: "k" };
+          rows.create({ id, ...who, keepMs: 60_000, stallMs: 60_000, replay: null }, at);
+          rows.begin(id, { chunks: [0], lines: size, fingerprint: "f" }, at);
+        }
+        const sent: string[] = [];
+        const send = () => {
+          for (let some = lines.toSend(); some.length > 0; some = lines.toSend()) {
+            const last = some.at(-1);
+            sent.push(...some.map(({ batch, line }) => `${batch}/${line}`));
+            if (last !== undefined) lines.sent(last.batch, last.line + 1, 1);
+          }
+        };
+        send();
+        for (let line = 0; line < done; line += 1) {
+          lines.claim("batch_0", line, 1_000, 2);
+          lines.finish("batch_0", line, { failed: false, sealed: new Uint8Array([1]) });
+        }
+        send();
+        return sent;
+      },
+    );
+
+  it("has a share of the queue, whatever its size: a line of another tenant waits for no more", async () => {
+    expect(await inQueue([120])).toHaveLength(IN_QUEUE);
+    expect(await inQueue([50_000])).toHaveLength(IN_QUEUE);
+  });
+
+  it("sends a line for each that is done, each line once", async () => {
+    const sent = await inQueue([120], 20);
+    expect(sent).toHaveLength(IN_QUEUE + 20);
+    expect(new Set(sent).size).toBe(sent.length);
+  });
+
+  it("leaves turns to the tenant's other batches", async () => {
+    const sent = await inQueue([120, 1]);
+    expect(sent.indexOf("batch_1/0")).toBeGreaterThan(-1);
+    expect(sent.indexOf("batch_1/0")).toBeLessThanOrEqual(8);
   });
 });
 

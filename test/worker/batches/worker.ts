@@ -8,6 +8,7 @@ import {
 import { env } from "cloudflare:workers";
 import { expect } from "vitest";
 import type { BatchNamespace, LineMessage } from "../../../src/worker/batches/batch.ts";
+import { LineTables } from "../../../src/worker/batches/lineTables.ts";
 import type { Bindings } from "../../../src/worker/config/parts.ts";
 import { keepingWorker } from "../keepingWorker.ts";
 
@@ -79,15 +80,14 @@ export async function batchingWorker(changes: Partial<Bindings> = {}) {
 }
 
 /**
- * Waits until a tenant's batches have sent all of their lines. An alarm that comes after its test file has ended finds
+ * Waits until a tenant's batches have sent all of their lines, or as many as it may have in the queue. An alarm that comes after its test file has ended finds
  * no code any more, and the next file waits for it for ever.
  */
 export async function allSent(tenant: string): Promise<void> {
   const { BATCHES } = env as unknown as { readonly BATCHES: BatchNamespace };
   const unsent = () =>
     runInDurableObject(BATCHES.get(BATCHES.idFromName(tenant)), (_, { storage }) => {
-      const count = "SELECT COUNT(*) AS n FROM batch WHERE status = 'in_progress' AND sent < total";
-      return storage.sql.exec<{ n: number }>(count).one().n;
+      return new LineTables(storage.sql).toSend().length;
     });
   await expect.poll(unsent, { timeout: 20_000 }).toBe(0);
 }

@@ -147,7 +147,7 @@ describe("feedback", () => {
   });
 
   it("of a trusted key stands, and only a trusted one replaces it", async () => {
-    const { tenant, say, exported } = await stored();
+    const { id, key, tenant, say, exported } = await stored();
     const { key: trusted } = await newKey({ tenant, scopes: ["answer", "feedback:trusted"] });
     expect(await say({ rating: 1 })).toEqual([200, false]);
     expect(await say({ correct: true }, trusted)).toEqual([200, true]);
@@ -155,6 +155,11 @@ describe("feedback", () => {
     expect(await exported()).toMatchObject([{ trusted: true, outcome: { correct: true } }]);
     expect(await say({ rating: 5 }, trusted)).toEqual([200, true]);
     expect(await exported()).toMatchObject([{ trusted: true, outcome: { rating: 5 } }]);
+    const erase = (whose: string) => worker.send(whose, `/v1/feedback/${id}`, { method: "DELETE" });
+    const refused = await erase(key);
+    expect([refused.status, refused.body.code]).toEqual([409, "feedback_settled"]);
+    expect(await exported()).toHaveLength(1);
+    expect((await erase(trusted)).status).toBe(200);
   });
 
   it("that says nothing, too much or what cannot be is refused, naming the field", async () => {

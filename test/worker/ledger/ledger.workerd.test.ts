@@ -174,6 +174,17 @@ describe("usage", () => {
     ).toEqual([]);
   });
 
+  it("stays whole numbers, whatever an LLM says that it used", async () => {
+    const { ledger } = newLedger();
+    const claims = [1e308, Number.NaN, Number.POSITIVE_INFINITY, -5, 2.7];
+    for (const [at, completionTokens] of claims.entries()) {
+      await ledger.reserve(reservation(`r${at}`));
+      await ledger.settle(`r${at}`, { ...used, completionTokens });
+    }
+    const [row] = await totals(ledger);
+    expect(row).toMatchObject({ requests: 5, completionTokens: 2_000_000_002 });
+  });
+
   it("of another tenant is not seen", async () => {
     const { ledger } = newLedger();
     await ledger.reserve(reservation("r1"));

@@ -164,6 +164,18 @@ describe("an Idempotency-Key", () => {
     expect((await call("/v1/usage", { key })).body.data).toMatchObject([{ requests: 1 }]);
   });
 
+  it("is one key with and without quotation marks", async () => {
+    const llm = fakeLlm();
+    const call = await deployed({ CONTENT_SECRET: secret });
+    const { key } = await newKey();
+    const first = await call("/v1/answer", sending(key, "k-1"));
+    const again = await call("/v1/answer", sending(key, '"k-1"'));
+    expect(again.body).toEqual(first.body);
+    expect(again.headers.get("idempotent-replayed")).toBe("true");
+    expect((await call("/v1/answer", sending(key, '"k-1'))).status).toBe(400);
+    expect(llm.requests).toBe(1);
+  });
+
   it("gives the same stream again, event by event", async () => {
     const llm = fakeLlm();
     const call = await deployed({ CONTENT_SECRET: secret });

@@ -5,6 +5,7 @@ import { problemResponse } from "../../../src/worker/http/problems.ts";
 import { sealerFor } from "../../../src/worker/http/seal.ts";
 import { refusal } from "../../../src/worker/ledger/idempotency.ts";
 import type { ReplayWish } from "../../../src/worker/ledger/ledger.ts";
+import { MOST_BYTES } from "../../../src/worker/ledger/replays.ts";
 import { newLedger, reservation, totals, used } from "./fixtures.ts";
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -99,6 +100,33 @@ describe("a request with an Idempotency-Key", () => {
     await ledger.keep("r1", { ...answer, sealed });
     const again = await ledger.reserve(asking("r2"));
     expect(again.kind === "replay" && again.answer.sealed).toEqual(sealed);
+  });
+
+  it("at the tenant's bound is served and kept, and the oldest answers make room", async () => {
+    const { ledger, stub } = newLedger();
+    const sealed = new Uint8Array(3 * 2 ** 20);
+    const count = Math.ceil(MOST_BYTES / sealed.length) + 3;
+    for (let at = 0; at < count; at += 1) {
+      const keepMs = 60_000 + at * 1_000;
+      const asked = await ledger.reserve(asking(`r${at}`, { id: `key-${at}`, keepMs }));
+      expect(asked.kind).toBe("granted");
+      await ledger.keep(`r${at}`, { ...answer, sealed });
+      await ledger.settle(`r${at}`, used);
+    }
+    const size = await runInDurableObject(stub, (_, { storage }) => storage.sql.databaseSize);
+    expect(size).toBeLessThan(MOST_BYTES * 1.1);
+    const last = asking("again", { id: `key-${count - 1}` });
+    expect((await ledger.reserve(last)).kind).toBe("replay");
+    expect((await ledger.reserve(asking("first", { id: "key-0" }))).kind).toBe("granted");
+    expect(await totals(ledger)).toMatchObject([{ requests: count }]);
+  });
+
+  it("whose answer is too large to keep is answered, and its retry runs anew", async () => {
+    const { ledger } = newLedger();
+    await ledger.reserve(asking("r1"));
+    await ledger.keep("r1", { ...answer, sealed: new Uint8Array(5 * 2 ** 20) });
+    await ledger.settle("r1", used);
+    expect((await ledger.reserve(asking("r2"))).kind).toBe("granted");
   });
 
   it("is forgotten after its time: nothing of it is left", async () => {
