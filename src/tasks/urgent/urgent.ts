@@ -45,10 +45,9 @@ const WORD = /[\p{L}\p{N}]+(?:'[\p{L}\p{N}]+)*/gu;
 /** Most words that `*` stands for. A negation counts at most so many words before its phrase. */
 const GAP = 3;
 /** Characters that show nothing: soft hyphen, joiners, marks of direction, variation selectors, zero-width spaces. */
-const UNSEEN =
-  /[\u00ad\u034f\u061c\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]/gu;
+const UNSEEN = /\p{Default_Ignorable_Code_Point}/gu;
 /** Blanks that Unicode calls letters or symbols. */
-const BLANK = /[\u115f\u1160\u2800\u3164\uffa0]/gu;
+const BLANK = /\u115f|\u1160|\u2800|\u3164|\uffa0/gu;
 const APOSTROPHE = /[\u2018\u2019\u02bc\u00b4`]/gu;
 
 /**
@@ -57,10 +56,11 @@ const APOSTROPHE = /[\u2018\u2019\u02bc\u00b4`]/gu;
  */
 export function urgentKind(text: string, rules: UrgentRules): UrgentKind | null {
   const list = compiled(rules);
-  const joined = text.replace(UNSEEN, "");
+  const blanks = text.replace(BLANK, " ");
+  const joined = blanks.replace(UNSEEN, "");
   const found = firstKind(joined, list);
   if (found !== null || joined.length === text.length) return found;
-  return firstKind(text.replace(UNSEEN, " "), list);
+  return firstKind(blanks.replace(UNSEEN, " "), list);
 }
 
 /** A phrase, and the rule that it belongs to. */
@@ -138,7 +138,6 @@ function sentencesOf(text: string): string[][] {
   return text
     .normalize("NFKC")
     .toLowerCase()
-    .replace(BLANK, " ")
     .replace(APOSTROPHE, "'")
     .split(SENTENCE_END)
     .map((sentence) => sentence.match(WORD) ?? [])
