@@ -73,7 +73,7 @@ export interface FinishedAnswer {
     readonly text: string;
     readonly state: "complete" | "cut" | "empty";
   }[];
-  readonly selection: Pick<Selection, "ranking" | "abstained">;
+  readonly selection: Pick<Selection, "ranking" | "confidence">;
   /** The strategy that really chose. */
   readonly strategy: Strategy;
   /** Null: it was scored. */
@@ -106,7 +106,7 @@ export interface Counts {
   readonly requests: number;
   /** Of them those that could not be scored. */
   readonly failures: number;
-  /** Answers given, and withheld. */
+  /** Answers that the version's own threshold lets through, and withholds. What callers wish is not counted. */
   readonly answers: number;
   readonly abstentions: number;
   /** Answers compared with a second adapter's choice, and how many agreed. */

@@ -3,6 +3,7 @@
  * it only chooses among candidates of answers that were given. Both are counted beside stable, for the guard.
  */
 import type { Ranker } from "../../../adapter/ranker.ts";
+import { abstainReason } from "../../../adapter/select/confidence.ts";
 import type { WaitUntil } from "../../../net/sharedWork.ts";
 import type { RankerSource } from "../source.ts";
 import type {
@@ -19,6 +20,9 @@ import { Comparisons } from "./compare.ts";
 import type { Guard } from "./guard.ts";
 import { Tally } from "./tally.ts";
 import { TrialChannel } from "./trialChannel.ts";
+
+/** The share of wrong answers at which both sides' abstentions are compared. */
+const JUDGED_ERROR = 0.1;
 
 export class CanaryAndShadow implements TrialChannels {
   readonly canary: Canary;
@@ -89,18 +93,31 @@ export class CanaryAndShadow implements TrialChannels {
   answered(ended: RankedRequest, outcome: FinishedAnswer, waitUntil: WaitUntil): void {
     const { servedBy, version } = ended;
     const failed = outcome.degraded !== null;
-    const abstained = outcome.selection.abstained !== null;
+    const withheld = failed ? null : this.#withholds(servedBy, outcome.selection.confidence);
     const counts = {
       requests: 1,
       failures: failed ? 1 : 0,
-      answers: !failed && !abstained ? 1 : 0,
-      abstentions: !failed && abstained ? 1 : 0,
+      answers: withheld === false ? 1 : 0,
+      abstentions: withheld === true ? 1 : 0,
     };
     this.#tally.add(this.canary.trial, servedBy, version, counts, waitUntil);
     // A vote asks no adapter: all would choose the same.
     if (failed || outcome.strategy === "vote") return;
     if (servedBy === "canary") this.#compareCanary(ended, outcome, waitUntil);
     else waitUntil(this.#compareShadow(ended, outcome, waitUntil));
+  }
+
+  /**
+   * Whether the version would withhold the answer at a wanted error rate that is the same for all requests: a caller's own
+   * `abstain` says nothing of the version, and could end its trial. Null: it tells no confidence here, which also depends
+   * on what the caller asks.
+   */
+  #withholds(servedBy: RankedRequest["servedBy"], confidence: number | null): boolean | null {
+    const serving =
+      servedBy === "canary" ? this.canary.channel.ready() : this.#stable.current()?.ranker;
+    if (!serving || confidence === null) return null;
+    const rule = { kind: "target_error", targetError: JUDGED_ERROR } as const;
+    return abstainReason(rule, confidence, serving.manifest) !== null;
   }
 
   /** Lets stable choose as well, among the candidates of an answer that the canary gave. */

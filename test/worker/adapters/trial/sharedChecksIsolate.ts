@@ -22,7 +22,7 @@ const outcome: FinishedAnswer = {
     model: "any",
   },
   candidates: [],
-  selection: { ranking: [], abstained: null },
+  selection: { ranking: [], confidence: null },
   strategy: "weighted_vote",
   degraded: null,
 };
