@@ -164,19 +164,21 @@ function ofHarmony(text: string): WithoutThinking | null {
   return left([text.slice(last.index + last[0].length)], "closed");
 }
 
-/** Begins with the first, goes on to the second: at the start of a line, in any case. */
+/**
+ * Begins with the first, goes on to the second: at the start of a line. HuatuoGPT-o1's headings are taken to the letter:
+ * "### Thinking" and "### Answer" are the headings of many a solution that is no reasoning model's.
+ */
 const headings = [
   [/^\s{0,20}here is my thought process:?/iu, /^here is my response:?/imu],
-  [/^\s{0,20}#{1,4} ?thinking\b[^\n]{0,20}\n/iu, /^#{1,4} ?(?:final )?(?:response|answer)\b/imu],
+  [/^\s{0,20}## Thinking\s{0,4}\n/u, /^## Final Response\b/mu],
 ] as const;
 
 function ofHeadings(text: string): WithoutThinking | null {
   for (const [begins, ends] of headings) {
     if (!begins.test(text)) continue;
     const end = ends.exec(text);
-    return end === null
-      ? { text: "", thinking: "open" }
-      : left([text.slice(end.index + end[0].length)], "closed");
+    if (end === null) return { text: "", thinking: "open" };
+    return left([text.slice(end.index + end[0].length)], "closed");
   }
   return null;
 }

@@ -292,7 +292,10 @@ describe("GET", () => {
         "/v1/feedback/{id}",
         "/v1/files/{id}/content",
         "/v1/models",
+        "/rerank",
         "/v1/rerank",
+        "/v2/rerank",
+        "/v1/responses",
         "/v1/usage",
       ].sort(),
     );

@@ -89,6 +89,7 @@ describe("what is no thinking stays as it is", () => {
     'It begins with "<think>", always. Answer: C',
     "[Reasoning] Scurvy follows. [Answer] C",
     "[Analysis]\nThe gums bleed.\nAnswer: C",
+    "### Thinking\nA or C?\n\n### Answer\nC",
     "if a < think > b then C",
     "analysis of the blood shows iron. Answer: C",
     "Thinking about it, C <answer>C</answer>",
