@@ -10,8 +10,8 @@ import type { Fields } from "../net/response.ts";
 import type { Generator } from "./generator.ts";
 import { MAX_EVENT_BYTES } from "./openai/events.ts";
 import { openAIGenerator } from "./openai/generator.ts";
+import type { Fetch } from "./openai/postWithRetries.ts";
 import { ProviderMemory } from "./openai/providerMemory.ts";
-import type { Fetch } from "./openai/request.ts";
 
 export interface WorkersAiGeneratorOptions {
   readonly ai: AiBinding;

@@ -209,6 +209,6 @@ describe("a Worker on Workers AI", () => {
     );
     const { status, body } = await answer();
     expect(status).toBe(503);
-    expect(body).toMatchObject({ code: "upstream_rate_limited" });
+    expect(body).toMatchObject({ code: "upstream_quota" });
   });
 });

@@ -4,9 +4,9 @@ import { Choices, type Settled } from "./choices.ts";
 import { readChunk } from "./chunk.ts";
 import { EventTooLarge, NotJson, type Value, ValueReader } from "./events.ts";
 import { type CallFailure, reportedFailure } from "./failure.ts";
+import { type Endpoint, send } from "./postWithRetries.ts";
 import type { ProviderTraits } from "./providerMemory.ts";
 import { type Refusal, refusalOf } from "./refusal.ts";
-import { type Endpoint, send } from "./request.ts";
 import type { Scope } from "./scope.ts";
 
 /** What to ask in this call. */

@@ -5,8 +5,8 @@
  * answer and calls back, `Round` does so with the events of all its calls, and `generate` yields them from a queue.
  */
 import type { GenerateEvent, GenerateRequest, Generator } from "../generator.ts";
+import type { Endpoint, Fetch } from "./postWithRetries.ts";
 import type { ProviderMemory } from "./providerMemory.ts";
-import type { Endpoint, Fetch } from "./request.ts";
 import { Round } from "./round.ts";
 import { openScope } from "./scope.ts";
 

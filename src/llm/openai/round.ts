@@ -10,9 +10,9 @@ import type { GenerateEvent, GenerateRequest, TokenUsage } from "../generator.ts
 import { type CallSummary, CompletionCall } from "./call.ts";
 import type { Settled } from "./choices.ts";
 import type { CallFailure } from "./failure.ts";
+import type { Endpoint } from "./postWithRetries.ts";
 import type { Asked, ProviderMemory, ProviderTraits } from "./providerMemory.ts";
 import { type Droppable, droppable } from "./refusal.ts";
-import type { Endpoint } from "./request.ts";
 import type { Scope } from "./scope.ts";
 
 /** In Cloudflare Workers six connections may wait for headers at once. One is left for everything else. */
