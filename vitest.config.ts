@@ -94,7 +94,8 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["test/e2e/**/*.test.ts", "test/clients/*.test.ts"],
-          fileParallelism: false,
+          // Each has a Worker and an LLM of its own, on ports of its own.
+          maxWorkers: 2,
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

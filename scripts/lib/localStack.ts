@@ -1,6 +1,7 @@
 /**
  * The real thing for end-to-end tests and for the bench: `wrangler dev` (offline, own state) and the replay LLM, each
- * in a process group of its own that ends with its user. Ports 18900 to 18999.
+ * in a process group of its own that ends with its user. Ports 18900 to 18999, and the next hundred for each further
+ * worker of vitest: between finding a port and binding it, another worker might take it.
  */
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,6 +10,7 @@ import { freePort } from "./ports.ts";
 import { type Started, startProcess, stopAll } from "./processes.ts";
 
 export const root = join(import.meta.dirname, "..", "..");
+const firstPort = 18_900 + 100 * (Number(process.env.VITEST_POOL_ID ?? 1) - 1);
 export const configPath = join(root, "wrangler.toml");
 /** The shipped bundle; another for a trial by MEDADAPTER_E2E_BUNDLE. */
 export const bundleDir = process.env.MEDADAPTER_E2E_BUNDLE ?? join(root, "models", "mini");
@@ -84,7 +86,7 @@ async function untilAnswers(what: string, url: string, started: Started): Promis
 
 /** Starts the replay LLM; on a port that was used before, to come back after `stop`. */
 export async function startReplay(folder: string, port?: number, pace = "off"): Promise<Replay> {
-  const at = port ?? (await freePort(18_900));
+  const at = port ?? (await freePort(firstPort));
   const args = ["--disable-warning=ExperimentalWarning", "scripts/replay-llm/main.ts"];
   const started = startProcess(process.execPath, [...args, "--port", String(at), "--pace", pace], {
     cwd: root,
@@ -119,10 +121,10 @@ export async function startWorker(
   vars: Readonly<Record<string, string>>,
   heapMB?: number,
 ): Promise<Worker> {
-  const port = await freePort(18_920);
+  const port = await freePort(firstPort + 20);
   const args = ["dev", "--port", String(port), "--ip", "127.0.0.1"];
   args.push("--persist-to", join(folder, "state"), "--show-interactive-dev-session=false");
-  const inspector = await freePort(18_960);
+  const inspector = await freePort(firstPort + 60);
   args.push("--inspector-port", String(inspector));
   const all = { OPEN_ON_LOCALHOST: "true", ...vars };
   for (const [name, value] of Object.entries(all)) args.push("--var", `${name}:${value}`);

@@ -103,8 +103,8 @@ const order = [
   ["unit"],
   ["workerd"],
   ["engine"],
-  ["tools"],
-  ["e2e", "python"],
+  ["tools", "python"],
+  ["e2e"],
 ];
 
 /**

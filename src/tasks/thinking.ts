@@ -135,7 +135,7 @@ function left(kept: readonly string[], thinking: "closed" | "open"): WithoutThin
 }
 
 /** A message of Harmony: `<|channel|>NAME<|message|>TEXT`, ended by one of these or by the next one. */
-const CHANNEL = /<\|channel\|>([^<]{0,80})(?:<\|constrain\|>[^<]{0,40})?<\|message\|>/gu;
+const CHANNEL = /<\|channel\|>([^<]*)(?:<\|constrain\|>[^<]*)?<\|message\|>/gu;
 const MESSAGE_ENDS = /<\|(?:end|return|call|start|channel)\|>/gu;
 /** What is left of it where the special tokens were stripped. */
 const STRIPPED = /^\s*analysis(?=[A-Z\s"'])/u;

@@ -89,7 +89,7 @@ describe("npm start", () => {
   });
 
   it("names a port in use and ends with an error", async () => {
-    const port = await freePort(18950);
+    const port = await freePort(19_950);
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
     try {
@@ -102,7 +102,7 @@ describe("npm start", () => {
   });
 
   it("prints the table, serves, and Ctrl-C ends every process it started", async () => {
-    const port = await freePort(18960);
+    const port = await freePort(19_960);
     const { child, finished } = npmStart(["--port", String(port)]);
     let shown = "";
     await new Promise<void>((resolve, reject) => {
