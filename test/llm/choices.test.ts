@@ -84,6 +84,21 @@ describe("Choices", () => {
     expect(feed(new Choices(3), [a, b, endOfA, endOfB, third]).map(textOf)).toEqual(["a", "b"]);
   });
 
+  it("gives out a finished choice when the others go on without it for two rounds, or fall silent", () => {
+    const choices = new Choices(2);
+    const more = Array.from({ length: 3 }, () => partOf(1, "b"));
+    expect(feed(choices, [partOf(0, "a"), partOf(1, "b"), partOf(0, "", "stop"), ...more])).toEqual(
+      [],
+    );
+    expect(choices.unconfirmed).toBe(true);
+    expect(feed(choices, [partOf(1, "b")]).map(textOf)).toEqual(["a"]);
+    expect(choices.unconfirmed).toBe(false);
+    const quiet = new Choices(2);
+    feed(quiet, [partOf(0, "a"), partOf(1, "b"), partOf(0, "", "stop")]);
+    expect(quiet.silent().map(textOf)).toEqual(["a"]);
+    expect(quiet.silent()).toEqual([]);
+  });
+
   it("believes no end that comes with every part", () => {
     const choices = new Choices(1);
     const parts = ["one ", "two ", "three"].map((text) => partOf(0, text, "stop"));

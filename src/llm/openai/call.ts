@@ -33,6 +33,17 @@ export interface CallSummary {
 
 /** All choices have ended, but the server keeps the stream open: so long is waited for more. */
 const AFTER_LAST_END_MS = 3_000;
+/** One choice has ended, and then nothing comes for so long: the end was its own. */
+const CONFIRMED_BY_SILENCE_MS = 300;
+
+type Read =
+  | { readonly done: true; readonly value?: undefined }
+  | { readonly done: false; readonly value: Uint8Array };
+
+/** Null after so long. A pending timer keeps nothing alive for longer than that. */
+function silence(ms: number): Promise<null> {
+  return new Promise((resolve) => setTimeout(() => resolve(null), ms));
+}
 
 /** Thrown where the server itself reports a fault. */
 class Reported extends Error {
@@ -108,7 +119,7 @@ export class CompletionCall {
     const reader = body.getReader();
     try {
       for (;;) {
-        const { done, value } = await this.#next(reader);
+        const { done, value } = await this.#next(reader, settle);
         const values = done ? this.#values.end() : this.#values.read(value);
         for (const one of values) this.#take(one, settle);
         if (this.#values.fault !== null) throw this.#values.fault;
@@ -121,17 +132,19 @@ export class CompletionCall {
     }
   }
 
-  /** The next piece. Ended choices are enough: a server that then keeps silent is not waited for. */
+  /** The next piece. A server that falls silent is taken at its word about the choices that it called ended. */
   async #next(
     reader: ReadableStreamDefaultReader<Uint8Array>,
-  ): Promise<{ done: true; value?: undefined } | { done: false; value: Uint8Array }> {
-    const read = reader.read() as Promise<{ done: false; value: Uint8Array } | { done: true }>;
+    settle: (choice: Settled) => void,
+  ): Promise<Read> {
+    const read = reader.read() as Promise<Read>;
+    if (this.#choices.unconfirmed) {
+      const first = await Promise.race([read, silence(CONFIRMED_BY_SILENCE_MS)]);
+      if (first !== null) return first;
+      for (const choice of this.#choices.silent()) settle(choice);
+    }
     if (this.#choices.seen < this.#call.n || !this.#choices.allEnded) return read;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const silence = new Promise<{ done: true }>((resolve) => {
-      timer = setTimeout(() => resolve({ done: true }), AFTER_LAST_END_MS);
-    });
-    return Promise.race([read, silence]).finally(() => clearTimeout(timer));
+    return (await Promise.race([read, silence(AFTER_LAST_END_MS)])) ?? { done: true };
   }
 
   #take({ value, event }: Value, settle: (choice: Settled) => void): void {

@@ -3,9 +3,9 @@
  *
  * How a choice ended is believed late, since servers get it wrong: some name a reason with every part, some number it
  * wrongly where several choices are written at once, some send all choices of n > 1 as index 0, and two texts would
- * become one. So an end counts before the stream's own only where it came with an empty part and another choice has
- * ended like this as well, after all wanted choices have begun. Servers that interleave properly end all choices at
- * about the same time, so the wait costs little.
+ * become one. So an end counts before the stream's own only where it came with an empty part, after all wanted choices
+ * have begun, and is confirmed: another choice has ended like this as well, or the others have gone on for two rounds
+ * without this one, or the server has fallen silent (`call.ts`).
  */
 import { withoutThinking } from "../../tasks/thinking.ts";
 import type { Candidate, FinishReason, GenerateFailure } from "../generator.ts";
@@ -31,6 +31,8 @@ interface Growing {
   end: FinishReason | null;
   /** The end came with an empty part: nothing should follow. */
   firm: boolean;
+  /** Parts of other choices since then. */
+  others: number;
   settled: boolean;
 }
 
@@ -123,7 +125,7 @@ export class Choices {
     }
     const growing: Growing = {
       ...{ slot, text: "", bytes: 0, thought: false, declined: false },
-      ...{ end: null, firm: false, settled: false },
+      ...{ end: null, firm: false, others: 0, settled: false },
     };
     this.#byIndex.set(index, growing);
     return growing;
@@ -157,8 +159,10 @@ export class Choices {
       return [this.#fail(growing, "too_large")];
     }
     if (part.end === "error") return [this.#fail(growing, "server_error")];
+    for (const other of this.#byIndex.values()) if (other !== growing) other.others += 1;
     if (part.end !== null) {
       growing.end = part.end;
+      growing.others = 0;
       growing.firm = content === "" && growing.text !== "";
     }
     return [];
@@ -168,9 +172,27 @@ export class Choices {
     if (this.#wanted === 1 || this.seen < this.#wanted) return [];
     const all = [...new Set(this.#byIndex.values())];
     const ended = all.filter(({ settled, firm }) => settled || firm);
-    if (ended.length < 2) return [];
-    return ended.flatMap((growing) =>
-      growing.settled ? [] : [this.#giveOut(growing, growing.end ?? "other")],
+    const rounds = 2 * this.#wanted;
+    return ended.flatMap((growing) => {
+      const confirmed = ended.length > 1 || growing.others >= rounds;
+      return growing.settled || !confirmed ? [] : [this.#giveOut(growing, growing.end ?? "other")];
+    });
+  }
+
+  /** Whether a choice has ended and waits for its end to be confirmed. */
+  get unconfirmed(): boolean {
+    return (
+      this.#wanted > 1 &&
+      this.seen === this.#wanted &&
+      !this.#duplicated &&
+      [...this.#byIndex.values()].some(({ settled, firm }) => firm && !settled)
+    );
+  }
+
+  /** The server has fallen silent: returns the choices that have ended. */
+  silent(): Settled[] {
+    return [...new Set(this.#byIndex.values())].flatMap((growing) =>
+      growing.firm && !growing.settled ? [this.#giveOut(growing, growing.end ?? "other")] : [],
     );
   }
 
