@@ -47,7 +47,7 @@ beforeAll(async () => {
     writeRemoteBundle(bundleDir, target, version);
     await putBundle(bucket, target);
   }
-  worker = await start({ RERANK_URL: `${front.url}/rerank`, RERANK_TIMEOUT_MS: "1500" });
+  worker = await start({ RERANK_URL: `${front.url}/rerank`, RERANK_TIMEOUT_MS: "4000" });
 });
 
 afterEach(() => front.fail(null));
