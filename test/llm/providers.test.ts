@@ -124,6 +124,80 @@ describe("a refused parameter", () => {
   });
 });
 
+describe("a parameter that the model does not take", () => {
+  const unsupported = refuses(
+    "Unsupported value: 'temperature' does not support 0.7 with this model. Only the default (1) value is supported.",
+    "temperature",
+  );
+
+  it("is left out and named, at once the next time", async () => {
+    const { url, asked } = await against(({ body }) =>
+      "temperature" in body ? unsupported : answers,
+    );
+    const generator = generatorOn(url);
+    for (const requests of [2, 1]) {
+      const outcome = await collect(generator.generate(ask(1, { temperature: 0.7, seed: 3 })));
+      expect(texts(outcome.candidates)).toEqual(["#### yes"]);
+      expect(outcome.usage).toMatchObject({ requests, ignored: ["temperature"] });
+    }
+    expect(asked.at(-1)?.body).toMatchObject({ seed: 3 });
+    const without = await collect(generator.generate(ask(1)));
+    expect(without.usage.ignored).toEqual([]);
+  });
+
+  it("is not held against others where only its value is refused", async () => {
+    const { url, asked } = await against(({ body }) =>
+      Number(body.temperature) > 1 ? refuses("must be at most 1", "temperature") : answers,
+    );
+    const generator = generatorOn(url);
+    const high = await collect(generator.generate(ask(1, { temperature: 1.7 })));
+    expect(high.usage.ignored).toEqual(["temperature"]);
+    await collect(generator.generate(ask(1, { temperature: 0.5 })));
+    expect(asked.at(-1)?.body).toMatchObject({ temperature: 0.5 });
+  });
+
+  it("and may not be left out is named in the failure", async () => {
+    const { url } = await against(() => refuses("stop is not supported", "stop"));
+    const { failed } = await collect(generatorOn(url).generate(ask(1, { stop: ["x"] })));
+    expect(failed[0]).toMatchObject({ reason: "bad_request", parameter: "stop" });
+  });
+
+  it("n at temperature 0 changes nothing for other temperatures", async () => {
+    const { url } = await against(({ body }) => {
+      const { n = 1, temperature } = body as { n?: number; temperature?: number };
+      if (n > 1 && temperature === 0) {
+        return { status: 400, json: { message: "n must be 1 when using greedy sampling." } };
+      }
+      return { events: Array.from({ length: n }, (_, index) => part("#### yes", "stop", index)) };
+    });
+    const generator = generatorOn(url);
+    const asks: readonly [number, number][] = [
+      [0.7, 1],
+      [0, 5],
+      [0.7, 1],
+      [0, 4],
+    ];
+    for (const [temperature, requests] of asks) {
+      const { candidates, usage } = await collect(generator.generate(ask(4, { temperature })));
+      expect(candidates).toHaveLength(4);
+      expect(usage.requests).toBe(requests);
+    }
+  });
+
+  it("stream is asked without, and the whole answer is read", async () => {
+    const whole = { choices: [{ message: { content: "#### yes" }, finish_reason: "stop" }] };
+    const { url, asked } = await against(({ body }) =>
+      body.stream === true
+        ? refuses("Streaming is not supported for this model.")
+        : { status: 200, json: whole },
+    );
+    const { candidates, usage } = await collect(generatorOn(url).generate(ask(1)));
+    expect(texts(candidates)).toEqual(["#### yes"]);
+    expect(usage.requests).toBe(2);
+    expect(asked.at(-1)?.body).not.toHaveProperty("stream_options");
+  });
+});
+
 describe("a stream with habits of its own", () => {
   it("that repeats a running total counts the last one", async () => {
     const total = (tokens: number) => ({ prompt_tokens: 7, completion_tokens: tokens });
