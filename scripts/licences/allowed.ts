@@ -13,9 +13,17 @@ const permissive = [
 /** Weak copyleft binds who changes or hands on the library itself: we do neither. */
 const weakCopyleft = ["MPL-2.0", "LGPL-3.0-or-later"];
 
+const inFile = {
+  licence: "MIT",
+  reason: "none in package.json; its LICENSE file is MIT's text",
+} as const;
+
 /** Packages whose metadata is missing or wrong, and what their own files say. */
 export const exceptions: Readonly<Record<string, { licence: string; reason: string }>> = {
-  "cohere-ai": { licence: "MIT", reason: "none in package.json; its LICENSE file is MIT's text" },
+  "@llamaindex/cohere": inFile,
+  "@llamaindex/core": inFile,
+  "@llamaindex/env": inFile,
+  "cohere-ai": inFile,
 };
 
 /** Whether the expression (SPDX: AND, OR, WITH, brackets) can be met with licences that are allowed for this use. */

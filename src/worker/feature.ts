@@ -1,7 +1,8 @@
 /**
  * A feature that can be taken out: its folder, its line in app.ts where it has routes, its lines in features.ts and
  * objects.ts, and its block in wrangler.toml. Members of bindings, parts, problems, scopes and log events are declared
- * in the feature's own files (`declare module`).
+ * in the feature's own files (`declare module`). A Worker that was deployed with its Durable Object needs a migration with
+ * `deleted_classes` as well.
  */
 
 import type { WaitUntil } from "../net/sharedWork.ts";

@@ -7,15 +7,19 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { configPath, root } from "../../scripts/lib/localStack.ts";
+import { configPath, temporaryFolder } from "../../scripts/lib/localStack.ts";
 
 const out = mkdtempSync(join(tmpdir(), "medadapter-deploy-"));
-afterAll(() => rmSync(out, { recursive: true, force: true }));
+const source = temporaryFolder();
+afterAll(() => {
+  for (const folder of [out, source]) rmSync(folder, { recursive: true, force: true });
+});
 
 /** `wrangler deploy --dry-run`: what it prints, among it the bindings. */
 function dryRun(folder: string, ...args: readonly string[]): string {
   return execFileSync("wrangler", ["deploy", ...args, "--dry-run", "--outdir", folder], {
-    cwd: root,
+    // A copy: what wrangler builds first would be taken away from under another file's Worker.
+    cwd: source,
     stdio: "pipe",
     encoding: "utf8",
     env: { ...process.env, WRANGLER_SEND_METRICS: "false", CI: "1", NO_COLOR: "1" },

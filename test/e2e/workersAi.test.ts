@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { convertV4MiniflareOptions, Miniflare, type V4ModuleDefinition } from "miniflare";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { bundleDir, root } from "../../scripts/lib/localStack.ts";
+import { bundleDir, temporaryFolder } from "../../scripts/lib/localStack.ts";
 import { type RunningRerankServer, startRerankServer } from "../../scripts/rerank-server/listen.ts";
 import type { Manifest } from "../../src/adapter/manifest.ts";
 import type { AnswerBody } from "../../src/worker/answer/schema.ts";
@@ -43,12 +43,15 @@ afterAll(async () => {
 
 /** The modules of the light Worker, as wrangler bundles them. */
 function built(): V4ModuleDefinition[] {
+  // A copy: what wrangler builds first would be taken away from under another file's Worker.
+  const source = temporaryFolder();
   const args = ["deploy", "src/worker/light.ts", "--dry-run", "--env", "workers-ai"];
   execFileSync("wrangler", [...args, "--outdir", folder], {
-    cwd: root,
+    cwd: source,
     stdio: "pipe",
     env: { ...process.env, WRANGLER_SEND_METRICS: "false", CI: "1" },
   });
+  rmSync(source, { recursive: true, force: true });
   const wasm = readdirSync(folder).filter((name) => name.endsWith(".wasm"));
   return [
     { type: "ESModule", path: join(folder, "light.js") },
