@@ -3,11 +3,10 @@
  * Node 22.
  */
 import { runUnderNode22 } from "./lib/node22.mjs";
-import { ensurePackages, ensurePages, SetupError, say } from "./lib/setup.mjs";
+import { ensurePackages, SetupError, say } from "./lib/setup.mjs";
 
 try {
   ensurePackages();
-  ensurePages();
   process.exitCode = await runUnderNode22("scripts/conformance/main.ts", process.argv.slice(2));
 } catch (error) {
   if (!(error instanceof SetupError)) throw error;
