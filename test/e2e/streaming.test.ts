@@ -145,7 +145,8 @@ describe("what is refused is a plain response", () => {
     const body = { ...ask(recording("mcq")), k: 2 };
     const readers = await Promise.all(Array.from({ length: 40 }, () => stream(body)));
     const refused = readers.filter(({ status }) => status === 503);
-    expect(refused).toHaveLength(4);
+    // One caller has three of four places, and 24 of the 32 in the line.
+    expect(refused).toHaveLength(40 - 3 - 24);
     for (const { headers } of refused) expect(headers.get("retry-after")).toMatch(/^\d+$/);
     for (const reader of readers) reader.leave();
     await expect.poll(load, { timeout: 3_000 }).toMatchObject({ held: 0, waiting: 0 });
