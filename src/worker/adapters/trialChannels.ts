@@ -106,7 +106,7 @@ export interface Counts {
   readonly requests: number;
   /** Of them those that could not be scored. */
   readonly failures: number;
-  /** Answers that the version's own threshold lets through, and withholds. What callers wish is not counted. */
+  /** Answers, without those that the version's own threshold withholds; and these. What callers wish is not counted. */
   readonly answers: number;
   readonly abstentions: number;
   /** Answers compared with a second adapter's choice, and how many agreed. */

@@ -93,12 +93,12 @@ export class CanaryAndShadow implements TrialChannels {
   answered(ended: RankedRequest, outcome: FinishedAnswer, waitUntil: WaitUntil): void {
     const { servedBy, version } = ended;
     const failed = outcome.degraded !== null;
-    const withheld = failed ? null : this.#withholds(servedBy, outcome.selection.confidence);
+    const withheld = !failed && this.#withholds(servedBy, outcome.selection.confidence);
     const counts = {
       requests: 1,
       failures: failed ? 1 : 0,
-      answers: withheld === false ? 1 : 0,
-      abstentions: withheld === true ? 1 : 0,
+      answers: !failed && !withheld ? 1 : 0,
+      abstentions: withheld ? 1 : 0,
     };
     this.#tally.add(this.canary.trial, servedBy, version, counts, waitUntil);
     // A vote asks no adapter: all would choose the same.
@@ -109,13 +109,13 @@ export class CanaryAndShadow implements TrialChannels {
 
   /**
    * Whether the version would withhold the answer at a wanted error rate that is the same for all requests: a caller's own
-   * `abstain` says nothing of the version, and could end its trial. Null: it tells no confidence here, which also depends
-   * on what the caller asks.
+   * `abstain` says nothing of the version, and could end its trial. An answer without a confidence is none that is
+   * withheld: that, too, depends on what the caller asks.
    */
-  #withholds(servedBy: RankedRequest["servedBy"], confidence: number | null): boolean | null {
+  #withholds(servedBy: RankedRequest["servedBy"], confidence: number | null): boolean {
     const serving =
       servedBy === "canary" ? this.canary.channel.ready() : this.#stable.current()?.ranker;
-    if (!serving || confidence === null) return null;
+    if (!serving || confidence === null) return false;
     const rule = { kind: "target_error", targetError: JUDGED_ERROR } as const;
     return abstainReason(rule, confidence, serving.manifest) !== null;
   }
