@@ -12,7 +12,7 @@ import {
   temporaryFolder,
 } from "../lib/localStack.ts";
 import { seedAdapter } from "../lib/seed.mjs";
-import { checks, Differs } from "./checks.ts";
+import { type Bench, type Check, checks, Differs } from "./checks.ts";
 import { Installed } from "./install.ts";
 import { page, type Result, terminal } from "./report.ts";
 import { families, type ServerFamily } from "./servers.ts";
@@ -46,19 +46,25 @@ export async function runFamily(family: ServerFamily, installed: Installed): Pro
     });
     const results: Result[] = [];
     for (const check of checks) {
-      try {
-        const seen = await check.run({ worker, server, tap });
-        results.push({ check: check.name, state: seen === null ? "none" : "ok", seen: seen ?? "" });
-      } catch (error) {
-        if (!(error instanceof Error)) throw error;
-        const seen = error instanceof Differs ? error.message : `${error.name}: ${error.message}`;
-        results.push({ check: check.name, state: "differs", seen });
-      }
+      const result = await runCheck(check, { worker, server, tap });
+      results.push(result);
+      process.stdout.write(terminal(result));
     }
     tap.stop();
     return results;
   } finally {
     await endStack(folder);
+  }
+}
+
+async function runCheck(check: Check, bench: Bench): Promise<Result> {
+  try {
+    const seen = await check.run(bench);
+    return { check: check.name, state: seen === null ? "none" : "ok", seen: seen ?? "" };
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    const seen = error instanceof Differs ? error.message : `${error.name}: ${error.message}`;
+    return { check: check.name, state: "differs", seen };
   }
 }
 
@@ -83,7 +89,6 @@ async function main(args: string[]): Promise<number> {
     say(`\n${family.name}: ${family.what}`);
     const results = await runFamily(family, installed);
     all.push({ family, results });
-    process.stdout.write(terminal(results));
   }
   if (values.write) {
     const path = join(root, "docs", "compat.md");

@@ -11,15 +11,13 @@ export interface Result {
 
 const marks = { ok: "ok", differs: "DIFFERS", none: "-" } as const;
 
-export function terminal(results: readonly Result[]): string {
-  const width = Math.max(...results.map(({ check }) => check.length));
-  return results
-    .map(({ check, state, seen }) =>
-      `${marks[state].padEnd(8)}${check.padEnd(width + 2)}${seen}`.trimEnd(),
-    )
-    .map((line) => `${line}\n`)
-    .join("");
+/** A line for a terminal. */
+export function terminal({ check, state, seen }: Result): string {
+  return `${`${marks[state].padEnd(8)}${check.padEnd(WIDTH)}${seen}`.trimEnd()}\n`;
 }
+
+/** The longest name of a check, and two. */
+const WIDTH = 47;
 
 const begin = "<!-- npm run conformance -- --write: from here -->";
 const end = "<!-- to here -->";
