@@ -37,6 +37,8 @@ async function score(options: HttpScorerOptions, job: ScoreJob): Promise<Questio
     query: question.question,
     documents: [...candidates.map(({ text }) => text), ...distinct.map(() => "")],
     adapter: `${options.adapter}@${options.version}`,
+    // As in Node: a question that is too long is not scored.
+    truncation: false,
     ...(question.options.length === 0 ? {} : { options: question.options, answers }),
     ...(question.context === null ? {} : { context: question.context }),
     ...(question.evidence === undefined ? {} : { evidence: question.evidence }),

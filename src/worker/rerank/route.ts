@@ -70,7 +70,10 @@ type AnswerOf = (text: TextToScore) => string | null;
 export const postRerank: RouteHandler<(typeof rerankRoutes)[number], AppEnv> = async (c) => {
   const body = c.req.valid("json");
   const texts = textsOf(body).map((one, index) => ({ ...one, index }));
+  // Voyage's wish: refuse a query that is too long.
+  const mayCut = !("documents" in body && body.truncation === false);
   const query = cutMiddle(body.query);
+  if (query.cut && !mayCut) throw fieldProblem("question_too_long", "query");
   const { adapter, pin } = await readWanted(c, body);
   const given = toQuestion({ ...body, question: query.text });
   // No LLM is asked: evidence is context like any other.
@@ -82,7 +85,7 @@ export const postRerank: RouteHandler<(typeof rerankRoutes)[number], AppEnv> = a
   const read = answerReader(task, question.options);
   const answerOf: AnswerOf = ({ text, index }) =>
     answers ? (answers[index] ?? null) : read(text).label;
-  const answered = await scoreTexts(c, { adapter, pin }, question, texts, answerOf);
+  const answered = await scoreTexts(c, { adapter, pin }, { question, mayCut }, texts, answerOf);
   // It has the form of the first answer, which its type does not tell.
   if (answered instanceof Response) return answered as never;
   const { scored, scoring } = answered;
@@ -125,7 +128,7 @@ function readAnswers(body: RerankBody, count: number, options: readonly Option[]
 async function scoreTexts(
   c: Context<AppEnv>,
   { adapter, pin }: AdapterChoice,
-  question: Question,
+  { question, mayCut }: { readonly question: Question; readonly mayCut: boolean },
   texts: readonly TextToScore[],
   answerOf: AnswerOf,
 ): Promise<{ scored: ScoredText[]; scoring: Scoring } | Response> {
@@ -149,8 +152,9 @@ async function scoreTexts(
   try {
     // While the ledger is asked, the query is encoded.
     const context = { tenant, signal: c.get("signal"), waitUntil, startSpan };
-    // The query may be cut, so only the options can be too long.
-    scoring = new Scoring(source, { question, questionField: "options", mayCut: true }, context);
+    // Where the query may be cut, only the options can be too long.
+    const questionField = mayCut ? "options" : "query";
+    scoring = new Scoring(source, { question, questionField, mayCut }, context);
     const admitted = await admission;
     if (admitted.kind === "replay") return admitted.response;
     const scored = await scoreAll(scoring, question.options, texts, answerOf);

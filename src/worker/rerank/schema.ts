@@ -72,7 +72,10 @@ export const CohereRequest = z
     truncation: z
       .unknown()
       .optional()
-      .openapi({ description: "Voyage's. Texts are always cut where they are too long." }),
+      .openapi({
+        description:
+          "Voyage's. `false`: a query that is too long is refused, not cut. Texts are cut all the same.",
+      }),
     ...extras,
   })
   .openapi("CohereRerankRequest");
