@@ -54,8 +54,9 @@ async function inTime<Read>(read: Promise<Read>, ms: number): Promise<Read> {
 /** Reads the whole body, at most `maxBytes`, and hands it to what comes next. Throws `Problem`. */
 export function wholeBody(maxBytes: number) {
   return createMiddleware<AppEnv>(async (c, next) => {
-    const { body, headers } = c.req.raw;
-    if (body !== null) {
+    const { body, headers, method } = c.req.raw;
+    // A GET may come with a body, which nobody reads, and which a request that is made anew must not have.
+    if (body !== null && method !== "GET" && method !== "HEAD") {
       if (Number(headers.get("content-length")) > maxBytes) throw new Problem("body_too_large");
       c.req.raw = new Request(c.req.raw, { body: await readWhole(body, maxBytes) });
     }

@@ -156,7 +156,10 @@ const JSON_TYPE = /^application\/(?:[a-z-.]+\+)?json\b/i;
 /** Refuses bodies of JSON of which a member would be lost. The body is read once: what follows gets the same text. */
 export function wholeJson() {
   return createMiddleware<AppEnv>(async (c, next) => {
-    if (JSON_TYPE.test(c.req.header("content-type") ?? "")) refuseLost(await c.req.text());
+    // The body of a GET is not read (`wholeBody`).
+    const read = c.req.method !== "GET" && c.req.method !== "HEAD";
+    const isJson = JSON_TYPE.test(c.req.header("content-type") ?? "");
+    if (read && isJson) refuseLost(await c.req.text());
     await next();
   });
 }

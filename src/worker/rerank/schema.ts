@@ -69,13 +69,10 @@ export const CohereRequest = z
       .nullish()
       .openapi({ description: "`relevance_score` is the raw logit." }),
     top_k: top.openapi({ description: "Voyage's `top_n`: the answer has Voyage's `data` too." }),
-    truncation: z
-      .unknown()
-      .optional()
-      .openapi({
-        description:
-          "Voyage's. `false`: a query that is too long is refused, not cut. Texts are cut all the same.",
-      }),
+    truncation: z.unknown().optional().openapi({
+      description:
+        "Voyage's. `false`: a query that is too long is refused, not cut. Texts are cut all the same.",
+    }),
     ...extras,
   })
   .openapi("CohereRerankRequest");
