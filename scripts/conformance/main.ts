@@ -12,7 +12,8 @@ import {
   temporaryFolder,
 } from "../lib/localStack.ts";
 import { seedAdapter } from "../lib/seed.mjs";
-import { type Bench, type Check, checks, Differs } from "./checks.ts";
+import { type Bench, Differs } from "./asking.ts";
+import { type Check, checks } from "./checks.ts";
 import { Installed } from "./install.ts";
 import { page, type Result, terminal } from "./report.ts";
 import { families, type ServerFamily } from "./servers.ts";
@@ -30,7 +31,7 @@ const say = (line: string): void => {
 };
 
 /** Runs every check against one server. */
-export async function runFamily(family: ServerFamily, installed: Installed): Promise<Result[]> {
+async function runFamily(family: ServerFamily, installed: Installed): Promise<Result[]> {
   const folder = temporaryFolder();
   try {
     const server = await family.start(installed, join(folder, `${family.name}.log`));

@@ -22,7 +22,7 @@ export interface RunningServer {
   readonly writes: "answers" | "thinking" | "any text";
   /** Prompt and answer together, tokens; null: not known. */
   readonly contextTokens: number | null;
-  /** Whether it counts all tokens of one call with n > 1. */
+  /** What was started, for the check that ends it. */
   readonly process: Started;
 }
 

@@ -13,8 +13,8 @@ export interface Exchange {
   status: number;
   promptTokens: number;
   completionTokens: number;
-  /** Whether the answer came to its end. */
-  ended: boolean;
+  /** Whether the answer still comes, came to its end, or was broken off by one of the two sides. */
+  state: "open" | "ended" | "broken";
 }
 
 export class Tap {
@@ -82,9 +82,10 @@ export class Tap {
         usage.read(chunk);
       }
       usage.end();
-      if (exchange !== null) exchange.ended = true;
+      if (exchange !== null) exchange.state = "ended";
       response.end();
     } catch {
+      if (exchange !== null) exchange.state = "broken";
       response.destroy();
     }
   }
@@ -99,7 +100,7 @@ function exchangeOf({ url }: IncomingMessage, body: Buffer): Exchange | null {
     status: 0,
     promptTokens: 0,
     completionTokens: 0,
-    ended: false,
+    state: "open",
   };
 }
 

@@ -1,6 +1,6 @@
 /** Response bodies from generators, and the faults that hit a plain (not streamed) body half way. */
 
-import { pause } from "./pacing.ts";
+import { pause } from "../../src/net/sharedWork.ts";
 import type { Transmission } from "./stream.ts";
 import { FLUSH_MS } from "./stream.ts";
 

@@ -3,6 +3,7 @@
  * first token, then tokens at a rate, every choice at its own. Jitter comes from a seeded generator:
  * the same question is always replayed with the same rhythm.
  */
+import { pause } from "../../src/net/sharedWork.ts";
 
 /** `firstTokenMs` milliseconds to the first token, then `tokensPerSecond` for each choice. */
 export interface Pace {
@@ -76,16 +77,8 @@ export function schedule(
   return deliveries;
 }
 
-/** Waits, or returns at once when `signal` fires. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (ms <= 0 || signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done, { once: true });
-  });
+/** Waits until `dueAt` (by `performance.now()`) or until the signal fires; not at all where that time is past. */
+export async function waitUntilDue(dueAt: number, signal: AbortSignal): Promise<void> {
+  const leftMs = dueAt - performance.now();
+  if (leftMs > 0) await pause(leftMs, signal);
 }

@@ -1,8 +1,8 @@
 /** Faults that stand in place of a completion. */
 import type { Context } from "hono";
+import { pause } from "../../src/net/sharedWork.ts";
 import { errorBody } from "./completion.ts";
 import type { Failure } from "./failures.ts";
-import { pause } from "./pacing.ts";
 
 /** A 500 that SDKs are told not to retry: the next try would be another candidate's. */
 export function finalServerError(c: Context): Response {

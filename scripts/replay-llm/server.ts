@@ -12,7 +12,7 @@ import { watchConnection } from "./connection.ts";
 import { controlRoutes } from "./control.ts";
 import { type FailureMode, FailurePlan } from "./failures.ts";
 import { Numbering } from "./numbering.ts";
-import { type Pace, parsePace, pause, schedule, tokenPieces } from "./pacing.ts";
+import { type Pace, parsePace, schedule, tokenPieces, waitUntilDue } from "./pacing.ts";
 import type { RecordingBook } from "./recordings.ts";
 import { finalServerError, refusal } from "./refusals.ts";
 import { type CompletionRequest, readRequest } from "./request.ts";
@@ -133,7 +133,8 @@ async function respond(
     });
   }
   countWhole(sent.stats, sent.choices);
-  await pause(Math.max(0, ...sent.deliveries.map(({ atMs }) => atMs)), sent.gone);
+  const lastMs = Math.max(0, ...sent.deliveries.map(({ atMs }) => atMs));
+  await waitUntilDue(performance.now() + lastMs, sent.gone);
   const body = JSON.stringify(wholeCompletion(sent.envelope, sent.choices, sent.usage));
   const type = { "content-type": html ? "text/html" : "application/json" };
   return c.body(bodyOf(wholeBody(body, sent)), 200, type);

@@ -1,4 +1,5 @@
 /** Sends a completion event by event at its pace, with the transport faults that hit half way. */
+import { pause } from "../../src/net/sharedWork.ts";
 import type { Choice } from "./choices.ts";
 import {
   chunkEvent,
@@ -10,7 +11,7 @@ import {
   usageEvent,
 } from "./completion.ts";
 import type { FailureMode } from "./failures.ts";
-import { type Delivery, pause } from "./pacing.ts";
+import { type Delivery, waitUntilDue } from "./pacing.ts";
 import type { Stats } from "./stats.ts";
 
 /** A completion about to be sent. */
@@ -43,7 +44,7 @@ export async function* streamCompletion(sent: Transmission): AsyncGenerator<stri
   const { envelope, choices, deliveries, mode, stats, gone, includeUsage } = sent;
   const startedAt = performance.now();
   const middle = middleOf(sent);
-  await pause(deliveries[0]?.atMs ?? 0, gone);
+  await waitUntilDue(startedAt + (deliveries[0]?.atMs ?? 0), gone);
   const opened = new Set<Choice>();
   const open = (choice: Choice): string => {
     opened.add(choice);
@@ -55,7 +56,7 @@ export async function* streamCompletion(sent: Transmission): AsyncGenerator<stri
     const choice = choices[at];
     if (choice === undefined) continue;
     if (position === middle && (yield* breakDown(sent))) return;
-    await pause(startedAt + atMs - performance.now(), gone);
+    await waitUntilDue(startedAt + atMs, gone);
     if (gone.aborted) return;
     if (!opened.has(choice)) yield open(choice);
     if (token !== "") {

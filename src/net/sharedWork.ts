@@ -11,17 +11,32 @@
 /** `ctx.waitUntil` of a request: the work goes on after the response, and for a while after the client has left. */
 export type WaitUntil = (work: Promise<unknown>) => void;
 
-/** Lets other requests and their I/O take a turn; resolves after about `ms` milliseconds. */
-export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+/** Lets other requests and their I/O take a turn; resolves after about `ms` milliseconds, or when the signal fires. */
+export function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  if (signal?.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal?.addEventListener("abort", done);
+  });
 }
 
-/** Resolves when `work` does, or after `ms` milliseconds. For work of one's own: see the rule above. */
-export async function waitAtMost(work: Promise<unknown>, ms: number): Promise<void> {
-  const ended = Promise.withResolvers<void>();
-  const timer = setTimeout(ended.resolve, ms);
-  await Promise.race([work, ended.promise]);
-  clearTimeout(timer);
+/**
+ * What `work` resolves to, or null after `ms` milliseconds; the work goes on. For work of one's own: see the rule above.
+ * @throws what the work throws in time
+ */
+export async function waitAtMost<Value>(work: Promise<Value>, ms: number): Promise<Value | null> {
+  const late = Promise.withResolvers<null>();
+  const timer = setTimeout(() => late.resolve(null), ms);
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Resolves true when `condition` holds, false when the signal fires first. */

@@ -1,5 +1,5 @@
 /** The small parts between the wire and a call: reader of values, Retry-After, provider memory. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { EventTooLarge, NotJson, ValueReader } from "../../src/llm/openai/events.ts";
 import { ProviderMemory } from "../../src/llm/openai/providerMemory.ts";
 import { retryAfterSeconds } from "../../src/net/response.ts";
@@ -35,6 +35,7 @@ describe("a body", () => {
     ["no empty line at the end", 'data: {"a": 1}\n\ndata: {"b": 2}\n\ndata: [DONE]', true],
     ["JSON lines", '{"a": 1}\n{"b": 2}\n', false],
     ["JSON lines without a last line end", '{"a": 1}\n\n{"b": 2}', false],
+    ["JSON lines and an end mark", '{"a": 1}\n{"b": 2}\n[DONE]\n', true],
   ] as const)("with %s is read, however it is cut", (_, body, done) => {
     for (const size of sizes) {
       const { values, sawDone } = read(body, size);
@@ -49,6 +50,24 @@ describe("a body", () => {
     ["behind white space and a mark", '\ufeff\n  {"a": {"b": [1, 2]}}'],
   ])("of one JSON text %s is one value", (_, body) => {
     for (const size of sizes) expect(read(body, size).values).toEqual([{ a: { b: [1, 2] } }]);
+  });
+
+  it("gives a line of JSON as soon as it ends", () => {
+    const reader = new ValueReader();
+    const of = (text: string) =>
+      reader.read(new TextEncoder().encode(text)).map(({ value }) => value);
+    expect([of('{"a": 1'), of('}\n{"b"'), of(": 2}\n")]).toEqual([[], [{ a: 1 }], [{ b: 2 }]]);
+  });
+
+  it("of one JSON text is parsed at its end, not at every line", () => {
+    const parse = vi.spyOn(JSON, "parse");
+    try {
+      const rows = Array.from({ length: 2000 }, (_, at) => at);
+      expect(read(JSON.stringify(rows, null, 1), 16).values).toEqual([rows]);
+      expect(parse.mock.calls.length).toBeLessThanOrEqual(3);
+    } finally {
+      parse.mockRestore();
+    }
   });
 
   it("keeps characters whole that are cut between pieces", () => {
@@ -66,6 +85,7 @@ describe("a body", () => {
   it("that is no JSON is refused", () => {
     expect(() => read("data: {no}\n\n", 100)).toThrow(NotJson);
     expect(() => read("{no", 100)).toThrow(NotJson);
+    expect(() => read('{"a": 1}\n{no}\n{"b": 2}\n', 100)).toThrow(NotJson);
     // Nothing to read, which its caller tells by the bytes.
     expect(read("<!doctype html><p>Sorry</p>", 100).values).toEqual([]);
   });

@@ -1,4 +1,5 @@
 /** One HTTP call to an OpenAI-compatible endpoint, from the request to its settled choices. */
+import { waitAtMost } from "../../net/sharedWork.ts";
 import type { GenerateRequest, TokenUsage } from "../generator.ts";
 import { Choices, type Settled } from "./choices.ts";
 import { readChunk } from "./chunk.ts";
@@ -39,11 +40,6 @@ const CONFIRMED_BY_SILENCE_MS = 300;
 type Read =
   | { readonly done: true; readonly value?: undefined }
   | { readonly done: false; readonly value: Uint8Array };
-
-/** Null after so long. A pending timer keeps nothing alive for longer than that. */
-function silence(ms: number): Promise<null> {
-  return new Promise((resolve) => setTimeout(() => resolve(null), ms));
-}
 
 /** Thrown where the server itself reports a fault. */
 class Reported extends Error {
@@ -139,12 +135,12 @@ export class CompletionCall {
   ): Promise<Read> {
     const read = reader.read() as Promise<Read>;
     if (this.#choices.unconfirmed) {
-      const first = await Promise.race([read, silence(CONFIRMED_BY_SILENCE_MS)]);
+      const first = await waitAtMost(read, CONFIRMED_BY_SILENCE_MS);
       if (first !== null) return first;
       for (const choice of this.#choices.silent()) settle(choice);
     }
     if (this.#choices.seen < this.#call.n || !this.#choices.allEnded) return read;
-    return (await Promise.race([read, silence(AFTER_LAST_END_MS)])) ?? { done: true };
+    return (await waitAtMost(read, AFTER_LAST_END_MS)) ?? { done: true };
   }
 
   #take({ value, event }: Value, settle: (choice: Settled) => void): void {
@@ -170,8 +166,9 @@ export class CompletionCall {
     }
     if (this.#choices.seen === 0) return { reason: "no_choices" };
     // Some servers never send [DONE]; others never say why a choice ended, and then only [DONE] tells.
-    // A JSON text that could be read is whole.
-    const whole = sawDone || this.#choices.allEnded || this.#values.isJson;
+    // One JSON text that could be read is whole.
+    const oneText = this.#values.isJson && this.#chunks === 1;
+    const whole = sawDone || this.#choices.allEnded || oneText;
     return whole ? null : { reason: "cut_stream" };
   }
 }

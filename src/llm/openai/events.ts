@@ -32,11 +32,11 @@ export class ValueReader {
   readonly #maxBytes: number;
   /** Ignores a byte order mark and keeps characters whole that are split between pieces. */
   readonly #decoder = new TextDecoder();
-  /** Undecided until the first character that is no white space. */
-  #form: "undecided" | "events" | "json" = "undecided";
+  /** Undecided until the first character that is no white space; then, where that begins JSON, until its line ends. */
+  #form: "undecided" | "events" | "json" | "jsonLines" | "wholeJson" = "undecided";
   #values: Value[] = [];
   #sinceEvent = 0;
-  /** JSON that is not complete, in pieces. */
+  /** A line of JSON, or a whole text, that is not complete, in pieces. */
   #json: string[] = [];
   #jsonLength = 0;
   readonly #parser = createParser({
@@ -55,7 +55,7 @@ export class ValueReader {
 
   /** The body is JSON, not a stream of events. */
   get isJson(): boolean {
-    return this.#form === "json";
+    return this.#form !== "undecided" && this.#form !== "events";
   }
 
   /** The values that a piece completes; then `fault` may be set. */
@@ -84,7 +84,7 @@ export class ValueReader {
       if (first === "") return [];
       this.#form = first === "{" || first === "[" ? "json" : "events";
     }
-    if (this.#form === "json") this.#lines(text);
+    if (this.isJson) this.#readJson(text);
     else {
       this.#sinceEvent += bytes;
       this.#parser.feed(text);
@@ -93,28 +93,30 @@ export class ValueReader {
     return this.#given();
   }
 
-  /** A line that is a JSON text of its own is a value; anything else is part of one that spans lines. */
-  #lines(text: string): void {
-    this.#jsonLength += text.length;
-    if (this.#jsonLength > this.#maxBytes) {
-      this.fault ??= new EventTooLarge();
+  /** Where the first line is a JSON text of its own, so is every other; else the lines are one text, read at its end. */
+  #readJson(text: string): void {
+    const lines = this.#form === "wholeJson" ? [text] : text.split("\n");
+    for (const [at, line] of lines.entries()) {
+      if (at > 0) this.#endLine();
+      this.#json.push(line);
+      this.#jsonLength += line.length;
+      if (this.#jsonLength > this.#maxBytes) this.fault ??= new EventTooLarge();
+      if (this.fault !== null) return;
+    }
+  }
+
+  #endLine(): void {
+    const text = this.#form === "wholeJson" ? "" : this.#json.join("").trim();
+    if (this.#form === "json" && text !== "") {
+      this.#form = parseJson(text) === undefined ? "wholeJson" : "jsonLines";
+    }
+    if (this.#form === "wholeJson") {
+      this.#json.push("\n");
       return;
     }
-    const end = text.lastIndexOf("\n");
-    if (end < 0 || this.#values.length > 0) {
-      this.#json.push(text);
-      return;
-    }
-    const whole = this.#json.join("") + text.slice(0, end);
-    const lines = whole.split("\n").filter((line) => line.trim() !== "");
-    const values = lines.map((line) => parseJson(line));
-    if (values.some((value) => value === undefined)) {
-      this.#json.push(text);
-      return;
-    }
-    for (const value of values) this.#values.push({ value, event: null });
-    this.#json = [text.slice(end + 1)];
-    this.#jsonLength = text.length - end;
+    if (text !== "") this.#line(text);
+    this.#json = [];
+    this.#jsonLength = 0;
   }
 
   #event(data: string, event: string | null): void {
@@ -132,18 +134,18 @@ export class ValueReader {
       this.#values.push({ value, event });
       return;
     }
-    for (const line of text.split("\n")) {
-      if (line.trim() === "[DONE]") {
-        this.sawDone = true;
-        continue;
-      }
-      const one = parseJson(line);
-      if (one === undefined) {
-        this.fault = new NotJson();
-        return;
-      }
-      this.#values.push({ value: one, event });
+    for (const line of text.split("\n")) this.#line(line, event);
+  }
+
+  #line(text: string, event: string | null = null): void {
+    if (this.fault !== null) return;
+    if (text.trim() === "[DONE]") {
+      this.sawDone = true;
+      return;
     }
+    const value = parseJson(text);
+    if (value === undefined) this.fault = new NotJson();
+    else this.#values.push({ value, event });
   }
 
   #given(): Value[] {

@@ -4,6 +4,7 @@
  * bodies are limited, and a wait that the deadline does not allow is not begun.
  */
 import { parseJson, readUpTo, retryAfterSeconds } from "../../net/response.ts";
+import { pause } from "../../net/sharedWork.ts";
 import { type CallFailure, errorOf, failureOf, type ReportedError } from "./failure.ts";
 import type { Scope } from "./scope.ts";
 
@@ -113,16 +114,4 @@ function retryWait(
   // Isolates that failed together do not come back together.
   const waitMs = told === undefined ? own * (0.75 + Math.random() / 4) : told * 1000;
   return waitMs > MAX_RETRY_WAIT_MS ? null : waitMs;
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done);
-  });
 }

@@ -9,7 +9,7 @@ import { type EngineFailureReason, endsEngine } from "../../adapter/engine.ts";
 import { parseManifest } from "../../adapter/manifest.ts";
 import type { Ranker } from "../../adapter/ranker.ts";
 import { fail, ok, type Result } from "../../adapter/result.ts";
-import { pause, SingleFlight, type WaitUntil } from "../../net/sharedWork.ts";
+import { SingleFlight, type WaitUntil, waitAtMost } from "../../net/sharedWork.ts";
 import type { BundleFault } from "./source.ts";
 
 /** Reads, checks, starts and self-tests a bundle. */
@@ -203,7 +203,7 @@ export class RankerShelf {
   /** The request that evicted them may have ended: they are retired again, and only `stable` waits to the end. */
   async #drain(holder: Holder): Promise<void> {
     const drained = Promise.all([...this.#draining].map((held) => this.#retire(held)));
-    await (holder === "stable" ? drained : Promise.race([drained, pause(DRAIN_WAIT_MS)]));
+    await (holder === "stable" ? drained : waitAtMost(drained, DRAIN_WAIT_MS));
   }
 
   async #retire(held: HeldRanker): Promise<void> {

@@ -151,7 +151,7 @@ export interface Envelope {
 const PIECES = /.{1,48}(?=\s|$)|.{1,48}/gsu;
 
 /** A text in the pieces that it is streamed in. */
-export function piecesOf(text: string): readonly string[] {
+export function textPieces(text: string): readonly string[] {
   return text.match(PIECES) ?? [];
 }
 
@@ -172,7 +172,7 @@ export function urgentChunk(of: Envelope, urgentText: string) {
 export function* chunksOf(of: Envelope, choice: Choice, begun: boolean) {
   const { index, content, finishReason } = choice;
   if (!begun) yield chunk(of, index, { role: "assistant", content: "" }, null);
-  for (const piece of piecesOf(content)) yield chunk(of, index, { content: piece }, null);
+  for (const piece of textPieces(content)) yield chunk(of, index, { content: piece }, null);
   yield chunk(of, index, {}, finishReason);
 }
 

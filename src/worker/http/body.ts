@@ -3,6 +3,7 @@
  * in bytes and in time, because an upload that stalls holds what it has sent, and a connection.
  */
 import { createMiddleware } from "hono/factory";
+import { waitAtMost } from "../../net/sharedWork.ts";
 import type { AppEnv } from "../config/parts.ts";
 import { Problem } from "./problems.ts";
 
@@ -22,7 +23,8 @@ export async function* piecesOf(
   let ended = false;
   try {
     for (;;) {
-      const piece = await inTime(reader.read(), stalledMs);
+      const piece = await waitAtMost(reader.read(), stalledMs);
+      if (piece === null) throw new Problem("upload_stalled");
       if (piece.done) {
         ended = true;
         return;
@@ -34,20 +36,6 @@ export async function* piecesOf(
   } finally {
     // Not waited for: a stream that stalls may not answer to this either.
     if (!ended) reader.cancel().catch(() => {});
-  }
-}
-
-/** What a read brings, or `upload_stalled`. */
-async function inTime<Read>(read: Promise<Read>, ms: number): Promise<Read> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Problem("upload_stalled")), ms);
-  });
-  try {
-    return await Promise.race([read, late]);
-  } finally {
-    clearTimeout(timer);
-    read.catch(() => {});
   }
 }
 

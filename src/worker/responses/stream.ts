@@ -4,7 +4,7 @@ import type { Ask } from "../answer/ask.ts";
 import { answerParts, type Include } from "../answer/body.ts";
 import type { Notices } from "../answer/emergencyNotice.ts";
 import type { Outcome } from "../answer/outcome.ts";
-import { type AnswerWriter, candidateEvent, piecesOf, streamEvents } from "../answer/stream.ts";
+import { type AnswerWriter, candidateEvent, streamEvents, textPieces } from "../answer/stream.ts";
 import type { AppEnv } from "../config/parts.ts";
 import { type Problem, problemBody } from "../http/problems.ts";
 import { endedResponse, outputMessage, outputOf, outputPart } from "./body.ts";
@@ -81,7 +81,7 @@ function writerOf(
       open();
       // The urgent text went out first.
       const rest = outputOf(outcome, abstainedText, { ...notices, urgentText: null });
-      for (const piece of piecesOf(rest.text)) say(piece);
+      for (const piece of textPieces(rest.text)) say(piece);
       const output = outputOf(outcome, abstainedText, notices);
       const { text } = output;
       const status = output.cutBy === null ? "completed" : "incomplete";

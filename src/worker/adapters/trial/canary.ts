@@ -2,7 +2,7 @@
  * The canary: a version that gets a share of the requests until its guard stops it. An isolate that does not know how
  * the trial stands, or has not heard of it for long, sends no request to the canary: stable answers.
  */
-import { pause, type WaitUntil } from "../../../net/sharedWork.ts";
+import { type WaitUntil, waitAtMost } from "../../../net/sharedWork.ts";
 import type { AdapterHost } from "../host.ts";
 import type { AdapterFault, RankerSource, Served } from "../source.ts";
 import type { RequestKey } from "../trialChannels.ts";
@@ -85,7 +85,7 @@ export class Canary {
         () => {},
       );
       waitUntil(asked);
-      await Promise.race([asked, pause(GUARD_WAIT_MS)]);
+      await waitAtMost(asked, GUARD_WAIT_MS);
     }
     // A trial that was stopped stays stopped.
     if (this.stop !== null) waitUntil(this.channel.unload());
