@@ -5,10 +5,10 @@
  */
 
 /** Folders of src/worker from the ground up. Each imports those before it, and itself. */
-const layers = ["config", "http", "access", "ledger", "adapters", "answer"];
+const layers = ["config", "http", "access", "ledger", "adapters", "plans", "answer"];
 
 /** Folders of src/worker on top of the layers. None imports another of them. */
-const tops = ["rerank", "responses", "batches", "feedback", "plans", "confidence"];
+const tops = ["rerank", "responses", "batches", "feedback", "confidence"];
 
 /** Folders of src/worker that can be deleted (test/structure): only the files directly in src/worker import them. */
 const optional = ["batches", "feedback", "adapters/trial"];

@@ -26,6 +26,8 @@ export interface GenerateRequest {
   readonly user?: string;
   /** How long a reasoning model is to think, in the provider's own words, such as `low`. */
   readonly reasoningEffort?: string;
+  /** Calls at once, at most; 5 if absent. */
+  readonly parallel?: number;
   /** Overrides the generator's model. */
   readonly model?: string;
   /** Ends all HTTP calls of this request; every candidate that has not come fails as `aborted`. */
@@ -80,6 +82,8 @@ export type GenerateFailure =
 export interface TokenUsage {
   readonly promptTokens: number;
   readonly completionTokens: number;
+  /** Those of the prompt that the provider had cached, where it tells: most bill them at a lower price. */
+  readonly cachedTokens?: number;
   /** Those of the completion that were thinking, where the provider tells. */
   readonly reasoningTokens?: number;
 }

@@ -7,6 +7,7 @@
  */
 import { type AiBinding, type AiGatewayOptions, runModel } from "../net/aiBinding.ts";
 import type { Fields } from "../net/response.ts";
+import type { Gate } from "../net/sharedWork.ts";
 import type { Generator } from "./generator.ts";
 import { MAX_EVENT_BYTES } from "./openai/events.ts";
 import { openAIGenerator } from "./openai/generator.ts";
@@ -18,13 +19,15 @@ export interface WorkersAiGeneratorOptions {
   /** e.g. `@cf/meta/llama-3.3-70b-instruct-fp8-fast`. */
   readonly model: string;
   readonly gateway: AiGatewayOptions | null;
+  /** Bounds the calls at once, over all requests of the isolate. */
+  readonly gate?: Gate;
 }
 
 /** A name that nobody looks up: no request goes there. */
 const BASE_URL = "https://workers-ai.invalid/v1";
 
 export function workersAiGenerator(options: WorkersAiGeneratorOptions): Generator {
-  const { ai, gateway, model } = options;
+  const { ai, gateway, model, gate } = options;
   return openAIGenerator({
     baseUrl: BASE_URL,
     apiKey: null,
@@ -34,6 +37,7 @@ export function workersAiGenerator(options: WorkersAiGeneratorOptions): Generato
       drops: ["user", "reasoning_effort"],
     }),
     fetch: bindingFetch(ai, gateway),
+    ...(gate === undefined ? {} : { gate }),
   });
 }
 

@@ -165,3 +165,39 @@ export class SingleFlight {
     return Date.now() - begunAt >= this.#staleMs;
   }
 }
+
+/** How often someone who waits at a gate looks again. Milliseconds. */
+const GATE_POLL_MS = 20;
+
+/**
+ * Lets at most so many pieces of work through at once, over all requests of an isolate. A place that was not given back
+ * is free again after `leaseMs`: its request was cancelled.
+ *
+ * @example
+ * const leave = await gate.enter(signal); // null: the signal fired first
+ * try { ... } finally { leave?.(); }
+ */
+export class Gate {
+  readonly #places: number;
+  readonly #leaseMs: number;
+  /** Ends of the leases, milliseconds since 1970. */
+  readonly #leases = new Set<{ readonly until: number }>();
+
+  constructor(places: number, leaseMs: number) {
+    this.#places = places;
+    this.#leaseMs = leaseMs;
+  }
+
+  async enter(signal: AbortSignal): Promise<(() => void) | null> {
+    if (!(await until(() => this.#hasPlace(), signal, GATE_POLL_MS))) return null;
+    const lease = { until: Date.now() + this.#leaseMs };
+    this.#leases.add(lease);
+    return () => this.#leases.delete(lease);
+  }
+
+  #hasPlace(): boolean {
+    const now = Date.now();
+    for (const lease of this.#leases) if (lease.until <= now) this.#leases.delete(lease);
+    return this.#leases.size < this.#places;
+  }
+}

@@ -2,10 +2,10 @@
 import { readAccess } from "./access/config.ts";
 import { readAdapters } from "./adapters/config.ts";
 import { readNotices } from "./answer/emergencyNotice.ts";
-import { readLlm } from "./answer/llm.ts";
 import type { Bindings, Config, Parts, PartsResult } from "./config/parts.ts";
 import { readShared } from "./config/readers.ts";
 import { allScopes, features } from "./features.ts";
+import { readPlans } from "./plans/plans.ts";
 
 export type ConfigResult =
   | { readonly ok: true; readonly config: Config }
@@ -14,10 +14,10 @@ export type ConfigResult =
 /** Every fault is a sentence that names a variable and what it must be, never its value. */
 export function readConfig(env: Bindings): ConfigResult {
   const faults: string[] = [];
-  const llm = readLlm(env, faults);
+  const plans = readPlans(env, faults);
   const parts: Partial<Config>[] = [
-    llm,
-    readAdapters(env, llm.models, faults),
+    plans,
+    readAdapters(env, [...plans.plans.keys()], faults),
     readShared(env, faults),
     { access: readAccess(env, allScopes, faults) },
     readNotices(env, faults),

@@ -3,13 +3,13 @@ import { tracing } from "cloudflare:workers";
 import { accessParts } from "./access/config.ts";
 import type { EngineKind } from "./adapters/engines.ts";
 import { adapterPoints, makeRollouts } from "./adapters/makeRollouts.ts";
-import { llmGenerator } from "./answer/llm.ts";
 import type { Parts } from "./config/parts.ts";
 import { contentParts } from "./config/readers.ts";
 import type { MakeParts } from "./configuration.ts";
 import { features } from "./features.ts";
 import { type EventPoints, observeWith, requestPoints, type StartSpan } from "./http/metrics.ts";
 import { durableLedger } from "./ledger/ledger.ts";
+import { makeWriters } from "./plans/writers.ts";
 
 /** Parts whose adapter runs on the first of `engines` that can run it. */
 export function partsWith(...engines: readonly [EngineKind, ...EngineKind[]]): MakeParts {
@@ -28,7 +28,7 @@ export function partsWith(...engines: readonly [EngineKind, ...EngineKind[]]): M
       ledgerOf: (tenant) => durableLedger(env.LEDGER, tenant, config.jurisdiction),
       observe,
       startSpan: platformSpans,
-      generator: llmGenerator(config),
+      writers: makeWriters(config),
       rollouts: makeRollouts(env, config, engines, observe, makeTrial),
     };
     const added = features.map(({ parts }) => parts?.(env, core) ?? {});

@@ -46,7 +46,7 @@ const literals = [
 const bounded: readonly (readonly [file: string, reason: string])[] = [
   ["llm/openai/failure.ts", "an error's message is cut at 8,192 characters"],
   ["llm/openai/refusal.ts", "the same message"],
-  ["worker/answer/llm.ts", "the deployment's own LLM_BASE_URL"],
+  ["worker/plans/llms.ts", "the deployment's own LLM_BASE_URL"],
   ["worker/http/log.ts", "paths of our own routes"],
 ];
 const checked = literals.filter(({ file }) => bounded.every(([of]) => of !== file));

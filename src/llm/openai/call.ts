@@ -74,6 +74,15 @@ export class CompletionCall {
    * @param settle told of each choice when it has settled
    */
   async run(settle: (choice: Settled) => void): Promise<CallSummary> {
+    const leave = await this.#endpoint.gate?.enter(this.#scope.signal);
+    try {
+      return await this.#run(settle);
+    } finally {
+      leave?.();
+    }
+  }
+
+  async #run(settle: (choice: Settled) => void): Promise<CallSummary> {
     const body = bodyOf(this.#call, this.#traits);
     const sent = await send(this.#endpoint, body, this.#call.clientRequestId, this.#scope);
     let failure = sent.failure;

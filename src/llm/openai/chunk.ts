@@ -192,9 +192,14 @@ function readUsage(usage: Fields | null): Partial<TokenUsage> | null {
   const reasoningTokens = count(
     details?.reasoning_tokens ?? usage.reasoning_tokens ?? usage.thoughtsTokenCount,
   );
+  const prompt = fields(usage.prompt_tokens_details) ?? fields(usage.input_tokens_details);
+  const cachedTokens = count(
+    prompt?.cached_tokens ?? usage.prompt_cache_hit_tokens ?? usage.cachedContentTokenCount,
+  );
   return {
     ...(promptTokens === null ? {} : { promptTokens }),
     ...(completionTokens === null ? {} : { completionTokens }),
+    ...(cachedTokens === null ? {} : { cachedTokens }),
     ...(reasoningTokens === null ? {} : { reasoningTokens }),
   };
 }

@@ -4,6 +4,7 @@
  * Between the wire and the caller of `generate` stands one async generator: `generate` itself. `CompletionCall` reads an
  * answer and calls back, `Round` does so with the events of all its calls, and `generate` yields them from a queue.
  */
+import type { Gate } from "../../net/sharedWork.ts";
 import type { GenerateEvent, GenerateRequest, Generator } from "../generator.ts";
 import type { Endpoint, Fetch } from "./postWithRetries.ts";
 import type { ProviderMemory } from "./providerMemory.ts";
@@ -21,6 +22,8 @@ export interface OpenAIGeneratorOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Tries after the first of a call that failed before it began; 2 unless told. */
   readonly maxRetries?: number;
+  /** Bounds the calls at once, over all requests of the isolate. */
+  readonly gate?: Gate;
   readonly fetch?: Fetch;
 }
 
@@ -40,6 +43,7 @@ export function openAIGenerator(options: OpenAIGeneratorOptions): Generator {
     // Called as a plain function: workerd refuses a fetch that is bound to an object.
     fetch: options.fetch ?? ((url, init) => fetch(url, init)),
     maxRetries: options.maxRetries ?? 2,
+    gate: options.gate ?? null,
   };
   return {
     model: options.model,

@@ -4,7 +4,7 @@
  * bodies are limited, and a wait that the deadline does not allow is not begun.
  */
 import { parseJson, readUpTo, retryAfterSeconds } from "../../net/response.ts";
-import { pause } from "../../net/sharedWork.ts";
+import { type Gate, pause } from "../../net/sharedWork.ts";
 import { type CallFailure, errorOf, failureOf, type ReportedError } from "./failure.ts";
 import type { Scope } from "./scope.ts";
 
@@ -19,6 +19,8 @@ export interface Endpoint {
   readonly fetch: Fetch;
   /** Tries after the first: after connection faults, 408, 409, 429 and 5xx. */
   readonly maxRetries: number;
+  /** Bounds the calls at once, over all requests of the isolate; null: no bound. */
+  readonly gate: Gate | null;
 }
 
 /** The response that began well, or why there is none. */

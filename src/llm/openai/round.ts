@@ -101,7 +101,8 @@ export class Round {
         await this.#askFor(number);
       }
     };
-    await Promise.all(Array.from({ length: MAX_PARALLEL_CALLS }, askInTurn));
+    const { parallel = MAX_PARALLEL_CALLS } = this.#parts.request;
+    await Promise.all(Array.from({ length: Math.min(parallel, MAX_PARALLEL_CALLS) }, askInTurn));
   }
 
   /** Asks for one candidate. Where another call has shown that this is in vain, fails it unasked. */
@@ -168,11 +169,15 @@ export class Round {
   }
 
   #addUsage(more: TokenUsage | null): void {
-    const { promptTokens, completionTokens, reasoningTokens } = this.#usage;
+    const { promptTokens, completionTokens, cachedTokens, reasoningTokens } = this.#usage;
+    const cached = more?.cachedTokens ?? cachedTokens;
     const thought = more?.reasoningTokens ?? reasoningTokens;
     this.#usage = {
       promptTokens: promptTokens + (more?.promptTokens ?? 0),
       completionTokens: completionTokens + (more?.completionTokens ?? 0),
+      ...(cached === undefined
+        ? {}
+        : { cachedTokens: (cachedTokens ?? 0) + (more?.cachedTokens ?? 0) }),
       ...(thought === undefined
         ? {}
         : { reasoningTokens: (reasoningTokens ?? 0) + (more?.reasoningTokens ?? 0) }),

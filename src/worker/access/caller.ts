@@ -11,6 +11,10 @@ export interface Caller {
   readonly scopes: readonly Scope[];
   /** Adapters that the key is limited to; null: all that its tenant may use. */
   readonly adapters: readonly string[] | null;
+  /** Names or tags of LLMs that alone may be asked for this caller; null or absent: all. */
+  readonly llms?: readonly string[] | null;
+  /** Names or tags of LLMs that must not be asked for this caller. */
+  readonly forbidLlms?: readonly string[];
   /** Requests a calendar month (UTC) for this `keyId`; null: no limit. */
   readonly quota: number | null;
 }
@@ -56,4 +60,14 @@ export function mayUseAdapter(caller: Caller, adapter: string, tenants: AdapterT
   const named = tenants.get(adapter);
   if (named !== undefined && !named.includes(caller.tenant)) return false;
   return caller.adapters === null || caller.adapters.includes(adapter);
+}
+
+/** Whether an LLM may be asked for the caller. @param tags the LLM's own, such as its region */
+export function mayUseLlm(
+  { llms, forbidLlms = [] }: Pick<Caller, "llms" | "forbidLlms">,
+  name: string,
+  tags: readonly string[],
+): boolean {
+  const isMeant = (word: string) => word === name || tags.includes(word);
+  return !forbidLlms.some(isMeant) && (llms == null || llms.some(isMeant));
 }

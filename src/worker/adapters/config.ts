@@ -84,7 +84,7 @@ export function readModelAdapters(
     return new Map();
   }
   if ([...named.keys()].some((model) => !models.includes(model))) {
-    faults.push("MODEL_ADAPTERS must name models of LLM_MODEL only");
+    faults.push("MODEL_ADAPTERS must name models of LLM_MODEL, LLMS or PLANS only");
   }
   return named;
 }

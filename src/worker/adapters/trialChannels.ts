@@ -64,9 +64,11 @@ export interface FinishedAnswer {
   readonly ask: {
     readonly question: Question;
     readonly task: { readonly id: string };
-    /** The LLM that wrote the candidates. */
-    readonly model: string;
   };
+  /** The model's name at its provider, where one LLM alone wrote; null: several did. */
+  readonly writer: string | null;
+  /** Indices of the candidates that the choice was made among. */
+  readonly deciding: readonly number[];
   readonly candidates: readonly {
     readonly index: number;
     readonly answer: string | null;

@@ -1,32 +1,20 @@
 /**
- * What the pipeline is asked (`Ask`), and its parts from the wire: the model, K, the sampling, within the deployment's
- * bounds `MAX_K` and `MAX_TOKENS`. Faults name their field.
+ * What the pipeline is asked (`Ask`), and its parts from the wire: the plan within the caller's bounds, K, within the
+ * deployment's bound `MAX_K`. Faults name their field.
  */
 import type { Abstain, Strategy } from "../../adapter/select/candidates.ts";
 import type { ChatMessage, Question } from "../../tasks/question.ts";
 import type { TaskSpec } from "../../tasks/task.ts";
+import { type Caller, mayUseLlm } from "../access/caller.ts";
 import type { AdapterChoice } from "../adapters/rollout.ts";
 import type { Config, Parts } from "../config/parts.ts";
 import { fieldProblem } from "../http/problems.ts";
+import { readMoney } from "../ledger/money.ts";
+import { type BoundPlan, boundPlan, isCalled } from "../plans/bounds.ts";
+import { atMost, type Sampling } from "./sampling.ts";
 
 /** Where the caller names no number, and the deployment allows as much. */
 const DEFAULT_K = 8;
-const DEFAULT_MAX_TOKENS = 1024;
-/** For a model that is known to think first: thinking counts too. */
-const THINKING_MAX_TOKENS = 8192;
-const THINKS =
-  /(?:^|[/-])(?:o\d|gpt-[5-9]|gpt-oss|deepseek-r|r1|qwq|qwen-?3|magistral|gemini-(?:2\.5|[3-9])|glm-(?:4\.[5-9]|[5-9])|kimi-k2|minimax-m|huatuogpt-o)|think|reason/iu;
-
-/** How the LLM is to write. */
-export interface Sampling {
-  readonly temperature?: number;
-  readonly topP?: number;
-  readonly maxTokens: number;
-  readonly stop?: readonly string[];
-  readonly seed?: number;
-  readonly user?: string;
-  readonly reasoningEffort?: string;
-}
 
 /** One question, ready to be asked. */
 export interface Ask extends AdapterChoice {
@@ -35,8 +23,13 @@ export interface Ask extends AdapterChoice {
   /** The field that held the question, for problems. */
   readonly questionField: string;
   readonly messages: readonly ChatMessage[];
+  /** The plan's name. */
   readonly model: string;
-  /** Candidates to ask the LLM for; at most so many where `adaptive` is set. */
+  /** The plan, as far as the caller allows it. */
+  readonly bound: BoundPlan;
+  /** The most that the request may cost, and the field that says so; null: no bound. */
+  readonly maxCost: { readonly micros: number; readonly field: string } | null;
+  /** Candidates of the first stage; at most so many where `adaptive` is set. */
   readonly k: number;
   /** For `k: "auto"`: candidates in waves until the leader is settled, at least so many. Null: all K at once. */
   readonly adaptive: { readonly least: number } | null;
@@ -48,11 +41,64 @@ export interface Ask extends AdapterChoice {
   readonly sampling: Sampling;
 }
 
-/** The model to ask. Throws `Problem` for one that is not configured. */
-export function readModel(model: string | null | undefined, config: Config): string {
-  if (!model) return config.models[0];
-  if (config.models.includes(model)) return model;
-  throw fieldProblem("unknown_model", "model");
+export interface WireBounds {
+  readonly max_cost?: number | string | null | undefined;
+  readonly allow_llms?: readonly string[] | null | undefined;
+  readonly forbid_llms?: readonly string[] | null | undefined;
+  readonly stages?: number | null | undefined;
+}
+
+/** The plan that a model's name means. Throws `Problem` for one that is not configured. */
+export function readModel(model: string | null | undefined, { plans }: Pick<Config, "plans">) {
+  const [first] = plans.values();
+  const plan = model ? plans.get(model) : first;
+  if (plan === undefined) throw fieldProblem("unknown_model", "model");
+  return plan;
+}
+
+/**
+ * The plan, within what the request and the caller's key allow. Throws `Problem` for an unknown model or LLM, and where
+ * no LLM is left.
+ * @param prefix where the bounds stand in the request
+ */
+export function readPlan(
+  model: string | null | undefined,
+  wire: WireBounds,
+  prefix: "" | "medadapter.",
+  { plans, llms }: Pick<Config, "plans" | "llms">,
+  caller: Caller,
+): Pick<Ask, "model" | "bound" | "maxCost"> {
+  const plan = readModel(model, { plans });
+  const known = [...llms.values()].filter(({ name, tags }) => mayUseLlm(caller, name, tags));
+  for (const field of ["allow_llms", "forbid_llms"] as const) {
+    wire[field]?.forEach((word, at) => {
+      if (known.some((llm) => isCalled(llm, word))) return;
+      const where = `${prefix}${field}[${at}]`;
+      throw fieldProblem("invalid_request", where, "must be the name or the tag of an LLM");
+    });
+  }
+  const bounds = {
+    allow: wire.allow_llms ?? null,
+    forbid: wire.forbid_llms ?? [],
+    stages: wire.stages ?? null,
+  };
+  const bound = boundPlan(plan, bounds, caller);
+  if (bound.stages.length === 0) {
+    const field = wire.forbid_llms?.length ? "forbid_llms" : "allow_llms";
+    const refused = bound.bounded.some((one) => one.bound === "key");
+    const own = bound.bounded.some((one) => one.bound !== "key");
+    // A model that a key may not use does not exist for it.
+    if (refused && !own) throw fieldProblem("unknown_model", "model");
+    throw fieldProblem("invalid_request", `${prefix}${field}`, "leaves no LLM of this model");
+  }
+  return { model: plan.name, bound, maxCost: readMaxCost(wire.max_cost, `${prefix}max_cost`) };
+}
+
+function readMaxCost(wire: number | string | null | undefined, field: string): Ask["maxCost"] {
+  if (wire == null) return null;
+  const micros = readMoney(String(wire));
+  if (micros !== null) return { micros, field };
+  throw fieldProblem("invalid_request", field, "must be money with at most six decimals");
 }
 
 /** `store` from the wire. Throws `Problem` where nothing can be kept. */
@@ -81,66 +127,34 @@ export interface WireCount {
   readonly n?: number | null | undefined;
 }
 
-/** Names of the fields that a fault is to name: they differ between routes. */
-export interface CountFields {
-  readonly k: string;
-  readonly max_k: string;
-}
-
-/** `k` and `max_k` from the wire. Throws `Problem` for more than may be asked for, or a `max_k` beside a number. */
+/**
+ * `k` and `max_k` from the wire. Throws `Problem` for more than may be asked for, a `max_k` beside a number, or a number
+ * where the plan says how many candidates its LLMs write.
+ */
 export function readK(
   wire: WireCount,
-  fields: CountFields,
+  prefix: "" | "medadapter.",
   { maxK: most }: Pick<Config, "maxK">,
+  { stages: [first] }: BoundPlan,
 ): Pick<Ask, "k" | "adaptive"> {
+  const fields = { k: `${prefix}k`, max_k: `${prefix}max_k` };
   const least = atMost(most, wire.n, "n") ?? 1;
+  const planned = (first?.members ?? []).map(({ candidates }) => candidates);
+  if (planned.every((candidates) => candidates !== null)) {
+    const k = planned.reduce((sum, candidates) => sum + candidates, 0);
+    const own = [fields.k, fields.max_k].at(typeof wire.k === "number" ? 0 : 1) ?? "";
+    if (typeof wire.k === "number" || wire.max_k != null) {
+      throw fieldProblem("invalid_request", own, "is given by this model's plan");
+    }
+    if (least > k) {
+      throw fieldProblem("invalid_request", "n", `must be at most ${k} for this model`);
+    }
+    return { k, adaptive: wire.k === "auto" ? { least } : null };
+  }
   const usual = Math.max(Math.min(DEFAULT_K, most), least);
   if (wire.k === "auto") {
     return { k: atMost(most, wire.max_k, fields.max_k) ?? usual, adaptive: { least } };
   }
   if (wire.max_k == null) return { k: atMost(most, wire.k, fields.k) ?? usual, adaptive: null };
   throw fieldProblem("invalid_request", fields.max_k, 'goes with k: "auto" only');
-}
-
-/** Tokens for each candidate: the first of the fields that is given, or the model's default. Throws `Problem` for too many. */
-export function readMaxTokens(
-  given: readonly (readonly [field: string, tokens: number | null | undefined])[],
-  model: string,
-  { maxTokens: most, modelDefaults }: Pick<Config, "maxTokens" | "modelDefaults">,
-): number {
-  // A field that another stands above is no way around the bound either.
-  const [tokens] = given.flatMap(([field, value]) => atMost(most, value, field) ?? []);
-  const usual = THINKS.test(model) ? THINKING_MAX_TOKENS : DEFAULT_MAX_TOKENS;
-  return tokens ?? Math.min(modelDefaults.get(model)?.max_tokens ?? usual, most);
-}
-
-export interface WireSampling {
-  readonly temperature?: number | null | undefined;
-  readonly top_p?: number | null | undefined;
-  readonly seed?: number | null | undefined;
-  readonly reasoning_effort?: string | null | undefined;
-}
-
-/** How the LLM is to write: the request's own fields, else what the deployment sets for the model. */
-export function readSampling(
-  wire: WireSampling,
-  model: string,
-  { modelDefaults }: Pick<Config, "modelDefaults">,
-): Omit<Sampling, "maxTokens"> {
-  const usual = modelDefaults.get(model);
-  const temperature = wire.temperature ?? usual?.temperature;
-  const reasoningEffort = wire.reasoning_effort ?? usual?.reasoning_effort;
-  return {
-    ...(temperature == null ? {} : { temperature }),
-    ...(wire.top_p == null ? {} : { topP: wire.top_p }),
-    ...(wire.seed == null ? {} : { seed: wire.seed }),
-    ...(reasoningEffort == null ? {} : { reasoningEffort }),
-  };
-}
-
-/** The number, null for none. Throws `Problem` where it is more. */
-function atMost(most: number, given: number | null | undefined, field: string): number | null {
-  if (given == null) return null;
-  if (given > most) throw fieldProblem("invalid_request", field, `must be at most ${most}`);
-  return given;
 }

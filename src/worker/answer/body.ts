@@ -6,12 +6,21 @@ import { isSpoken, type TokenUsage } from "../../llm/generator.ts";
 import { tenths } from "../http/log.ts";
 import { type Notices, urgentFirst } from "./emergencyNotice.ts";
 import type { Outcome, RankedCandidate } from "./outcome.ts";
+import { planParts, votesOf, wireUsage } from "./planBody.ts";
 import type { AnswerBody } from "./schema.ts";
 
 export type Include = readonly ("candidates" | "texts")[];
 
+/** How an outcome is told. */
+export interface BodyForm {
+  readonly notices: Notices;
+  readonly include: Include;
+  /** Of the deployment's prices. */
+  readonly currency: string;
+}
+
 /** Everything but `id`, `object`, `model` and `text`. */
-export function answerParts(outcome: Outcome, notices: Notices, include: Include) {
+export function answerParts(outcome: Outcome, { notices, include, currency }: BodyForm) {
   const { selection, ask, figures, timing, usage } = outcome;
   const free = ask.task.kind === "free";
   const listed = outcome.candidates.map((candidate, at) => {
@@ -34,7 +43,8 @@ export function answerParts(outcome: Outcome, notices: Notices, include: Include
     k: outcome.asked,
     k_stopped: outcome.kStopped,
     failed: [...outcome.failed].map(([reason, count]) => ({ reason, count })),
-    votes: selection.votes.map(({ answer, count }) => ({ answer, count })),
+    votes: votesOf(outcome.candidates),
+    ...planParts(outcome, currency),
     truncated: outcome.truncated,
     ...(outcome.stored === null ? {} : { stored: outcome.stored }),
     ...(outcome.ignored.length === 0 ? {} : { ignored: [...outcome.ignored] }),
@@ -43,6 +53,7 @@ export function answerParts(outcome: Outcome, notices: Notices, include: Include
       adapter_tokens: figures.tokens,
       candidates_generated: outcome.candidates.length,
       candidates_scored: figures.scored,
+      llms: wireUsage(outcome.used, currency),
     },
     timing: {
       total_ms: tenths(timing.totalMs),
@@ -73,6 +84,8 @@ export function tokenUsage({ promptTokens, completionTokens, reasoningTokens }: 
 export function wireCandidate(candidate: RankedCandidate, include: Include) {
   return {
     index: candidate.index,
+    llm: candidate.source,
+    stage: candidate.stage,
     answer: candidate.answer,
     score: candidate.logit,
     probability: candidate.probability,

@@ -41,7 +41,8 @@ export const postChat: RouteHandler<typeof chatRoute, AppEnv> = async (c) => {
   const ask = await readChat(body, c.get("parts"), c.get("caller"));
   const id = `chatcmpl-${c.get("requestId").slice("req_".length)}`;
   const n = body.n ?? 1;
-  const details = (outcome: Outcome) => answerParts(outcome, notices, INCLUDE);
+  const details = (outcome: Outcome) =>
+    answerParts(outcome, { notices, include: INCLUDE, currency: config.currency });
   if (body.stream === true) {
     return streamAnswer(c, ask, {
       id,

@@ -10,17 +10,10 @@ import { adapterOf } from "../adapters/config.ts";
 import { readAdapter } from "../adapters/rollout.ts";
 import type { Parts } from "../config/parts.ts";
 import { fieldProblem } from "../http/problems.ts";
-import {
-  type Ask,
-  readAbstain,
-  readK,
-  readMaxTokens,
-  readModel,
-  readSampling,
-  readStore,
-} from "./ask.ts";
+import { type Ask, readAbstain, readK, readPlan, readStore } from "./ask.ts";
 import type { ChatBody } from "./chatSchema.ts";
 import { readTaskAndQuestion, toEvidence, toOptions } from "./question.ts";
+import { readSampling } from "./sampling.ts";
 
 const fields = {
   task: "medadapter.task",
@@ -38,12 +31,12 @@ export async function readChat(
   refuseUnsupported(body);
   const { config } = parts;
   const extras = body.medadapter ?? {};
-  const model = readModel(body.model, config);
-  const usual = adapterOf(model, config);
+  const plan = readPlan(body.model, extras, "medadapter.", config, caller);
+  const usual = adapterOf(plan.model, config);
   const choice = await readAdapter(extras.adapter, "medadapter.adapter", parts, caller, usual);
   const n = body.n ?? 1;
   const wire = { k: extras.k, max_k: extras.max_k, n };
-  const count = readK(wire, { k: "medadapter.k", max_k: "medadapter.max_k" }, config);
+  const count = readK(wire, "medadapter.", config, plan.bound);
   if (n > count.k) throw fieldProblem("invalid_request", "n", "must not be more than medadapter.k");
   const messages = body.messages.map(readMessage);
   const last = messages.at(-1);
@@ -60,13 +53,13 @@ export async function readChat(
     question,
     questionField: "messages",
     messages: promptAfter(messages, task, question),
-    model,
+    ...plan,
     ...count,
     strategy: extras.strategy ?? null,
     abstain: readAbstain(extras.abstain),
     store: readStore(body.store, parts),
     ...choice,
-    sampling: chatSampling(body, model, config),
+    sampling: chatSampling(body, config),
   };
 }
 
@@ -104,13 +97,12 @@ function readQuestion(text: string, extras: NonNullable<ChatBody["medadapter"]>)
   return { question: found.question, options: toOptions(extras.options), context, ...evidence };
 }
 
-function chatSampling(body: ChatBody, model: string, config: Parts["config"]): Ask["sampling"] {
+function chatSampling(body: ChatBody, config: Parts["config"]): Ask["sampling"] {
   const { user, stop } = body;
   const limits = ["max_completion_tokens", "max_tokens"] as const;
   const given = limits.map((field) => [field, body[field]] as const);
   return {
-    ...readSampling(body, model, config),
-    maxTokens: readMaxTokens(given, model, config),
+    ...readSampling(body, given, config),
     ...(user == null ? {} : { user }),
     ...(stop == null ? {} : { stop: typeof stop === "string" ? [stop] : stop }),
   };

@@ -1,12 +1,13 @@
 /** `POST /v1/chat/completions`: OpenAI's form, tolerant of fields we do not know, and our extras in `medadapter`; the answer whole or as a stream. */
 import { z } from "@hono/zod-openapi";
+import { MAX_K } from "../plans/plans.ts";
 import {
   AbstainRule,
   AdapterName,
+  Bounds,
   ContextText,
   EvidenceText,
   K,
-  MAX_K,
   MaxK,
   Options,
   Sampling,
@@ -14,7 +15,15 @@ import {
   StrategyName,
   TaskId,
 } from "./fields.ts";
-import { AnswerParts, AnswerUsage, CandidateEvent, chunk, ErrorEvent, STREAM } from "./schema.ts";
+import {
+  AnswerParts,
+  AnswerUsage,
+  CandidateEvent,
+  chunk,
+  ErrorEvent,
+  EscalationEvent,
+  STREAM,
+} from "./schema.ts";
 
 /** Fields of OpenAI's that would change the answer but are not supported: refused when set, see chatQuestion.ts. */
 const unsupported = {
@@ -49,10 +58,14 @@ export const ChatExtras = z
     task: TaskId.nullish(),
     adapter: AdapterName.nullish(),
     abstain: AbstainRule.nullish(),
-    events: z
-      .boolean()
-      .optional()
-      .openapi({ description: "With `stream`: an event for each candidate when it is scored." }),
+    max_cost: Bounds.max_cost.nullish(),
+    allow_llms: Bounds.allow_llms.nullish(),
+    forbid_llms: Bounds.forbid_llms.nullish(),
+    stages: Bounds.stages.nullish(),
+    events: z.boolean().optional().openapi({
+      description:
+        "With `stream`: an event for each candidate when it is scored, and for each further stage of a plan.",
+    }),
   })
   .openapi("ChatExtras");
 
@@ -128,5 +141,5 @@ const ChatChunk = z
   });
 
 export const ChatStream = z
-  .union([ChatChunk, CandidateEvent, ErrorEvent])
+  .union([ChatChunk, CandidateEvent, EscalationEvent, ErrorEvent])
   .openapi("ChatCompletionStream", { description: STREAM });

@@ -1,16 +1,13 @@
 /** Fields of requests that several routes' schemas share, with their bounds. */
 import { z } from "@hono/zod-openapi";
 import { SERVED_BY } from "../adapters/source.ts";
+import { MAX_K, MAX_TOKENS } from "../plans/plans.ts";
 import { toOptions } from "./question.ts";
 
 /** Bounds in characters; tokens are counted later by the adapter, whose budget is the manifest's. */
 const MAX_QUESTION = 32_768;
 const MAX_CONTEXT = 262_144;
 const MAX_OPTIONS = 32;
-
-/** How many candidates the LLM writes, at most, and of how many tokens each. A deployment may lower both. */
-export const MAX_K = 32;
-export const MAX_TOKENS = 32_768;
 
 /** As a pattern, so that it shows in /openapi.json. */
 const notBlank = [/\S/, "must not be blank"] as const;
@@ -66,7 +63,7 @@ export const Options = z
 /** A number, or `auto`: waves until the leading answer is likely to stay ahead. */
 export const K = z.union([z.int().min(1).max(MAX_K), z.literal("auto")]).openapi({
   description:
-    "How many candidates the LLM writes: 8 by default. `auto`: a few first, then more by the adapter's stopping rule, up to `max_k`. A deployment may allow fewer (its variable MAX_K): what is more is refused, and the default is lower.",
+    "How many candidates the LLM writes: 8 by default. Where the model is a plan, the plan says it. `auto`: a few first, then more by the adapter's stopping rule, up to `max_k`. A deployment may allow fewer (its variable MAX_K): what is more is refused, and the default is lower.",
 });
 
 export const MaxK = z
@@ -114,6 +111,31 @@ export const Store = z.boolean().openapi({
   description:
     "Keep question, candidates and scores, encrypted, so that `/v1/feedback` can join the outcome to them.",
 });
+
+const LlmWords = z.array(z.string().min(1).max(128)).min(1).max(64);
+
+/** What a request allows of a plan. */
+export const Bounds = {
+  max_cost: z
+    .union([
+      z.number().min(0),
+      z.string().regex(/^\d{1,9}(?:\.\d{1,6})?$/u, "must be money with at most six decimals"),
+    ])
+    .openapi({
+      description:
+        "The most that the request may cost, in the deployment's currency. A stage that could cost more is not entered; a request whose first stage could is refused.",
+      example: "0.02",
+    }),
+  allow_llms: LlmWords.openapi({
+    description: "Names or tags of LLMs (GET /v1/models): no other is asked.",
+  }),
+  forbid_llms: LlmWords.openapi({
+    description: "Names or tags of LLMs (GET /v1/models): none of them is asked.",
+  }),
+  stages: z.int().min(1).max(8).openapi({
+    description: "At most so many stages of the plan: 1 asks no stronger LLM, however unsure.",
+  }),
+};
 
 /** What an LLM takes; the provider's own defaults hold for what is not given, save `max_tokens`. */
 export const Sampling = {

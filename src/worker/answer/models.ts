@@ -1,10 +1,39 @@
-/** `GET /v1/models`: what can be asked for: LLMs, the adapter that ranks them, tasks. */
+/** `GET /v1/models`: what can be asked for: plans with their LLMs, the adapter that ranks them, tasks. */
 import { createRoute, type RouteHandler, z } from "@hono/zod-openapi";
 import { taskIds } from "../../tasks/registry.ts";
 import { mayUseAdapter } from "../access/caller.ts";
 import { adapterOf } from "../adapters/config.ts";
 import type { AppEnv } from "../config/parts.ts";
 import { problemResponses } from "../http/schema.ts";
+import { priceText } from "../ledger/money.ts";
+import { boundPlan, NO_BOUNDS } from "../plans/bounds.ts";
+import type { Llm } from "../plans/llms.ts";
+import { LEAVE_BY, type Stage } from "../plans/plans.ts";
+
+const PlanLlm = z.object({
+  llm: z.string(),
+  candidates: z.int().nullable().openapi({ description: "Null: as many as the request says." }),
+  tags: z.array(z.string()),
+  price: z
+    .object({ in: z.string(), out: z.string(), cached: z.string(), currency: z.string() })
+    .nullable()
+    .openapi({ description: "Money a million tokens; null: not configured." }),
+});
+
+const PlanStage = z
+  .object({
+    stage: z.int(),
+    llms: z.array(PlanLlm),
+    instead: z.array(PlanLlm.omit({ candidates: true })).openapi({
+      description: "Take the places of LLMs that are down, in this order.",
+    }),
+    auto: z.boolean().openapi({ description: "Candidates in waves, until the leader is settled." }),
+    leave: z
+      .object({ by: z.enum(LEAVE_BY), value: z.number() })
+      .nullable()
+      .openapi({ description: "When its answer is good enough; null: the default rule." }),
+  })
+  .openapi("PlanStage");
 
 const ModelList = z
   .object({
@@ -18,6 +47,9 @@ const ModelList = z
         medadapter: z.object({
           adapter: z.object({ name: z.string(), version: z.string() }).nullable(),
           tasks: z.array(z.string()),
+          stages: z.array(PlanStage).openapi({
+            description: "The LLMs that answer, stage by stage, as far as the caller may use them.",
+          }),
         }),
       }),
     ),
@@ -28,7 +60,7 @@ export const modelsRoute = createRoute({
   method: "get",
   path: "/v1/models",
   tags: ["Answers"],
-  summary: "The LLMs that can be asked, each with its adapter",
+  summary: "The plans that can be asked, each with its LLMs and its adapter",
   responses: {
     200: {
       description: "In OpenAI's form",
@@ -43,22 +75,41 @@ export const modelsRoute = createRoute({
 
 export const getModels: RouteHandler<typeof modelsRoute, AppEnv> = async (c) => {
   const { config, rollouts } = c.get("parts");
-  const data = config.models.map((id) => {
-    const name = adapterOf(id, config);
+  const caller = c.get("caller");
+  const data = [...config.plans.values()].flatMap((plan) => {
+    const { stages } = boundPlan(plan, NO_BOUNDS, caller);
+    if (stages.length === 0) return [];
+    const name = adapterOf(plan.name, config);
     const stable = rollouts.get(name)?.parts.stable;
     void stable?.refresh((work) => c.executionCtx.waitUntil(work));
-    const mine = mayUseAdapter(c.get("caller"), name, config.access.adapterTenants);
+    const mine = mayUseAdapter(caller, name, config.access.adapterTenants);
     const manifest = mine ? stable?.current()?.ranker.manifest : undefined;
     return {
-      id,
+      id: plan.name,
       object: "model" as const,
       created: manifest ? Math.floor(Date.parse(manifest.createdAt) / 1000) : 0,
       owned_by: "medadapter",
       medadapter: {
         adapter: manifest ? { name: manifest.name, version: manifest.version } : null,
         tasks: [...taskIds],
+        stages: stages.map((stage) => wireStage(stage, config.currency)),
       },
     };
   });
   return c.json({ object: "list" as const, data }, 200);
 };
+
+function wireStage(stage: Stage & { readonly number: number }, currency: string) {
+  const wireLlm = ({ name, tags, price }: Llm) => ({
+    llm: name,
+    tags: [...tags],
+    price: price === null ? null : { ...priceText(price), currency },
+  });
+  return {
+    stage: stage.number,
+    llms: stage.members.map(({ llm, candidates }) => ({ ...wireLlm(llm), candidates })),
+    instead: stage.instead.map(wireLlm),
+    auto: stage.auto,
+    leave: stage.leave === null ? null : { ...stage.leave },
+  };
+}

@@ -15,26 +15,23 @@ import { isEnglish } from "../../tasks/english.ts";
 import { isEvidenceUnseen, type Question, readByAdapter } from "../../tasks/question.ts";
 import type { DegradedReason } from "../adapters/source.ts";
 import { Problem, type ProblemKind } from "../http/problems.ts";
+import type { Bounded } from "../plans/bounds.ts";
+import type { Llm } from "../plans/llms.ts";
+import type { Escalation, KStop, Schedule, Skipped } from "../plans/schedule.ts";
 import type { Ask } from "./ask.ts";
 import type { Scoring, ScoringFigures, ScoringState, ServingAdapter } from "./scoring.ts";
+import type { LlmUsage, Spending } from "./spending.ts";
 
-/** Why `k: "auto"` asked for no more candidates. */
-export const K_STOPS = [
-  /** The leading answer is likely to stay ahead. */
-  "settled",
-  /** As many as `max_k` allows. */
-  "max_k",
-  /** The adapter's manifest has no stopping rule: `max_k` candidates were asked for. */
-  "no_rule",
-  /** Without scores there is no rule either: `max_k` candidates were asked for. */
-  "degraded",
-  /** A wave brought nothing. */
-  "llm_failed",
-] as const;
-export type KStop = (typeof K_STOPS)[number];
+/** A candidate that did not come. */
+export type Failure = Extract<GenerateEvent, { kind: "failed" }>;
 
 /** A candidate with its parsed answer and, where the adapter ran, its score. */
 export interface RankedCandidate extends Candidate {
+  /** Who wrote it, and in which stage of the plan, from 1. */
+  readonly llm: Llm;
+  readonly stage: number;
+  /** The LLM's name. */
+  readonly source: string;
   readonly answer: string | null;
   readonly logit: number | null;
   readonly probability: number | null;
@@ -63,6 +60,18 @@ export interface Outcome {
   /** Candidates asked for, and why no more where K was left to the service. */
   readonly asked: number;
   readonly kStopped: KStop | null;
+  /** Indices of the candidates that the choice was made among. */
+  readonly deciding: readonly number[];
+  /** The model's name at its provider, where one LLM alone wrote; null: several did. */
+  readonly writer: string | null;
+  /** Stages that were entered after the first, and why. */
+  readonly escalations: readonly Escalation[];
+  /** LLMs that were asked for less than the plan says. */
+  readonly skipped: readonly Skipped[];
+  /** What the caller's bounds took away from the plan. */
+  readonly bounded: readonly Bounded[];
+  /** What each LLM was asked and wrote. */
+  readonly used: readonly LlmUsage[];
   readonly degraded: DegradedReason | null;
   /** The question or most candidates are not English, on which alone scores are validated. */
   readonly otherLanguage: boolean;
@@ -95,13 +104,21 @@ export function conclude(
   ask: Ask,
   candidates: readonly RankedCandidate[],
   scoring: Scoring,
-  rest: Pick<Outcome, "failed" | "usage" | "ignored" | "asked" | "kStopped"> & {
-    startedAt: number;
-    llmEndedAt: number;
+  rest: Pick<Outcome, "failed" | "ignored"> & {
+    readonly schedule: Schedule;
+    readonly spending: Spending;
+    readonly startedAt: number;
+    readonly llmEndedAt: number;
   },
 ): Outcome {
+  const { schedule, spending } = rest;
   const otherLanguage = isOtherLanguage(ask.question, candidates.filter(isSpoken));
-  const { selection, strategy, spoken } = choose(ask, candidates, scoring.state, otherLanguage);
+  const { selection, strategy, spoken, deciding } = choose(
+    ask,
+    candidates,
+    scoring.state,
+    otherLanguage,
+  );
   const empty = candidates.filter((candidate) => !isSpoken(candidate));
   const byIndex = new Map(spoken.map((candidate) => [candidate.index, candidate]));
   const now = performance.now();
@@ -112,13 +129,19 @@ export function conclude(
     candidates: [...selection.ranking.flatMap((index) => byIndex.get(index) ?? []), ...empty],
     chosen: selection.index === null ? null : (byIndex.get(selection.index) ?? null),
     failed: rest.failed,
-    asked: rest.asked,
-    kStopped: rest.kStopped,
+    asked: schedule.asked,
+    kStopped: schedule.stopped,
+    deciding,
+    writer: writerOf(spoken),
+    escalations: schedule.escalations,
+    skipped: schedule.skipped,
+    bounded: schedule.bounded,
+    used: spending.used,
     degraded: scoring.state.kind === "degraded" ? scoring.state.reason : null,
     otherLanguage,
     adapter: scoring.adapter,
     truncated: scoring.truncated,
-    usage: rest.usage,
+    usage: spending.usage,
     ignored: rest.ignored,
     figures: scoring.figures,
     timing: {
@@ -138,7 +161,7 @@ function isOtherLanguage(question: Question, candidates: readonly RankedCandidat
 }
 
 /** An empty candidate says nothing: it has no part in the choice. */
-function choose(
+export function choose(
   ask: Ask,
   candidates: readonly RankedCandidate[],
   scoring: ScoringState,
@@ -147,19 +170,57 @@ function choose(
   const preferred = ask.task.kind === "free" ? "best_of" : "weighted_vote";
   const strategy = scoring.kind === "degraded" ? "vote" : (ask.strategy ?? preferred);
   const spoken = candidates.filter(isSpoken);
-  const selection = select({
-    strategy,
-    candidates: spoken,
-    options: ask.question.options,
-    hasContext: readByAdapter(ask.question) !== null,
-    evidenceUnseen: isEvidenceUnseen(ask.question),
-    otherLanguage,
-    manifest: scoring.kind === "open" ? scoring.served.ranker.manifest : null,
-    llm: ask.model,
-    task: ask.task.id,
-    abstain: ask.abstain,
-  });
-  return { selection, strategy, spoken };
+  const { options } = ask.question;
+  const of = (among: readonly RankedCandidate[]) =>
+    select({
+      strategy,
+      candidates: among,
+      options,
+      hasContext: readByAdapter(ask.question) !== null,
+      evidenceUnseen: isEvidenceUnseen(ask.question),
+      otherLanguage,
+      manifest: scoring.kind === "open" ? scoring.served.ranker.manifest : null,
+      // No adapter is validated on candidates of several LLMs.
+      llm: writerOf(spoken) ?? "",
+      task: ask.task.id,
+      abstain: ask.abstain,
+    });
+  const chosenFrom = decidingOf(spoken, options.length > 0);
+  const selection = of(chosenFrom);
+  // The others have no part in the choice; they are listed after it.
+  const others = of(spoken.filter((candidate) => !chosenFrom.includes(candidate))).ranking;
+  const ranking = [...selection.ranking, ...others];
+  const deciding = chosenFrom.map(({ index }) => index);
+  return { selection: { ...selection, ranking }, strategy, spoken, deciding };
+}
+
+/**
+ * Where nothing is fitted for the plan, its last stage decides: it is asked because it is stronger. Where its answers tie,
+ * earlier stages decide between them.
+ */
+function decidingOf(
+  spoken: readonly RankedCandidate[],
+  hasOptions: boolean,
+): readonly RankedCandidate[] {
+  const read = spoken.filter(({ answer }) => !hasOptions || answer !== null);
+  const last = Math.max(...read.map(({ stage }) => stage));
+  const deciding = spoken.filter(({ stage }) => stage === last);
+  if (read.length === 0 || !hasOptions) return read.length === 0 ? spoken : deciding;
+  const counts = new Map<string, number>();
+  for (const { answer } of deciding) {
+    if (answer !== null) counts.set(answer, (counts.get(answer) ?? 0) + 1);
+  }
+  const most = Math.max(...counts.values());
+  const tied = [...counts].flatMap(([answer, count]) => (count === most ? [answer] : []));
+  if (tied.length < 2) return deciding;
+  return spoken.filter(({ answer }) => answer !== null && tied.includes(answer));
+}
+
+/** The model that wrote all candidates, as its provider names it; null: several wrote. */
+function writerOf(candidates: readonly RankedCandidate[]): string | null {
+  const writers = new Set(candidates.map(({ llm }) => llm.model));
+  const [first] = writers;
+  return writers.size === 1 && first !== undefined ? first : null;
 }
 
 const kinds = {
@@ -194,7 +255,7 @@ const PASSING: ReadonlySet<GenerateFailure> = new Set(["rate_limited", "quota"])
  * @param limits tokens that each candidate was allowed, and the most that this deployment lets a request have
  */
 export function llmProblem(
-  failures: readonly Extract<GenerateEvent, { kind: "failed" }>[],
+  failures: readonly Failure[],
   candidates: readonly Candidate[],
   { maxTokens, most }: { readonly maxTokens: number; readonly most: number },
 ) {

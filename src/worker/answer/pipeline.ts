@@ -1,11 +1,12 @@
 /**
- * The way of one question, in one direction: the LLM writes, each candidate is parsed and scored when it comes, then one
- * is chosen. The question's prefix is encoded while the LLM writes.
+ * The way of one question, in one direction: LLMs write, each candidate is parsed and scored when it comes, then one is
+ * chosen. The question's prefix is encoded while they write. Which LLM is asked, and when another one, a plan says
+ * (plans/schedule.ts).
  *
  * The chain from the LLM to who asked, of a plain answer and of a stream alike:
  *
- *     Generator.generate     src/llm       generators
- *     Arrivals               waves.ts      a queue: reads ahead, notes times; usage is counted and spans end here
+ *     Generator.generate     src/llm       generators, one for each call
+ *     Arrivals               arrivals.ts   a queue: reads ahead, notes times; usage is counted and spans end here
  *     Pipeline.events        this file     generator: parses, scores, chooses
  *     answerEvents           run.ts        generator: the ledger's gate, and what is done at the end
  *
@@ -15,29 +16,37 @@ import {
   type Candidate,
   type GenerateEvent,
   type GenerateFailure,
-  type Generator,
   isSpoken,
 } from "../../llm/generator.ts";
 import { answerReader } from "../../tasks/parse.ts";
 import type { Option } from "../../tasks/question.ts";
 import type { RankerSource } from "../adapters/source.ts";
-import { Problem } from "../http/problems.ts";
+import { fieldProblem, Problem } from "../http/problems.ts";
 import type { Spent } from "../ledger/meter.ts";
+import { moneyText } from "../ledger/money.ts";
+import { MAX_CONNECTIONS } from "../plans/plans.ts";
+import { type Call, type Escalation, Schedule, type Step, type View } from "../plans/schedule.ts";
+import type { Writers } from "../plans/writers.ts";
+import { Arrivals } from "./arrivals.ts";
 import type { Ask } from "./ask.ts";
+import { judge } from "./judge.ts";
 import {
   conclude,
+  type Failure,
   type Leader,
   leaderOf,
   llmProblem,
   type Outcome,
   type RankedCandidate,
 } from "./outcome.ts";
+import { samplingFor } from "./sampling.ts";
 import { Scoring, type ScoringContext, spentOf } from "./scoring.ts";
-import { Arrivals, Waves } from "./waves.ts";
+import { Spending } from "./spending.ts";
 
 /**
  * - `admitted`: first event; from here on a fault comes after the first byte of a stream.
  * - `candidate`, `failed`: one each; with the candidate what leads now.
+ * - `escalated`: a later stage of the plan is entered.
  * - `final`: last event.
  */
 export type AnswerEvent =
@@ -48,16 +57,23 @@ export type AnswerEvent =
       readonly leader: Leader;
     }
   | { readonly kind: "failed"; readonly index: number | null; readonly reason: GenerateFailure }
+  | { readonly kind: "escalated"; readonly escalation: Escalation; readonly llms: string[] }
   | { readonly kind: "final"; readonly outcome: Outcome };
 
 /** What a question is asked with. `signal` fires when nobody waits for the answer any more. */
 export interface PipelineParts extends ScoringContext {
-  readonly generator: Generator;
+  readonly writers: Writers;
   readonly adapters: RankerSource;
-  /** Milliseconds for all that the LLM writes. */
+  /** Milliseconds for all that LLMs write. */
   readonly deadlineMs: number;
   /** The most tokens that a request may ask for. */
   readonly maxTokens: number;
+}
+
+/** An event of one of the calls. */
+interface CallEvent {
+  readonly call: Call;
+  readonly event: GenerateEvent;
 }
 
 export class Pipeline {
@@ -65,19 +81,23 @@ export class Pipeline {
   readonly #answerOf: ReturnType<typeof answerReader>;
   readonly #parts: PipelineParts;
   readonly #startedAt = performance.now();
-  /** Ends the LLM's calls and the scoring, whoever stops first: client, reader or fault. */
+  /** Ends the LLMs' calls and the scoring, whoever stops first: client, reader or fault. */
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
   readonly #scoring: Scoring;
-  readonly #waves: Waves;
-  /** What the LLM was asked and said so far. */
-  readonly #llm = { promptTokens: 0, completionTokens: 0, llmRequests: 0 };
-  /** Tokens of thinking; null where the LLM tells none. */
-  #reasoningTokens: number | null = null;
-  /** Parameters that the model does not take. */
+  readonly #schedule: Schedule;
+  readonly #spending: Spending;
+  readonly #arrivals = new Arrivals<CallEvent>((arrived) => this.#arrived(arrived));
+  /** Parameters that a model does not take. */
   readonly #ignored = new Set<string>();
-  /** One for each wave: resolves when the LLM has said its last word. */
+  /** One for each call: resolves when the LLM has said its last word. */
   readonly #calls: Promise<void>[] = [];
+  readonly #candidates: RankedCandidate[] = [];
+  readonly #failures: Failure[] = [];
+  /** Candidates of each call that failed. */
+  readonly #failedOf = new Map<Call, Failure[]>();
+  /** Candidates that are still to come. */
+  #open = 0;
 
   /**
    * Admits the question at once, and begins to encode it. Whoever makes a pipeline must close it. Throws `Problem`: the
@@ -88,8 +108,18 @@ export class Pipeline {
     this.#answerOf = answerReader(ask.task, ask.question.options);
     this.#parts = parts;
     this.#signal = AbortSignal.any([parts.signal, this.#stop.signal]);
+    this.#spending = spendingOf(ask, parts.maxTokens);
+    refuseTooDear(ask, this.#spending);
     this.#scoring = new Scoring(parts.adapters, ask, { ...parts, signal: this.#signal });
-    this.#waves = new Waves(ask);
+    this.#schedule = new Schedule({
+      bound: ask.bound,
+      k: ask.k,
+      adaptive: ask.adaptive,
+      hasOptions: ask.question.options.length > 0,
+      breakers: parts.writers.breakers,
+      tenant: parts.tenant,
+      afford: (calls) => this.#spending.afford(calls),
+    });
   }
 
   /** The adapter refused the question, perhaps after the LLM was asked. */
@@ -98,64 +128,48 @@ export class Pipeline {
   }
 
   /**
-   * Asks the LLM and answers, as the events are read. Reading throws `Problem`: at the first event where an adapter that
+   * Asks LLMs and answers, as the events are read. Reading throws `Problem`: at the first event where an adapter that
    * was being loaded refuses, later where no candidate came at all.
    */
   async *events(): AsyncGenerator<AnswerEvent, void> {
-    const ask = this.#ask;
     const scoring = this.#scoring;
-    const candidates: RankedCandidate[] = [];
-    const failures: Extract<GenerateEvent, { kind: "failed" }>[] = [];
     let llmEndedAt = this.#startedAt;
     // The LLM begins to write before an adapter that is still being looked for or loaded has admitted the question,
     // unless the one that is here would refuse it: then that is known first, and costs nothing.
     const { state } = scoring;
     if (state.kind === "waiting" && state.likelyRefused) await scoring.admitted();
-    let wave = this.#nextWave(candidates);
+    this.#begin(this.#schedule.next(this.#view()));
     await scoring.admitted();
     yield { kind: "admitted" };
-    for (; wave !== null; wave = this.#nextWave(candidates)) {
-      for await (const { value: event, atMs } of wave) {
-        llmEndedAt = atMs;
-        if (event.kind === "failed") {
-          failures.push(event);
-          yield { kind: "failed", index: event.index, reason: event.reason };
-        } else if (event.kind === "candidate") {
-          const candidate = await this.#rank(event.candidate, atMs);
-          candidates.push(candidate);
-          yield { kind: "candidate", candidate, leader: leaderOf(ask, candidates, scoring.state) };
-        }
+    for (;;) {
+      const arrival = await this.#arrivals.next();
+      let step: Step | null;
+      if (arrival === null) {
+        step = this.#schedule.next(this.#view());
+        if (step === null) break;
+      } else {
+        llmEndedAt = arrival.atMs;
+        const told = await this.#take(arrival.value, arrival.atMs);
+        if (told !== null) yield told;
+        step = this.#schedule.early(this.#view(), this.#open);
       }
+      if (step?.escalation) {
+        const llms = step.calls.map(({ llm }) => llm.name);
+        yield { kind: "escalated", escalation: step.escalation, llms };
+      }
+      this.#begin(step);
     }
     await scoring.opened();
     if (this.#parts.signal.aborted) throw new Problem("client_closed");
-    if (!candidates.some(isSpoken)) {
-      const { maxTokens } = ask.sampling;
-      throw llmProblem(failures, candidates, { maxTokens, most: this.#parts.maxTokens });
-    }
-    const span = this.#parts.startSpan("select");
-    const { promptTokens, completionTokens } = this.#llm;
-    const outcome = conclude(ask, candidates, scoring, {
-      failed: countBy(failures.map(({ reason }) => reason)),
-      asked: this.#waves.asked,
-      kStopped: this.#waves.stopped,
-      usage: {
-        promptTokens,
-        completionTokens,
-        ...(this.#reasoningTokens === null ? {} : { reasoningTokens: this.#reasoningTokens }),
-      },
-      ignored: [...this.#ignored],
-      startedAt: this.#startedAt,
-      llmEndedAt,
-    });
-    span.end({ candidates: candidates.length, abstained: outcome.chosen === null });
-    yield { kind: "final", outcome };
+    yield { kind: "final", outcome: this.#conclude(llmEndedAt) };
   }
 
-  /** What has been used, as soon as no call to the LLM goes on: one that was broken off tells it when it has ended. */
+  /** What has been used, as soon as no call to an LLM goes on: one that was broken off tells it when it has ended. */
   async spent(): Promise<Spent> {
     await Promise.all(this.#calls);
-    return { ...this.#llm, ...spentOf(this.#scoring) };
+    const { usage, requests } = this.#spending;
+    const { promptTokens, completionTokens } = usage;
+    return { promptTokens, completionTokens, llmRequests: requests, ...spentOf(this.#scoring) };
   }
 
   /** Ends what still goes on, and gives the place at the adapter back. */
@@ -164,51 +178,130 @@ export class Pipeline {
     this.#scoring.close();
   }
 
-  /** Asks the LLM for the next wave; null: there are candidates enough. */
-  #nextWave(candidates: readonly RankedCandidate[]): Arrivals<GenerateEvent> | null {
-    const wave = this.#waves.next(candidates, this.#scoring.state);
-    if (wave === null) return null;
-    const { generator, startSpan } = this.#parts;
-    const spentMs = performance.now() - this.#startedAt;
-    const deadlineMs = Math.max(1, this.#parts.deadlineMs - spentMs);
-    const { messages, model, sampling } = this.#ask;
-    const signal = this.#signal;
+  /** Throws `Problem` where no candidate holds text. */
+  #conclude(llmEndedAt: number): Outcome {
+    const ask = this.#ask;
+    const candidates = this.#candidates;
+    if (!candidates.some(isSpoken)) {
+      const most = this.#parts.maxTokens;
+      const asked = ask.bound.stages.flatMap(({ members }) => members);
+      const limits = asked.map(({ llm }) => samplingFor(llm, ask.sampling, most).maxTokens);
+      throw llmProblem(this.#failures, candidates, { maxTokens: Math.max(...limits), most });
+    }
+    const span = this.#parts.startSpan("select");
+    const outcome = conclude(ask, candidates, this.#scoring, {
+      failed: countBy(this.#failures.map(({ reason }) => reason)),
+      schedule: this.#schedule,
+      spending: this.#spending,
+      ignored: [...this.#ignored],
+      startedAt: this.#startedAt,
+      llmEndedAt,
+    });
+    span.end({ candidates: candidates.length, abstained: outcome.chosen === null });
+    return outcome;
+  }
+
+  /** What the schedule looks at. */
+  #view(): View {
+    const candidates = this.#candidates.filter(isSpoken);
+    const state = this.#scoring.state;
+    const rule =
+      state.kind === "open"
+        ? (state.served.ranker.manifest.adaptiveK ?? "no_rule")
+        : state.kind === "waiting"
+          ? "waiting"
+          : "degraded";
+    return {
+      candidates,
+      rule,
+      judge: (stage, open) => judge(this.#ask, candidates, state, { stage, open }),
+    };
+  }
+
+  /** Begins the calls of a step. */
+  #begin(step: Step | null): void {
+    for (const call of step?.calls ?? []) this.#start(call, step?.calls.length ?? 1);
+  }
+
+  #start(call: Call, beside: number): void {
+    const { writers, startSpan, maxTokens, deadlineMs } = this.#parts;
+    const { messages, sampling } = this.#ask;
+    const { llm, first, n, replaceable } = call;
+    const leftMs = Math.max(1, deadlineMs - (performance.now() - this.#startedAt));
+    // Half of what is left, so that another LLM has a chance in time.
+    const patienceMs = llm.timeoutMs ?? (replaceable ? leftMs / 2 : leftMs);
     const span = startSpan("generate");
     let events = 0;
-    const arrivals = new Arrivals(
-      generator.generate({ ...sampling, ...wave, messages, model, signal, deadlineMs }),
-      (event) => {
+    const source = writers.generatorOf(llm).generate({
+      ...samplingFor(llm, sampling, maxTokens),
+      ...{ first, n, messages, model: llm.model },
+      signal: this.#signal,
+      deadlineMs: Math.min(leftMs, patienceMs),
+      parallel: Math.max(1, Math.floor(MAX_CONNECTIONS / beside)),
+    });
+    this.#open += n;
+    this.#failedOf.set(call, []);
+    const tagged = async function* (): AsyncGenerator<CallEvent> {
+      for await (const event of source) {
         events += 1;
-        this.#arrived(event);
-      },
-    );
-    this.#calls.push(arrivals.ended.then(() => span.end({ events })));
-    return arrivals;
+        yield { call, event };
+      }
+    };
+    this.#calls.push(this.#arrivals.add(tagged()).then(() => span.end({ events })));
   }
 
   /** At once when an event comes, also when nobody reads on. */
-  #arrived(event: GenerateEvent): void {
+  #arrived({ call, event }: CallEvent): void {
     if (event.kind === "usage") {
-      this.#llm.promptTokens += event.usage.promptTokens;
-      this.#llm.completionTokens += event.usage.completionTokens;
-      this.#llm.llmRequests += event.requests;
+      this.#spending.add(call.llm, event.usage, event.requests);
       for (const name of event.ignored) this.#ignored.add(name);
-      const { reasoningTokens } = event.usage;
-      if (reasoningTokens !== undefined) {
-        this.#reasoningTokens = (this.#reasoningTokens ?? 0) + reasoningTokens;
-      }
     } else if (event.kind === "candidate" && isSpoken(event.candidate)) {
       this.#scoring.begin(this.#optionOf(event.candidate), event.candidate.text);
     }
   }
 
-  async #rank(candidate: Candidate, atMs: number): Promise<RankedCandidate> {
+  /** Takes an event in; what is told of it, if anything. */
+  async #take({ call, event }: CallEvent, atMs: number): Promise<AnswerEvent | null> {
+    const { breakers } = this.#parts.writers;
+    const { tenant } = this.#parts;
+    switch (event.kind) {
+      case "candidate": {
+        this.#open -= 1;
+        if (isSpoken(event.candidate)) breakers.answered(call.llm.name, tenant);
+        const candidate = await this.#rank(event.candidate, call, atMs);
+        this.#candidates.push(candidate);
+        const leader = leaderOf(this.#ask, this.#candidates, this.#scoring.state);
+        return { kind: "candidate", candidate, leader };
+      }
+      case "failed":
+        this.#open -= 1;
+        this.#failures.push(event);
+        this.#failedOf.get(call)?.push(event);
+        return { kind: "failed", index: event.index, reason: event.reason };
+      case "usage": {
+        // The last event of a call. One failure of a request counts once, however many candidates it was for.
+        const failures = this.#failedOf.get(call) ?? [];
+        const reasons = failures.map(({ reason }) => reason);
+        this.#schedule.ended(call, reasons);
+        if (reasons[0] !== undefined && reasons.length === call.n) {
+          const waits = failures.flatMap(({ retryAfterSeconds }) => retryAfterSeconds ?? []);
+          breakers.failed(call.llm.name, tenant, reasons[0], waits[0]);
+        }
+        return null;
+      }
+    }
+  }
+
+  async #rank(candidate: Candidate, { llm, stage }: Call, atMs: number): Promise<RankedCandidate> {
     const empty = !isSpoken(candidate);
     const option = empty ? null : this.#optionOf(candidate);
     await letNetworkIn();
     const score = empty ? null : await this.#scoring.score(option, candidate.text);
     return {
       ...candidate,
+      llm,
+      stage,
+      source: llm.name,
       answer: option?.label ?? null,
       logit: score?.logit ?? null,
       probability: score?.probability ?? null,
@@ -223,6 +316,34 @@ export class Pipeline {
     const { label } = this.#answerOf(text);
     return this.#ask.question.options.find((option) => option.label === label) ?? null;
   }
+}
+
+/** Throws `Problem` where the first stage alone could cost more than the request may. */
+function refuseTooDear({ maxCost, bound, k, adaptive }: Ask, spending: Spending): void {
+  const [first] = bound.stages;
+  if (maxCost === null || first === undefined) return;
+  const least = (candidates: number | null) => adaptive?.least ?? candidates ?? k;
+  const worst = spending.worstOf(
+    first.members.map(({ llm, candidates }) => ({ llm, n: least(candidates) })),
+  );
+  if (worst !== null && worst <= maxCost.micros) return;
+  const reason =
+    worst === null
+      ? "needs LLMs whose price is configured"
+      : `must be at least ${moneyText(worst)}: so much the first stage can cost`;
+  throw fieldProblem("invalid_request", maxCost.field, reason);
+}
+
+/** What a request may cost. */
+export function spendingOf(ask: Ask, maxTokens: number): Spending {
+  const encoder = new TextEncoder();
+  const bytes = ask.messages.map(({ content }) => encoder.encode(content).byteLength);
+  return new Spending({
+    promptBytes: bytes.reduce((sum, n) => sum + n, 0),
+    messages: ask.messages.length,
+    maxMicros: ask.maxCost?.micros ?? null,
+    maxTokensOf: (llm) => samplingFor(llm, ask.sampling, maxTokens).maxTokens,
+  });
 }
 
 /**

@@ -8,21 +8,14 @@ import { adapterOf } from "../adapters/config.ts";
 import { readAdapter } from "../adapters/rollout.ts";
 import type { AppEnv, Parts } from "../config/parts.ts";
 import { answerHeaders, idempotencyKey, problemResponses } from "../http/schema.ts";
-import {
-  type Ask,
-  readAbstain,
-  readK,
-  readMaxTokens,
-  readModel,
-  readSampling,
-  readStore,
-} from "./ask.ts";
-import { answerParts, type Include } from "./body.ts";
-import { type Notices, noticesFor, urgentFirst } from "./emergencyNotice.ts";
+import { type Ask, readAbstain, readK, readPlan, readStore } from "./ask.ts";
+import { answerParts, type BodyForm } from "./body.ts";
+import { noticesFor, urgentFirst } from "./emergencyNotice.ts";
 import { figureHeaders, figuresOf, withFigures } from "./headers.ts";
 import type { Outcome } from "./outcome.ts";
 import { readTaskAndQuestion, toQuestion } from "./question.ts";
 import { wholeAnswer } from "./run.ts";
+import { readSampling } from "./sampling.ts";
 import {
   type AnswerBody,
   AnswerRequest,
@@ -59,7 +52,9 @@ export const postAnswer: RouteHandler<typeof answerRoute, AppEnv> = async (c) =>
   const notices = noticesFor(c, body.question);
   const ask = await readAnswerAsk(body, c.get("parts"), c.get("caller"));
   const id = c.get("requestId");
-  const whole = (outcome: Outcome) => wholeBody(id, outcome, notices, body.include);
+  const { currency } = c.get("parts").config;
+  const form = { notices, include: body.include, currency };
+  const whole = (outcome: Outcome) => wholeBody(id, outcome, form);
   if (answerForm(c) !== null) {
     return streamAnswer(c, ask, {
       id,
@@ -99,45 +94,32 @@ export async function readAnswerAsk(
   caller: Caller,
 ): Promise<Ask> {
   const { config } = parts;
-  const model = readModel(body.model, config);
-  const choice = await readAdapter(
-    body.adapter,
-    "adapter",
-    parts,
-    caller,
-    adapterOf(model, config),
-  );
+  const plan = readPlan(body.model, body, "", config, caller);
+  const usual = adapterOf(plan.model, config);
+  const choice = await readAdapter(body.adapter, "adapter", parts, caller, usual);
   const { task, question } = readTaskAndQuestion(body.task, toQuestion(body), fields);
   return {
     task,
     question,
     questionField: "question",
     messages: renderPrompt(task, question),
-    model,
-    ...readK(body, { k: "k", max_k: "max_k" }, config),
+    ...plan,
+    ...readK(body, "", config, plan.bound),
     strategy: body.strategy ?? null,
     abstain: readAbstain(body.abstain),
     ...choice,
     store: readStore(body.store, parts),
-    sampling: {
-      ...readSampling(body, model, config),
-      maxTokens: readMaxTokens([["max_tokens", body.max_tokens]], model, config),
-    },
+    sampling: readSampling(body, [["max_tokens", body.max_tokens]], config),
   };
 }
 
 /** The whole answer. */
-export function wholeBody(
-  id: string,
-  outcome: Outcome,
-  notices: Notices,
-  include: Include,
-): AnswerBody {
+export function wholeBody(id: string, outcome: Outcome, form: BodyForm): AnswerBody {
   return {
     id,
     object: "answer",
     model: outcome.ask.model,
-    text: urgentFirst(notices, outcome.chosen?.text ?? null),
-    ...answerParts(outcome, notices, include),
+    text: urgentFirst(form.notices, outcome.chosen?.text ?? null),
+    ...answerParts(outcome, form),
   };
 }

@@ -13,6 +13,7 @@ import { type Admission, type Ending, estimateOf, type Meter, NOTHING } from "..
 import type { Ask } from "./ask.ts";
 import type { Outcome } from "./outcome.ts";
 import { type AnswerEvent, Pipeline } from "./pipeline.ts";
+import { costOf } from "./spending.ts";
 
 /** For whom a question is answered, and who hears of it. */
 export interface AnswerFor {
@@ -54,7 +55,7 @@ export async function* answerEvents(
   how: AnswerFor,
 ): AsyncGenerator<RunEvent, void> {
   const { requestId, caller, meter, signal, waitUntil } = how;
-  const { generator, startSpan, config } = parts;
+  const { writers, startSpan, config } = parts;
   const rollout = parts.rollouts.get(ask.adapter);
   if (rollout === undefined) throw new Error("an adapter that was read is not there");
   const adapters = rollout.source({ tenant: caller.tenant, requestId }, ask.pin);
@@ -71,7 +72,7 @@ export async function* answerEvents(
   try {
     // While the ledger is asked, the question is encoded; the LLM is asked when the ledger has let it through.
     pipeline = new Pipeline(ask, {
-      generator,
+      writers,
       adapters,
       tenant: caller.tenant,
       deadlineMs: config.llmDeadlineMs,
@@ -149,6 +150,9 @@ function outcomeLog(outcome: Outcome): LogFigures {
     failed: Object.fromEntries(outcome.failed),
     degraded: outcome.degraded !== null,
     abstained: outcome.selection.abstained !== null,
+    stages: 1 + outcome.escalations.length,
+    skipped: outcome.skipped.length,
+    costMicros: costOf(outcome.used) ?? 0,
     promptTokens: outcome.usage.promptTokens,
     completionTokens: outcome.usage.completionTokens,
     llmMs: tenths(outcome.timing.llmMs),

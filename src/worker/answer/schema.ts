@@ -1,9 +1,11 @@
 /** `POST /v1/answer`: what goes in, what comes out, whole or as a stream. Of a stream one event's data is described. */
 import { z } from "@hono/zod-openapi";
 import { OpenAIError } from "../http/schema.ts";
+import { K_STOPS } from "../plans/schedule.ts";
 import {
   AbstainRule,
   AdapterName,
+  Bounds,
   ContextText,
   EvidenceText,
   K,
@@ -16,7 +18,7 @@ import {
   StrategyName,
   TaskId,
 } from "./fields.ts";
-import { K_STOPS } from "./outcome.ts";
+import { EscalationSchema, LlmUsageSchema, PlanParts } from "./planBody.ts";
 
 export const AnswerRequest = z
   .strictObject({
@@ -36,6 +38,10 @@ export const AnswerRequest = z
     seed: Sampling.seed.nullish(),
     reasoning_effort: Sampling.reasoning_effort.nullish(),
     abstain: AbstainRule.nullish(),
+    max_cost: Bounds.max_cost.nullish(),
+    allow_llms: Bounds.allow_llms.nullish(),
+    forbid_llms: Bounds.forbid_llms.nullish(),
+    stages: Bounds.stages.nullish(),
     store: Store.nullish(),
     include: z
       .array(z.enum(["candidates", "texts"]))
@@ -47,7 +53,9 @@ export const AnswerRequest = z
 
 export const AnswerCandidate = z
   .object({
-    index: z.int().openapi({ description: "Its number at the LLM, from 0." }),
+    index: z.int().openapi({ description: "Its number, from 0." }),
+    llm: z.string().openapi({ description: "Who wrote it." }),
+    stage: z.int().openapi({ description: "In which stage of the plan, from 1." }),
     rank: z.int().openapi({ description: "Its place, from 1." }),
     answer: z.string().nullable().openapi({ description: "The label it gives, if any." }),
     score: z.number().nullable().openapi({ description: "The adapter's raw logit." }),
@@ -96,7 +104,16 @@ export const AnswerParts = {
   failed: z
     .array(z.object({ reason: z.string(), count: z.int() }))
     .openapi({ description: "Candidates that did not come, and why." }),
-  votes: z.array(z.object({ answer: z.string(), count: z.int() })),
+  votes: z
+    .array(
+      z.object({
+        answer: z.string(),
+        count: z.int(),
+        by_llm: z.record(z.string(), z.int()).openapi({ description: "Its votes by LLM." }),
+      }),
+    )
+    .openapi({ description: "Of all candidates that gave an answer." }),
+  ...PlanParts,
   truncated: z.boolean().openapi({ description: "The context was cut for the adapter." }),
   stored: z.boolean().optional().openapi({
     description: "Where it was asked with `store: true`: whether it is kept.",
@@ -136,6 +153,7 @@ export const AnswerUsage = z.object({
   adapter_tokens: z.int().openapi({ description: "Tokens that the adapter read." }),
   candidates_generated: z.int().openapi({ description: "Candidates that the LLM wrote." }),
   candidates_scored: z.int(),
+  llms: z.array(LlmUsageSchema).openapi({ description: "The LLMs that were asked." }),
 });
 
 export const AnswerResponse = z
@@ -167,6 +185,18 @@ export const CandidateEvent = z
     votes: z.array(z.object({ answer: z.string(), count: z.int() })),
   })
   .openapi("CandidateEvent", { description: "`event: candidate`, when a candidate is scored." });
+
+export const EscalationEvent = z
+  .object({
+    ...envelope,
+    object: z.literal("medadapter.escalation"),
+    choices: z.array(z.unknown()).max(0),
+    ...EscalationSchema.shape,
+    llms: z.array(z.string()).openapi({ description: "The LLMs that are asked now." }),
+  })
+  .openapi("EscalationEvent", {
+    description: "`event: escalation`, when a further stage of the plan is entered.",
+  });
 
 /** What chunks of all streams have in common. */
 export const chunk = {
@@ -200,5 +230,5 @@ export const STREAM =
   "Server-sent events; comments (`: keep-alive`) while nothing else is sent; `data: [DONE]` at the end.";
 
 export const AnswerStream = z
-  .union([CandidateEvent, AnswerChunk, ErrorEvent])
+  .union([CandidateEvent, EscalationEvent, AnswerChunk, ErrorEvent])
   .openapi("AnswerStream", { description: STREAM });

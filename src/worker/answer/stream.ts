@@ -15,6 +15,7 @@ import { type Choice, choicesOf, type Include, tokenUsage, wireCandidate } from 
 import type { Notices } from "./emergencyNotice.ts";
 import type { Outcome } from "./outcome.ts";
 import type { AnswerEvent } from "./pipeline.ts";
+import { wireEscalation } from "./planBody.ts";
 import { answerEvents, type RunEvent, requester } from "./run.ts";
 
 /** How the routes' streams differ. */
@@ -40,6 +41,8 @@ export interface AnswerWriter {
   /** Before the LLM has said a word. */
   begin(): void;
   candidate(event: Extract<AnswerEvent, { kind: "candidate" }>): void;
+  /** A further stage of the plan is entered. */
+  escalated(event: Extract<AnswerEvent, { kind: "escalated" }>): void;
   outcome(outcome: Outcome): void;
   /** A fault after the first byte: the last event. */
   failed(problem: Problem): void;
@@ -85,6 +88,7 @@ async function sendAll(
   try {
     for await (const event of events) {
       if (event.kind === "candidate") writer.candidate(event);
+      else if (event.kind === "escalated") writer.escalated(event);
       else if (event.kind === "final") writer.outcome(event.outcome);
     }
     return null;
@@ -111,6 +115,9 @@ export function streamAnswer(c: Context<AppEnv>, ask: Ask, form: StreamForm): Pr
     candidate: (event) => {
       if (form.candidates === null) return;
       stream.send(candidateEvent(envelope, event, form.candidates), "candidate");
+    },
+    escalated: (event) => {
+      if (form.candidates !== null) stream.send(escalationEvent(envelope, event), "escalation");
     },
     outcome: (outcome) => sendOutcome(stream, envelope, outcome, form, abstainedText),
     failed: (problem) => stream.send({ error: problemBody(problem, requestId).error }, "error"),
@@ -179,6 +186,20 @@ export function* chunksOf(of: Envelope, choice: Choice, begun: boolean) {
 /** The chunk that carries nothing but the usage, as OpenAI sends it where `include_usage` is set. */
 export function usageChunk(of: Envelope, usage: object) {
   return { ...of, object: "chat.completion.chunk" as const, choices: [], usage };
+}
+
+/** A further stage that is entered. `choices` as in a candidate's event. */
+export function escalationEvent(
+  of: Envelope,
+  { escalation, llms }: Extract<AnswerEvent, { kind: "escalated" }>,
+) {
+  return {
+    ...of,
+    object: "medadapter.escalation" as const,
+    choices: [],
+    ...wireEscalation(escalation),
+    llms: [...llms],
+  };
 }
 
 /** A candidate that has come, and what leads now. `choices` is there for clients that read it of every event. */

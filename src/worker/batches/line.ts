@@ -100,7 +100,11 @@ async function answerBody(
     const how = { requestId, caller, meter, signal, waitUntil, figures, isUncounted };
     const outcome = await outcomeOf(answerEvents(parts, ask, how));
     if (outcome instanceof Response) throw new Error("a line has no Idempotency-Key");
-    return wholeBody(requestId, outcome, notices, body.include);
+    return wholeBody(requestId, outcome, {
+      notices,
+      include: body.include,
+      currency: config.currency,
+    });
   } finally {
     await meter.settled; // counted before the line is done
   }

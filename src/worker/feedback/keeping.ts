@@ -50,7 +50,7 @@ export function recordOf(id: string, outcome: Outcome, caller: Caller, now: Date
     principal: caller.principal,
     createdAt: now.toISOString(),
     task: ask.task.id,
-    llm: ask.model,
+    llm: outcome.writer ?? ask.model,
     adapter: adapter === null ? null : `${adapter.name}@${adapter.version}`,
     question: ask.question.question,
     context: ask.question.context,

@@ -17,6 +17,12 @@ export interface LogFigures {
   failed?: Partial<Record<GenerateFailure, number>>;
   degraded?: boolean;
   abstained?: boolean;
+  /** Stages of the plan that were entered. */
+  stages?: number;
+  /** LLMs that were asked for less than the plan says. */
+  skipped?: number;
+  /** By the prices that are configured, in micro-units of the currency. */
+  costMicros?: number;
   promptTokens?: number;
   completionTokens?: number;
   llmMs?: number;

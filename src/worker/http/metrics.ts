@@ -45,6 +45,9 @@ export function figuresPoint(
       Number(record.abstained ?? false),
       record.promptTokens ?? 0,
       record.completionTokens ?? 0,
+      record.stages ?? 0,
+      record.skipped ?? 0,
+      record.costMicros ?? 0,
     ],
   };
 }

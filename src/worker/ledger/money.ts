@@ -85,6 +85,13 @@ export function moneyText(micros: number): string {
   return `${whole}.${String(micros % 1_000_000).padStart(6, "0")}`;
 }
 
+/** A price as configuration has it, in decimal texts. */
+export function priceText({ promptPico, completionPico, cachedPico }: Price) {
+  // Pico-units a token are micro-units a million tokens.
+  const text = (amount: bigint) => moneyText(Number(amount));
+  return { in: text(promptPico), out: text(completionPico), cached: text(cachedPico) };
+}
+
 /** Decimal money as micro-units; null where it is none, or has more than six digits after the point. */
 export function readMoney(text: string): number | null {
   if (!/^\d{1,9}(?:\.\d{1,6})?$/u.test(text)) return null;

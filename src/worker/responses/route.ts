@@ -42,7 +42,7 @@ export const postResponse: RouteHandler<typeof responsesRoute, AppEnv> = async (
   const body = c.req.valid("json");
   const { config } = c.get("parts");
   const notices = noticesFor(c, lastInput(body));
-  const chat = toChat(body, readModel(body.model, config));
+  const chat = toChat(body, readModel(body.model, config).name);
   const read = await withOwnNames(readChat(chat, c.get("parts"), c.get("caller")));
   const ask = { ...read, questionField: "input" };
   const id = c.get("requestId").slice("req_".length);
@@ -56,7 +56,7 @@ export const postResponse: RouteHandler<typeof responsesRoute, AppEnv> = async (
   if (outcome instanceof Response) return (await withFigures(outcome)) as never;
   const output = outputOf(outcome, config.abstainedText, notices);
   const status = output.cutBy === null ? "completed" : "incomplete";
-  const medadapter = answerParts(outcome, notices, INCLUDE);
+  const medadapter = answerParts(outcome, { notices, include: INCLUDE, currency: config.currency });
   const message = outputMessage(id, status, output.text);
   const response = endedResponse(begun, message, output, outcome, medadapter);
   return c.json(response, 200, figuresOf(medadapter));

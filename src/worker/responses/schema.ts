@@ -2,7 +2,7 @@
 import { z } from "@hono/zod-openapi";
 import { ChatExtras } from "../answer/chatSchema.ts";
 import { Sampling } from "../answer/fields.ts";
-import { AnswerParts, AnswerUsage, CandidateEvent } from "../answer/schema.ts";
+import { AnswerParts, AnswerUsage, CandidateEvent, EscalationEvent } from "../answer/schema.ts";
 
 const MAX_CHARS = 262_144;
 
@@ -153,10 +153,11 @@ export const ResponseStream = z
     event("response.incomplete", whole),
     event("response.failed", whole),
     event("medadapter.candidate", { candidate: CandidateEvent }),
+    event("medadapter.escalation", { escalation: EscalationEvent }),
   ])
   .openapi("ResponseStream", {
     description:
-      "Server-sent events, each named after its `type`; comments (`: keep-alive`) while nothing else is sent. The last is `response.completed`, `response.incomplete` or `response.failed`. `medadapter.candidate` comes with `medadapter.events` alone.",
+      "Server-sent events, each named after its `type`; comments (`: keep-alive`) while nothing else is sent. The last is `response.completed`, `response.incomplete` or `response.failed`. `medadapter.candidate` and `medadapter.escalation` come with `medadapter.events` alone.",
   });
 
 export type ResponseEvent = z.infer<typeof ResponseStream>;

@@ -4,8 +4,14 @@ import type { Ask } from "../answer/ask.ts";
 import { answerParts, type Include } from "../answer/body.ts";
 import type { Notices } from "../answer/emergencyNotice.ts";
 import type { Outcome } from "../answer/outcome.ts";
-import { type AnswerWriter, candidateEvent, streamEvents, textPieces } from "../answer/stream.ts";
-import type { AppEnv } from "../config/parts.ts";
+import {
+  type AnswerWriter,
+  candidateEvent,
+  escalationEvent,
+  streamEvents,
+  textPieces,
+} from "../answer/stream.ts";
+import type { AppEnv, Config } from "../config/parts.ts";
 import { type Problem, problemBody } from "../http/problems.ts";
 import { endedResponse, outputMessage, outputOf, outputPart } from "./body.ts";
 import type { ResponseEvent, ResponseObject } from "./schema.ts";
@@ -26,7 +32,7 @@ export function streamResponse(
   ask: Ask,
   form: ResponseForm,
 ): Promise<Response> {
-  const { abstainedText } = c.get("parts").config;
+  const { config } = c.get("parts");
   const requestId = c.get("requestId");
   return streamEvents(c, ask, (stream) => {
     let sequence = 0;
@@ -35,7 +41,7 @@ export function streamResponse(
       stream.send({ type, sequence_number: sequence, ...rest }, type);
       sequence += 1;
     };
-    return writerOf(send, requestId, form, abstainedText);
+    return writerOf(send, requestId, form, config);
   });
 }
 
@@ -49,7 +55,7 @@ function writerOf(
   send: (event: Unnumbered) => void,
   requestId: string,
   { id, begun, notices, include, candidates }: ResponseForm,
-  abstainedText: string,
+  { abstainedText, currency }: Pick<Config, "abstainedText" | "currency">,
 ): AnswerWriter {
   const { urgentText } = notices;
   const place = { item_id: `msg_${id}`, output_index: 0, content_index: 0 };
@@ -77,6 +83,11 @@ function writerOf(
       const candidate = candidateEvent(envelope, event, include);
       send({ type: "medadapter.candidate", candidate });
     },
+    escalated: (event) => {
+      if (!candidates) return;
+      const envelope = { id: begun.id, created: begun.created_at, model: begun.model };
+      send({ type: "medadapter.escalation", escalation: escalationEvent(envelope, event) });
+    },
     outcome: (outcome: Outcome) => {
       open();
       // The urgent text went out first.
@@ -89,7 +100,7 @@ function writerOf(
       send({ type: "response.output_text.done", ...place, text, logprobs: [] });
       send({ type: "response.content_part.done", ...place, part: outputPart(text) });
       send({ type: "response.output_item.done", output_index: 0, item });
-      const medadapter = answerParts(outcome, notices, include);
+      const medadapter = answerParts(outcome, { notices, include, currency });
       const response = endedResponse(begun, item, output, outcome, medadapter);
       send({ type: `response.${status}`, response });
     },

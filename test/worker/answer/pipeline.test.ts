@@ -1,8 +1,8 @@
 /** Pieces of the pipeline: the reader that runs ahead, and the one problem of an LLM that gave nothing. */
 import { describe, expect, it } from "vitest";
 import type { Candidate } from "../../../src/llm/generator.ts";
+import { Arrivals } from "../../../src/worker/answer/arrivals.ts";
 import { llmProblem } from "../../../src/worker/answer/outcome.ts";
-import { Arrivals } from "../../../src/worker/answer/waves.ts";
 
 describe("an LLM that gave nothing", () => {
   const limits = { maxTokens: 64, most: 512 };
@@ -58,6 +58,43 @@ describe("an LLM that gave nothing", () => {
 describe("arrivals", () => {
   const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
+  /** All arrivals of these sources, in the order in which they are given to the consumer. */
+  async function* read(...sources: AsyncIterable<number>[]) {
+    const arrivals = new Arrivals<number>();
+    for (const source of sources) void arrivals.add(source);
+    for (let next = await arrivals.next(); next !== null; next = await arrivals.next()) yield next;
+  }
+
+  it("of several sources come in the order of their times", async () => {
+    async function* slow() {
+      await sleep(20);
+      yield 2;
+      await sleep(40);
+      yield 4;
+    }
+    async function* quick() {
+      yield 1;
+      await sleep(40);
+      yield 3;
+    }
+    const seen: number[] = [];
+    for await (const { value } of read(slow(), quick())) seen.push(value);
+    expect(seen).toEqual([1, 2, 3, 4]);
+  });
+
+  it("of a source that is added while another is read come too", async () => {
+    async function* source(value: number) {
+      await sleep(1);
+      yield value;
+    }
+    const arrivals = new Arrivals<number>();
+    void arrivals.add(source(1));
+    expect((await arrivals.next())?.value).toBe(1);
+    void arrivals.add(source(2));
+    expect((await arrivals.next())?.value).toBe(2);
+    expect(await arrivals.next()).toBeNull();
+  });
+
   it("are timed when they come, however slowly they are read", async () => {
     async function* source() {
       yield 1;
@@ -67,7 +104,7 @@ describe("arrivals", () => {
     const seen: number[] = [];
     let last = 0;
     const began = performance.now();
-    for await (const { value, atMs } of new Arrivals(source())) {
+    for await (const { value, atMs } of read(source())) {
       seen.push(value);
       last = atMs;
       await sleep(60);
@@ -83,7 +120,7 @@ describe("arrivals", () => {
     }
     const seen: number[] = [];
     const reading = (async () => {
-      for await (const { value } of new Arrivals(source())) seen.push(value);
+      for await (const { value } of read(source())) seen.push(value);
     })();
     await expect(reading).rejects.toThrow("broken");
     expect(seen).toEqual([1]);

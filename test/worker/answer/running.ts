@@ -13,11 +13,28 @@ import { noSpans, type StartSpan } from "../../../src/worker/http/metrics.ts";
 import type { Idempotency } from "../../../src/worker/ledger/idempotency.ts";
 import type { Ledger, ReserveResult, Usage } from "../../../src/worker/ledger/ledger.ts";
 import { Meter } from "../../../src/worker/ledger/meter.ts";
+import { boundPlan, NO_BOUNDS } from "../../../src/worker/plans/bounds.ts";
+import { Breakers } from "../../../src/worker/plans/breaker.ts";
+import type { Llm } from "../../../src/worker/plans/llms.ts";
+import { aloneOf } from "../../../src/worker/plans/plans.ts";
 import { sampleManifest } from "../../adapter/sampleManifest.ts";
 
 const task = taskById("yesno");
 if (task === null) throw new Error("no such task");
 const options = ["yes", "no"].map((label) => ({ label, text: label }));
+
+const llm: Llm = {
+  name: "any",
+  provider: "openai",
+  baseUrl: "http://127.0.0.1:1/v1",
+  model: "any",
+  apiKey: null,
+  price: null,
+  maxConcurrent: null,
+  timeoutMs: null,
+  defaults: {},
+  tags: [],
+};
 
 /** A yes-no question, with waves of candidates up to 8. */
 export const ask: Ask = {
@@ -26,6 +43,8 @@ export const ask: Ask = {
   questionField: "question",
   messages: [{ role: "user", content: "Is it?" }],
   model: "any",
+  bound: boundPlan(aloneOf(llm), NO_BOUNDS, {} as Caller),
+  maxCost: null,
   k: 8,
   adaptive: { least: 1 },
   strategy: null,
@@ -81,9 +100,9 @@ export function running(options: RunningOptions) {
     answered: (ended: unknown) => void answered.push(ended),
   };
   const parts = {
-    generator: { model: "any", generate },
+    writers: { generatorOf: () => ({ model: "any", generate }), breakers: new Breakers() },
     rollouts: new Map([["mini", rollout]]),
-    config: { llmDeadlineMs: 60_000 },
+    config: { llmDeadlineMs: 60_000, maxTokens: 512 },
     startSpan: options.startSpan ?? noSpans,
     keepOutcome: options.keepOutcome ?? null,
   } as unknown as Parts;

@@ -58,9 +58,15 @@ describe("the configuration", () => {
       config: {
         adapter: "mini",
         pointerIntervalMs: 30_000,
-        llmBaseUrl: "http://127.0.0.1:1/v1",
-        llmApiKey: null,
-        models: ["a", "b"],
+        llms: new Map([
+          ["a", expect.objectContaining({ baseUrl: "http://127.0.0.1:1/v1", apiKey: null })],
+          ["b", expect.objectContaining({ model: "b", price: null })],
+        ]),
+        plans: new Map([
+          ["a", expect.objectContaining({ name: "a" })],
+          ["b", expect.objectContaining({ name: "b" })],
+        ]),
+        currency: "USD",
         llmDeadlineMs: 120_000,
         maxK: 32,
         maxTokens: 32_768,

@@ -25,7 +25,7 @@ export async function compare(
   try {
     const candidates: ScoredCandidate[] = [];
     for (const { index, answer, text, state } of outcome.candidates) {
-      if (state === "empty") continue;
+      if (state === "empty" || !outcome.deciding.includes(index)) continue;
       const option = options.find(({ label }) => label === answer) ?? null;
       const score = await opened.value.score({ answer: option, text });
       if (!score.ok) return score.failure.kind === "aborted" ? "dropped" : "failed";
@@ -39,7 +39,7 @@ export async function compare(
       hasContext: readByAdapter(ask.question) !== null,
       evidenceUnseen: isEvidenceUnseen(ask.question),
       manifest: ranker.manifest,
-      llm: ask.model,
+      llm: outcome.writer ?? "",
       task: ask.task.id,
       abstain: null,
     });

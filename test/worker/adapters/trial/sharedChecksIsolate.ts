@@ -19,8 +19,9 @@ const outcome: FinishedAnswer = {
   ask: {
     question: { question: "Is it?", options: [], context: null },
     task: { id: "yesno" },
-    model: "any",
   },
+  writer: "any",
+  deciding: [],
   candidates: [],
   selection: { ranking: [], confidence: null },
   strategy: "weighted_vote",

