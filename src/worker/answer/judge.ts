@@ -53,8 +53,11 @@ function byAgreement(
     counts.set(key, (counts.get(key) ?? 0) + 1);
   }
   const most = Math.max(0, ...counts.values());
-  const judged = asked === 0 ? null : { by: "agreement" as const, value: most / asked, threshold };
-  if (most > 0 && most / asked >= threshold) return { kind: "leave", judged };
-  const reachable = (most + open) / Math.max(asked, 1);
-  return { kind: open > 0 && reachable >= threshold ? "open" : "enter", judged };
+  const told = (value: number) =>
+    asked === 0 ? null : { by: "agreement" as const, value, threshold };
+  const value = most / Math.max(asked, 1);
+  if (most > 0 && value >= threshold) return { kind: "leave", judged: told(value) };
+  // What is still to come may all agree with the leader.
+  const best = (most + open) / Math.max(asked, 1);
+  return { kind: open > 0 && best >= threshold ? "open" : "enter", judged: told(best) };
 }

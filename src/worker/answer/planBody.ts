@@ -16,7 +16,10 @@ export const Money = z
 
 const Judged = z.object({
   by: z.enum(["confidence", "agreement"]),
-  value: z.number(),
+  value: z.number().openapi({
+    description:
+      "What it came to; where candidates were still to come, the most that it could have come to.",
+  }),
   threshold: z.number().openapi({ description: "What would have been enough." }),
 });
 

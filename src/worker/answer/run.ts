@@ -144,6 +144,7 @@ export async function wholeAnswer(c: Context<AppEnv>, ask: Ask): Promise<Outcome
 
 /** What the log is told of an outcome. */
 function outcomeLog(outcome: Outcome): LogFigures {
+  const costMicros = costOf(outcome.used);
   return {
     k: outcome.asked,
     candidates: outcome.candidates.length,
@@ -152,7 +153,7 @@ function outcomeLog(outcome: Outcome): LogFigures {
     abstained: outcome.selection.abstained !== null,
     stages: 1 + outcome.escalations.length,
     skipped: outcome.skipped.length,
-    costMicros: costOf(outcome.used) ?? 0,
+    ...(costMicros === null ? {} : { costMicros }),
     promptTokens: outcome.usage.promptTokens,
     completionTokens: outcome.usage.completionTokens,
     llmMs: tenths(outcome.timing.llmMs),

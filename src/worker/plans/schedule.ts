@@ -40,6 +40,7 @@ export interface Escalation {
 
 export interface Judged {
   readonly by: "confidence" | "agreement";
+  /** What it came to; where candidates were still to come, the most that it could have come to. */
   readonly value: number;
   readonly threshold: number;
 }
