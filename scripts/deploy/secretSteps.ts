@@ -65,6 +65,9 @@ export function secretSteps(
   return [
     step("CONTENT_SECRET", "from the environment or made up, where it is not set", madeUp),
     step("ADMIN_TOKEN", "from the environment or made up, where it is not set", madeUp),
+    ...wanted.llmSecrets.map((name) =>
+      step(name, "from the environment, where it is not set", asked),
+    ),
     ...(wanted.asksEndpoint
       ? [step("LLM_API_KEY", "from the environment, where it is not set", asked)]
       : []),

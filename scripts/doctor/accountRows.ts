@@ -60,6 +60,7 @@ function secretRows(names: readonly string[] | null, wanted: Deployment, deploy:
   if (names === null) return [{ what, state: "missing", found: "not there", fix: deploy }];
   const asked = [
     ...["CONTENT_SECRET", "ADMIN_TOKEN"],
+    ...wanted.llmSecrets,
     ...(wanted.asksEndpoint ? ["LLM_API_KEY"] : []),
     ...(wanted.asksReranker ? ["RERANK_API_KEY"] : []),
   ];

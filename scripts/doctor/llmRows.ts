@@ -1,7 +1,8 @@
 /** The LLM's rows as JSON on stdout: `node scripts/doctor/llmRows.ts`. Asks a handful of tiny questions. */
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { chooseLlm, type LlmChoice } from "../start/llm.ts";
+import type { Llm } from "../../src/worker/plans/llms.ts";
+import { chooseLlm } from "../start/llm.ts";
 import { type Findings, type Probe, probeLlm, type Target } from "./probeLlm.ts";
 
 interface Row {
@@ -12,20 +13,21 @@ interface Row {
 }
 
 /** @returns a row for each question: what the server did, and what the service makes of it */
-export function rowsOf({ baseUrl, model, apiKey }: Target, found: Findings): Row[] {
+export function rowsOf({ name, baseUrl, model, apiKey }: Target, found: Findings): Row[] {
   const { plain } = found;
   const where = `${baseUrl}, ${apiKey === null ? "without a key" : "with a key"}`;
   if (plain.failure !== null) {
     const status = plain.status === null ? "" : ` (status ${plain.status})`;
     const fix = cures[plain.failure] ?? "look at the server's log";
-    return [{ what: "LLM", state: "missing", found: `${plain.failure}${status} at ${where}`, fix }];
+    const what = name === undefined ? "LLM" : `LLM ${name}`;
+    return [{ what, state: "missing", found: `${plain.failure}${status} at ${where}`, fix }];
   }
   const ok = (what: string, text: string, does: string): Row => ({
     ...{ what, state: "ok", found: text, fix: does },
   });
   return [
-    ok("LLM", where, "asked"),
-    ok("model", model, "asked for, where a request names none"),
+    ok(name === undefined ? "LLM" : `LLM ${name}`, where, "asked"),
+    ok("model", model, "asked for"),
     ok(
       "streaming",
       plain.form === "events" ? "events" : "one JSON text",
@@ -74,9 +76,10 @@ export function rowsOf({ baseUrl, model, apiKey }: Target, found: Findings): Row
 /** The findings in one line, for `npm start`. */
 export function summaryOf(target: Target, found: Findings): string {
   const { plain, several } = found;
+  const who = target.name === undefined ? "The LLM" : `The LLM ${target.name}`;
   if (plain.failure !== null) {
     const [row] = rowsOf(target, found);
-    return `The LLM does not answer: ${row?.found}. ${row?.fix}`;
+    return `${who} does not answer: ${row?.found}. ${row?.fix}`;
   }
   const parts = [
     plain.form === "events" ? "streams" : "does not stream",
@@ -85,13 +88,12 @@ export function summaryOf(target: Target, found: Findings): string {
     plain.thinking === null ? "no thinking seen" : `thinks ${plain.thinking} (taken out)`,
     plain.firstMs === null ? "no text" : `first token after ${Math.round(plain.firstMs)} ms`,
   ];
-  return `The LLM: ${parts.join(", ")}. More: npm run doctor -- --llm`;
+  return `${who}: ${parts.join(", ")}. More: npm run doctor -- --llm`;
 }
 
-/** What is asked, from the variables of a Worker. */
-export function targetOf({ vars, apiKey }: LlmChoice): Target {
-  const [model = ""] = (vars.LLM_MODEL ?? "").split(",").map((name) => name.trim());
-  return { baseUrl: (vars.LLM_BASE_URL ?? "").replace(/\/+$/u, ""), model, apiKey };
+/** What is asked of an LLM. */
+export function targetOf({ name, baseUrl, model, apiKey }: Llm): Target {
+  return { name, baseUrl, model, apiKey };
 }
 
 function together({ choices, failure }: Probe): string {
@@ -110,13 +112,23 @@ const cures: Readonly<Record<string, string>> = {
   refused_connection:
     "start the server, or mend LLM_BASE_URL (it ends in /v1 where the server's does)",
   timeout: "the server took a minute for one word: a smaller model, or more hardware",
-  unauthorized: "set LLM_API_KEY",
+  unauthorized: "set LLM_API_KEY, or the secret that its `key` in LLMS names",
   unknown_model: "name a model that the server has in LLM_MODEL",
   rate_limited: "wait, or raise the limit at the provider",
   quota: "the provider's account has no quota or credit left",
   malformed: "LLM_BASE_URL is no chat-completions API (does it lack /v1?)",
   bad_request: "look at the server's log; is LLM_BASE_URL an OpenAI-compatible endpoint (/v1)?",
 };
+
+/** The rows of each LLM, one after another. */
+async function rowsOfAll(llms: readonly Llm[]): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const llm of llms) {
+    const target = targetOf(llm);
+    rows.push(...rowsOf(target, await probeLlm(target)));
+  }
+  return rows;
+}
 
 if (import.meta.main) {
   try {
@@ -130,7 +142,7 @@ if (import.meta.main) {
               fix: "copy .dev.vars.example to .dev.vars, or set LLM_BASE_URL and LLM_MODEL",
             },
           ]
-        : rowsOf(targetOf(choice), await probeLlm(targetOf(choice)));
+        : await rowsOfAll(choice.llms);
     process.stdout.write(`${JSON.stringify(rows)}\n`);
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);

@@ -12,6 +12,8 @@ import { parseJson } from "../../src/net/response.ts";
 import { withoutThinking } from "../../src/tasks/thinking.ts";
 
 export interface Target {
+  /** As the configuration names it. */
+  readonly name?: string;
   /** Ends in `/v1` where the server's does. */
   readonly baseUrl: string;
   readonly model: string;

@@ -4,6 +4,7 @@ import { unstable_readConfig } from "wrangler";
 import { z } from "zod";
 import type { Bindings } from "../../src/worker/config/parts.ts";
 import { readConfig } from "../../src/worker/configuration.ts";
+import { secretNames } from "../../src/worker/plans/llms.ts";
 
 export interface Deployment {
   /** Environment of wrangler.toml; "": the top level. */
@@ -17,7 +18,10 @@ export interface Deployment {
   readonly namespaces: readonly string[];
   /** Custom domains of its routes. */
   readonly domains: readonly string[];
+  /** The one endpoint of `LLM_BASE_URL`. */
   readonly asksEndpoint: boolean;
+  /** Names of the secrets that LLMs of `LLMS` want. */
+  readonly llmSecrets: readonly string[];
   readonly asksReranker: boolean;
   /** Sentences that name a variable and what it must be. */
   readonly faults: readonly string[];
@@ -61,17 +65,21 @@ export function readDeployment(
     ),
   );
   const bindings: Record<string, string> = { ...strings(config.vars), ...vars };
-  // Of the bindings only variables are read; what is no variable is not asked for anything here.
+  const llmSecrets = secretNames(bindings);
+  // Of the bindings only variables are read; what is no variable is not asked for anything here. Secrets are looked at
+  // in the account.
   const read = readConfig({
     ...bindings,
+    ...Object.fromEntries(llmSecrets.map((name) => [name, "set"])),
     ...(config.ai ? { AI: {} } : {}),
   } as unknown as Bindings);
-  const asksEndpoint = (bindings.LLM_PROVIDER || "openai") === "openai";
+  const isList = Boolean(bindings.LLMS?.trim());
+  const asksEndpoint = !isList && (bindings.LLM_PROVIDER || "openai") === "openai";
   const faults = read.ok ? [] : [...read.faults];
-  if (asksEndpoint && isThisMachine(bindings.LLM_BASE_URL)) {
-    faults.push(
-      "LLM_BASE_URL must be an endpoint that Cloudflare can reach, not one on this machine",
-    );
+  const llms = read.ok ? [...read.config.llms.values()] : [];
+  if (llms.some(({ provider, baseUrl }) => provider === "openai" && isThisMachine(baseUrl))) {
+    const where = isList ? "LLMS: each base_url" : "LLM_BASE_URL";
+    faults.push(`${where} must be an endpoint that Cloudflare can reach, not one on this machine`);
   }
   if (bindings.OPEN_ON_LOCALHOST === "true") {
     faults.push(
@@ -94,6 +102,7 @@ export function readDeployment(
       typeof route === "object" && route.custom_domain ? [route.pattern] : [],
     ),
     asksEndpoint,
+    llmSecrets,
     asksReranker: Boolean(bindings.RERANK_URL?.trim()),
     faults,
   };

@@ -71,8 +71,8 @@ async function main(): Promise<number> {
   });
   const work = (async () => {
     const stack = await startStack(root, userPath(options.bundle), await workerPort(options), say);
-    if (stack.llm.kind === "live") {
-      const target = targetOf(stack.llm);
+    for (const llm of stack.llm.llms) {
+      const target = targetOf(llm);
       say(summaryOf(target, await probeLlm(target, { brief: true })));
     }
     say("Asking the sample question ...");

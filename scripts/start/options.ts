@@ -18,7 +18,7 @@ export const usage = `npm start -- [--once] [--json] [--question FILE.json] [--p
   --question FILE   ask this instead: a body of POST /v1/answer
   --bundle DIR      serve this adapter bundle (default: models/mini)
   --port N          port of the Worker (default: 8787 or the next free one)
-Another LLM: set LLM_BASE_URL, LLM_MODEL and LLM_API_KEY in the environment or in .dev.vars.`;
+Another LLM: set LLM_BASE_URL, LLM_MODEL and LLM_API_KEY in the environment or in .dev.vars; several: LLMS and PLANS.`;
 
 /** @throws Error with one line for the user */
 export function readOptions(argv: readonly string[]): StartOptions {

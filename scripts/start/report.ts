@@ -73,7 +73,7 @@ export function report(question: string, body: AnswerBody, llm: LlmChoice): stri
     `Answer:      ${body.abstained ? "(abstained)" : (body.answer ?? "(none)")}   by ${body.strategy} over ${body.candidates.length} candidates${failed}`,
     `Confidence:  ${confidence}`,
     `Adapter:     ${body.adapter === null ? `none: majority vote (${body.degraded_reason ?? "degraded"})` : `${body.adapter.name}@${body.adapter.version}`}`,
-    `LLM:         ${body.model}${llm.kind === "replayed" ? " (a replay of recordings written for this project, not a live model)" : ` at ${llm.vars.LLM_BASE_URL}`}`,
+    `LLM:         ${body.model}${llm.kind === "replayed" ? " (a replay of recordings written for this project, not a live model)" : ` at ${llm.llms.map(({ name, baseUrl }) => (llm.llms.length > 1 ? `${name} (${baseUrl})` : baseUrl)).join(", ")}`}`,
     `Latency:     ${body.timing.total_ms.toFixed(0)} ms, of which the LLM wrote for ${body.timing.llm_ms.toFixed(0)} ms${body.timing.after_llm_ms === null ? "" : `; ${body.timing.after_llm_ms.toFixed(0)} ms after its last byte`}`,
   );
   return lines.join("\n");

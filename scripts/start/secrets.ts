@@ -23,11 +23,16 @@ export function writeSecrets(root: string, state: string, { apiKey }: LlmChoice)
     ...(apiKey === null ? {} : { LLM_API_KEY: apiKey }),
   };
   const file = join(root, state, "secrets.env");
-  const lines = Object.entries(secrets).map(
-    ([name, value]) => `${name}=${JSON.stringify(value)}\n`,
-  );
+  const lines = Object.entries(secrets).map(([name, value]) => `${name}=${quoted(value)}\n`);
   writeFileSync(file, lines.join(""), { mode: 0o600 });
   return file;
+}
+
+/** As dotenv reads it: what stands between quotes is taken as it is, JSON too. */
+function quoted(value: string): string {
+  const quote = ["'", '"', "`"].find((mark) => !value.includes(mark));
+  if (quote === undefined) throw new Error("a value of .dev.vars has all three kinds of quotes");
+  return `${quote}${value}${quote}`;
 }
 
 function contentSecret(file: string): string {

@@ -76,6 +76,6 @@ describe("wrangler deploy --dry-run", () => {
     expect(usual).toEqual(expect.arrayContaining(["ADAPTERS", "RATE_LIMIT", "KEYS", "LEDGER"]));
     // Offline: nothing of the default is remote.
     expect(usual).not.toContain("AI");
-    expect(there).toEqual([...usual, "AI", "LLM_PROVIDER"].sort());
+    expect(there).toEqual([...usual, "AI", "LLMS", "PLANS"].sort());
   });
 });

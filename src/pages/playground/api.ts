@@ -24,6 +24,7 @@ async function refusal(response: Response): Promise<Refused> {
 
 export type AskEvent =
   | { readonly kind: "candidate"; readonly candidate: CandidateEvent }
+  | { readonly kind: "escalation"; readonly escalation: Escalation }
   | { readonly kind: "answer"; readonly answer: Answer };
 
 /** Asks and reads the stream. Throws `Refused`, and what `fetch` throws when it is aborted. */
@@ -48,6 +49,7 @@ export async function* ask(
     parser.feed(value);
     for (const { event, data } of waiting.splice(0)) {
       if (event === "candidate") yield { kind: "candidate", candidate: JSON.parse(data) };
+      if (event === "escalation") yield { kind: "escalation", escalation: JSON.parse(data) };
       if (event === "answer") yield { kind: "answer", answer: JSON.parse(data).medadapter };
       if (event === "error") throw new Refused(JSON.parse(data).error.message);
     }
@@ -65,16 +67,56 @@ export async function rank(body: object, key: string): Promise<Ranked> {
   return response.json();
 }
 
-/** Names of the LLMs; an empty list where the service wants a key first. */
-export async function models(): Promise<string[]> {
+export interface Model {
+  readonly name: string;
+  /** Its plan says how many candidates its LLMs write. */
+  readonly isPlanned: boolean;
+}
+
+/** What can be asked; an empty list where the service wants a key first. */
+export async function models(): Promise<Model[]> {
   const response = await fetch("/v1/models").catch(() => null);
   if (response === null || !response.ok) return [];
-  const { data } = (await response.json()) as { data: { id: string }[] };
-  return data.map(({ id }) => id);
+  const { data } = (await response.json()) as { data: ModelBody[] };
+  return data.map(({ id, medadapter }) => ({
+    name: id,
+    isPlanned: medadapter.stages.some(({ llms }) =>
+      llms.some(({ candidates }) => candidates !== null),
+    ),
+  }));
+}
+
+interface ModelBody {
+  readonly id: string;
+  readonly medadapter: {
+    readonly stages: readonly {
+      readonly llms: readonly { readonly candidates: number | null }[];
+    }[];
+  };
+}
+
+/** Why a further stage of a plan was entered. */
+export interface Escalation {
+  readonly stage: number;
+  readonly reason: "unsure" | "no_answer" | "failed";
+  readonly judged: {
+    readonly by: "confidence" | "agreement";
+    readonly value: number;
+    readonly threshold: number;
+  } | null;
+  /** Of the stream's event: the LLMs that are asked now. */
+  readonly llms?: readonly string[];
+}
+
+interface Money {
+  readonly amount: string;
+  readonly currency: string;
 }
 
 export interface Candidate {
   readonly index: number;
+  /** Absent in texts that the reader ranks. */
+  readonly llm?: string;
   readonly answer: string | null;
   readonly score: number | null;
   readonly probability: number | null;
@@ -105,7 +147,21 @@ export interface Answer {
     readonly channel: "stable" | "canary" | "pinned";
   } | null;
   readonly candidates: readonly Candidate[];
-  readonly votes: readonly { readonly answer: string; readonly count: number }[];
+  readonly votes: readonly {
+    readonly answer: string;
+    readonly count: number;
+    readonly by_llm: Readonly<Record<string, number>>;
+  }[];
+  readonly escalations: readonly Escalation[];
+  readonly skipped: readonly {
+    readonly llm: string;
+    readonly reason: string;
+    readonly candidates: number;
+  }[];
+  readonly cost: Money | null;
+  readonly usage: {
+    readonly llms: readonly { readonly llm: string; readonly cost: Money | null }[];
+  };
   readonly failed: readonly { readonly reason: string; readonly count: number }[];
   readonly timing: {
     readonly total_ms: number;

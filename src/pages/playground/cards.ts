@@ -1,5 +1,5 @@
 /** What the page shows of a result: the answer, the candidates, the time, and the call as code. */
-import type { Answer, Candidate } from "./api.ts";
+import type { Answer, Candidate, Escalation } from "./api.ts";
 import { card, make } from "./dom.ts";
 
 const confidenceReasons: Readonly<Record<string, string>> = {
@@ -36,25 +36,54 @@ export function answerCard(answer: Answer): HTMLElement {
       ? (confidenceReasons[reason] ?? reason)
       : `confidence ${Math.round(answer.confidence * 100)} %`;
   parts.push(make("p", "", sure));
-  const counted = votes.map(({ answer: label, count }) => `${label} ${count}`).join(", ");
+  const several = answer.usage.llms.length > 1;
+  const counted = votes
+    .map(({ answer: label, count, by_llm: by }) => {
+      const whose = Object.entries(by).map(([llm, n]) => `${llm} ${n}`);
+      return `${label} ${count}${several ? ` (${whose.join(", ")})` : ""}`;
+    })
+    .join(", ");
   const facts = [`votes: ${counted === "" ? "none" : counted}`, `chosen by ${answer.strategy}`];
   if (adapter !== null) {
     const how = adapter.channel === "stable" ? "" : ` (${adapter.channel})`;
     facts.push(`adapter ${adapter.name}@${adapter.version}${how}`);
   }
+  for (const { llm, reason: why, candidates } of answer.skipped) {
+    facts.push(`${llm} was skipped for ${candidates}: ${why}`);
+  }
+  if (answer.cost !== null) facts.push(costText(answer));
   if (answer.degraded) facts.push(`degraded: ${answer.degraded_reason}`);
   for (const { reason: name, count } of failed) facts.push(`${count} not there: ${name}`);
+  for (const escalation of answer.escalations) {
+    parts.push(make("p", "", `Stage ${escalation.stage} was asked: ${reasonText(escalation)}.`));
+  }
   parts.push(make("p", "quiet", facts.join(" · ")), make("p", "quiet", answer.notice));
   return card("Answer", ...parts);
+}
+
+/** What the whole cost, and each LLM of several. */
+function costText({ cost, usage }: Answer): string {
+  const each = usage.llms.flatMap(({ llm, cost: own }) => (own ? [`${llm} ${own.amount}`] : []));
+  const parts = each.length > 1 ? ` (${each.join(", ")})` : "";
+  return `cost ${cost?.amount} ${cost?.currency}${parts}`;
+}
+
+/** Why a further stage was entered. */
+export function reasonText({ reason, judged }: Escalation): string {
+  if (reason === "failed") return "no candidate of the stage before came";
+  if (reason === "no_answer") return "no candidate of the stage before gave an answer";
+  if (judged === null) return "the stage before was not sure";
+  return `the ${judged.by} of the stage before was ${percent(judged.value)}, ${percent(judged.threshold)} would have been enough`;
 }
 
 const percent = (share: number) => `${Math.round(share * 100)} %`;
 
 /** One candidate: its answer, a bar of its probability, its text. */
 function item(candidate: Omit<Candidate, "arrived_ms" | "scored_ms">, leads: boolean) {
-  const { answer, probability, score, text } = candidate;
+  const { answer, probability, score, text, llm } = candidate;
   const label = make("span", "label", answer ?? "(none)");
   const line = make("div", "line", label);
+  if (llm !== undefined) line.append(make("span", "quiet", llm));
   if (probability !== null) {
     const meter = make("meter", "");
     meter.value = probability;

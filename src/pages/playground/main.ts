@@ -3,7 +3,7 @@
  * the reader has.
  */
 import { type Asked, ask, models, Refused, rank } from "./api.ts";
-import { answerCard, CandidateList, curlCard, sdkCard, timeLineCard } from "./cards.ts";
+import { answerCard, CandidateList, curlCard, reasonText, sdkCard, timeLineCard } from "./cards.ts";
 import { byId, card, make, setUpTabs, showStatus } from "./dom.ts";
 import { type Example, loadExamples, QuestionFields } from "./questionFields.ts";
 
@@ -18,15 +18,24 @@ async function setUpAsk(examples: readonly Example[]): Promise<void> {
   const model = byId("ask-model", HTMLSelectElement);
   const stop = byId("ask-stop", HTMLButtonElement);
   count.append(...counts.map((value) => new Option(value, value, value === "8", value === "8")));
-  model.append(...(await models()).map((name) => new Option(name, name)));
+  const offered = await models();
+  model.append(...offered.map(({ name }) => new Option(name, name)));
+  const isPlanned = () => offered.find(({ name }) => name === model.value)?.isPlanned ?? false;
+  // A plan says itself how many candidates its LLMs write.
+  const showCount = () => {
+    count.disabled = isPlanned();
+  };
+  model.addEventListener("change", showCount);
+  showCount();
   let running = new AbortController();
   stop.addEventListener("click", () => running.abort());
   byId("ask-form", HTMLFormElement).addEventListener("submit", (event) => {
     event.preventDefault();
     running.abort();
     running = new AbortController();
+    const k = count.value === "auto" ? ("auto" as const) : Number(count.value);
     const settings = {
-      k: count.value === "auto" ? ("auto" as const) : Number(count.value),
+      ...(isPlanned() ? {} : { k }),
       ...(abstain.value === "" ? {} : { abstain: { target_error: Number(abstain.value) } }),
     };
     void askAndShow(fields.read(), settings, model.value, running.signal, stop);
@@ -56,6 +65,9 @@ async function askAndShow(
         list.add(event.candidate, event.candidate.leader.index);
         votes.textContent = `Votes: ${event.candidate.votes.map(({ answer, count }) => `${answer} ${count}`).join(", ")}`;
         showStatus(`${came} scored; ${event.candidate.leader.answer ?? "none"} leads.`);
+      } else if (event.kind === "escalation") {
+        const { llms = [] } = event.escalation;
+        showStatus(`Asking ${llms.join(", ")}: ${reasonText(event.escalation)}.`);
       } else {
         const { answer } = event;
         list.show(

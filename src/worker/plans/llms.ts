@@ -181,6 +181,18 @@ function readUrl(value: string | undefined, variable: string, faults: string[]):
   return (value ?? "").replace(/\/+$/, "");
 }
 
+/** Names of the secrets that `LLMS` wants; none where it cannot be read. */
+export function secretNames({ LLMS }: Pick<Bindings, "LLMS">): readonly string[] {
+  const list = z.array(
+    z
+      .looseObject({ key: z.string().regex(SECRET) })
+      .nullable()
+      .catch(null),
+  );
+  const read = list.safeParse(parseJson(LLMS ?? ""));
+  return read.success ? [...new Set(read.data.flatMap((llm) => llm?.key ?? []))] : [];
+}
+
 /** Secrets of LLMs have names of their own, so no type lists them. */
 function secretOf(env: Bindings, name: string): string | null {
   const value: unknown = Object.hasOwn(env, name) ? Reflect.get(env, name) : undefined;

@@ -112,6 +112,8 @@ export class Schedule {
   /** Candidates of the stage that failed, and whose place nobody has taken. */
   #lost = 0;
   #instead: Llm[] = [];
+  /** LLMs that were not asked, as they had been down. */
+  readonly #leftAlone: Wanted[] = [];
   #members: readonly Wanted[] = [];
   #isAuto = false;
   #stopped: KStop | null = null;
@@ -151,7 +153,9 @@ export class Schedule {
   /** What to ask when no call goes on; null: nothing more. */
   next(view: View): Step | null {
     if (this.#at < 0) return this.#enter(view, null);
-    return this.#replace() ?? this.#wave(view, null) ?? this.#goOn(view, 0);
+    return (
+      this.#replace() ?? this.#wave(view, null) ?? this.#goOn(view, 0) ?? this.#lastResort(view)
+    );
   }
 
   /** What to ask at once, while calls of the stage go on. @param open candidates that are still to come */
@@ -176,18 +180,19 @@ export class Schedule {
 
   /** The places of what failed, to the next LLM that stands by. */
   #replace(): Step | null {
-    const llm = this.#lost === 0 ? null : this.#standIn();
+    const llm = this.#lost === 0 ? null : this.#standIn(this.#lost);
     if (llm === null) return null;
     const n = this.#lost;
     this.#lost = 0;
     return this.#ask([{ llm, n }], null);
   }
 
-  #standIn(): Llm | null {
+  /** @param n candidates that it is to write */
+  #standIn(n: number): Llm | null {
     const { breakers, tenant } = this.#options;
     for (let llm = this.#instead.shift(); llm !== undefined; llm = this.#instead.shift()) {
       if (!breakers.isOut(llm.name, tenant)) return llm;
-      this.#skip(llm, "breaker", 0);
+      this.#leaveAlone({ llm, n });
     }
     return null;
   }
@@ -245,21 +250,25 @@ export class Schedule {
     return this.#isAuto ? this.#wave(view, escalation) : this.#ask(this.#members, escalation);
   }
 
-  /** The members that are not known to be down, and others in their places; all of them where that leaves nobody. */
+  /** Where nobody has written, those who were left alone for being down are asked after all: they may be well again. */
+  #lastResort({ candidates }: View): Step | null {
+    const leftAlone = this.#leftAlone.splice(0);
+    if (candidates.length > 0 || leftAlone.length === 0) return null;
+    for (const { llm } of leftAlone) this.#failed.get(llm.name)?.delete("breaker");
+    return this.#ask(leftAlone, null);
+  }
+
+  /** The members that are not known to be down, and others in their places. */
   #present(wanted: readonly Wanted[]): readonly Wanted[] {
     const { breakers, tenant, bound } = this.#options;
     const hasNext = this.#at + 1 < bound.stages.length;
     if (wanted.length === 1 && this.#instead.length === 0 && !hasNext) return wanted;
-    const skipped: Wanted[] = [];
-    const present = wanted.flatMap((member) => {
+    return wanted.flatMap((member) => {
       if (!breakers.isOut(member.llm.name, tenant)) return [member];
-      skipped.push(member);
-      const llm = this.#standIn();
+      this.#leaveAlone(member);
+      const llm = this.#standIn(member.n);
       return llm === null ? [] : [{ llm, n: member.n }];
     });
-    if (present.length === 0 && !hasNext) return wanted;
-    for (const { llm, n } of skipped) this.#skip(llm, "breaker", n);
-    return present;
   }
 
   #ask(wanted: readonly Wanted[], escalation: Escalation | null): Step | null {
@@ -282,6 +291,11 @@ export class Schedule {
     this.#asked = first;
     if (escalation !== null) this.#escalations.push(escalation);
     return { calls, escalation };
+  }
+
+  #leaveAlone(wanted: Wanted): void {
+    this.#skip(wanted.llm, "breaker", wanted.n);
+    this.#leftAlone.push(wanted);
   }
 
   #skip({ name }: Llm, reason: Skipped["reason"], candidates: number): void {

@@ -31,7 +31,7 @@ describe("an LLM's adapter", () => {
       expect(read(text).faults).toHaveLength(1);
     }
     expect(read('{"c": "mini"}').faults).toEqual([
-      "MODEL_ADAPTERS must name models of LLM_MODEL only",
+      "MODEL_ADAPTERS must name models of LLM_MODEL, LLMS or PLANS only",
     ]);
   });
 });

@@ -150,6 +150,19 @@ describe("an LLM that is down", () => {
     expect(told(schedule.next(viewOf([], "enter")))).toEqual(["strong 0+1"]);
   });
 
+  it("is asked after all where nobody else has written", () => {
+    const breakers = new Breakers();
+    for (const _ of [1, 2, 3]) breakers.failed("cheap", "t", "refused_connection");
+    const schedule = scheduleOf({ plan: two, breakers });
+    schedule.next(viewOf([], "enter"));
+    const [strong] = schedule.next(viewOf([], "enter"))?.calls ?? [];
+    if (strong !== undefined) schedule.ended(strong, ["unauthorized"]);
+    const [call] = schedule.next(viewOf([], "enter"))?.calls ?? [];
+    expect(call).toMatchObject({ llm: { name: "cheap" }, n: 3, first: 1 });
+    expect(schedule.skipped).toEqual([{ llm: "strong", reason: "unauthorized", candidates: 1 }]);
+    expect(schedule.next(viewOf([], "enter"))).toBeNull();
+  });
+
   it("is asked all the same where no other is left", () => {
     const breakers = new Breakers();
     for (const _ of [1, 2, 3]) breakers.failed("a", "t", "refused_connection");

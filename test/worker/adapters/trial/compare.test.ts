@@ -28,10 +28,11 @@ function outcome(order: readonly number[], free = false): Outcome {
   }));
   const task = taskById(free ? "cord19" : "yesno");
   return {
-    ask: { task, question: { question: "Is it?", options, context: null }, model: "any" },
+    ask: { task, question: { question: "Is it?", options, context: null } },
     candidates,
     strategy: "best_of",
     selection: { ranking: order },
+    ...{ writer: "any", deciding: texts.map((_, index) => index) },
   } as unknown as Outcome;
 }
 
