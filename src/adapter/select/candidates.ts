@@ -4,6 +4,7 @@
  */
 import type { Option } from "../../tasks/question.ts";
 import type { Manifest } from "../manifest.ts";
+import type { PlanFit } from "./planFit.ts";
 
 /**
  * - `best_of`: the answer of the highest-scored candidate (the paper's rule, arXiv 2405.03000 section 3.3).
@@ -20,6 +21,18 @@ export interface ScoredCandidate {
   readonly logit: number | null;
   /** Probability that this candidate is right, 0..1. */
   readonly probability: number | null;
+  /** Of a plan: who wrote it, and in which stage, from 0. */
+  readonly source?: string;
+  readonly stage?: number;
+}
+
+/** A fitted plan, and how far it has come. */
+export interface PlanInPlay {
+  readonly fit: PlanFit;
+  /** The last stage that was entered, from 0. */
+  readonly stage: number;
+  /** `name@version` of the adapter that scored; null: none did. */
+  readonly adapter: string | null;
 }
 
 /** When to give no answer: by a wanted error rate among answered questions, or below a confidence. */
@@ -47,12 +60,16 @@ export interface SelectInput {
   readonly llm: string;
   readonly task: string;
   readonly abstain: Abstain | null;
+  /** Null or absent: the candidates are of one LLM, or nothing was fitted for their plan. */
+  readonly plan?: PlanInPlay | null;
 }
 
 /** Why there is no confidence. */
 export type ConfidenceReason =
   /** No adapter, or at least one candidate could not be scored. */
   | "degraded"
+  /** An LLM whose vote the plan's confidence was fitted with has written nothing. */
+  | "plan_incomplete"
   /** The question or most candidates are in a language that no adapter was validated on. */
   | "language_not_validated"
   /** The manifest holds no fitted selector for this kind of question. */

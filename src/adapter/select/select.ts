@@ -18,7 +18,8 @@ import {
   type Unit,
   unitsOf,
 } from "./candidates.ts";
-import { abstainReason, confidenceOf } from "./confidence.ts";
+import { abstainReason, type Confidence, confidenceOf } from "./confidence.ts";
+import { type PlanScores, planScores } from "./planScore.ts";
 import { type SelectorGroup, selectorGroup, selectorLogit } from "./selector.ts";
 
 interface ScoredUnit {
@@ -31,19 +32,29 @@ export function select(input: SelectInput): Selection {
   const { strategy, candidates, options, manifest } = input;
   const { parsed, unparsed, incomplete } = unitsOf(candidates, options.length > 0);
   const group = incomplete ? null : selectorGroup(manifest, input);
-  const ranked = rank(parsed, scorer(strategy, parsed, group, manifest?.selector?.features ?? []));
+  const plan = strategy === "weighted_vote" ? planScoresOf(input) : null;
+  const scoreOf =
+    plan === null
+      ? scorer(strategy, parsed, group, manifest?.selector?.features ?? [])
+      : ({ answer }: Unit) => plan.scores.find((one) => one.answer === answer)?.score ?? 0;
+  const ranked = rank(parsed, scoreOf);
   const winner = ranked[0] ?? null;
   const all: ScoredUnit[] =
     unparsed === null ? ranked : [...ranked, { unit: unparsed, score: null }];
   const ranking = all.flatMap(({ unit }) => bestFirst(unit));
-  const confidence = confidenceOf({
-    ...input,
-    group,
-    winnerScore: winner?.score ?? null,
-    parsed: parsed.reduce((sum, unit) => sum + unit.members.length, 0),
-    incomplete,
-  });
-  const abstained = abstainReason(input.abstain, confidence.value, manifest);
+  const confidence =
+    plan === null
+      ? confidenceOf({
+          ...input,
+          group,
+          winnerScore: winner?.score ?? null,
+          parsed: parsed.reduce((sum, unit) => sum + unit.members.length, 0),
+          incomplete,
+        })
+      : planConfidence(plan, input);
+  // An adapter's thresholds were fitted for its own confidence.
+  const thresholds = plan === null ? manifest : { selector: null, validatedOn: [], abstention: [] };
+  const abstained = abstainReason(input.abstain, confidence.value, thresholds);
   const given = abstained === null;
   return {
     answer: given ? (winner?.unit.answer ?? null) : null,
@@ -57,6 +68,27 @@ export function select(input: SelectInput): Selection {
     units: all.map(answerUnit),
     ranking,
   };
+}
+
+/** Null where no plan was fitted for such a question. */
+function planScoresOf({ plan, candidates, options, task }: SelectInput): PlanScores | null {
+  if (!plan || options.length < 2) return null;
+  const sourced = candidates.map((one) => ({
+    ...one,
+    source: one.source ?? "",
+    stage: one.stage ?? 0,
+  }));
+  return planScores({ ...plan, candidates: sourced, options, task });
+}
+
+function planConfidence(
+  { winner, confidence }: PlanScores,
+  { otherLanguage }: SelectInput,
+): Confidence {
+  if (winner === null) return { value: null, reason: "no_answer" };
+  if (otherLanguage === true) return { value: null, reason: "language_not_validated" };
+  if (confidence === null) return { value: null, reason: "plan_incomplete" };
+  return { value: confidence, reason: null };
 }
 
 /** How a strategy scores one answer among `all`; a higher score is better. */

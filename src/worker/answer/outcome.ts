@@ -2,7 +2,9 @@
  * What leads while candidates come, and the end of the pipeline: what was chosen, with every figure that led there; or
  * one problem for all failures of the LLM, where it gave nothing.
  */
-import type { Selection, Strategy } from "../../adapter/select/candidates.ts";
+import type { PlanInPlay, Selection, Strategy } from "../../adapter/select/candidates.ts";
+import type { PlanFit } from "../../adapter/select/planFit.ts";
+import { planGroup } from "../../adapter/select/planScore.ts";
 import { select } from "../../adapter/select/select.ts";
 import {
   type Candidate,
@@ -14,6 +16,7 @@ import {
 import { isEnglish } from "../../tasks/english.ts";
 import { isEvidenceUnseen, type Question, readByAdapter } from "../../tasks/question.ts";
 import type { DegradedReason } from "../adapters/source.ts";
+import { adapterId } from "../http/log.ts";
 import { Problem, type ProblemKind } from "../http/problems.ts";
 import type { Bounded } from "../plans/bounds.ts";
 import type { Llm } from "../plans/llms.ts";
@@ -64,6 +67,8 @@ export interface Outcome {
   readonly deciding: readonly number[];
   /** The model's name at its provider, where one LLM alone wrote; null: several did. */
   readonly writer: string | null;
+  /** What was fitted for the plan; null: nothing. */
+  readonly fit: PlanFit | null;
   /** Stages that were entered after the first, and why. */
   readonly escalations: readonly Escalation[];
   /** LLMs that were asked for less than the plan says. */
@@ -94,8 +99,10 @@ export function leaderOf(
   ask: Ask,
   candidates: readonly RankedCandidate[],
   scoring: ScoringState,
+  fit: PlanFit | null,
 ): Leader {
-  const { answer, index, votes } = choose({ ...ask, abstain: null }, candidates, scoring).selection;
+  const all = { ...ask, abstain: null };
+  const { answer, index, votes } = choose(all, candidates, scoring, fit).selection;
   return { answer, index, votes };
 }
 
@@ -104,7 +111,7 @@ export function conclude(
   ask: Ask,
   candidates: readonly RankedCandidate[],
   scoring: Scoring,
-  rest: Pick<Outcome, "failed" | "ignored"> & {
+  rest: Pick<Outcome, "failed" | "ignored" | "fit"> & {
     readonly schedule: Schedule;
     readonly spending: Spending;
     readonly startedAt: number;
@@ -117,6 +124,7 @@ export function conclude(
     ask,
     candidates,
     scoring.state,
+    rest.fit,
     otherLanguage,
   );
   const empty = candidates.filter((candidate) => !isSpoken(candidate));
@@ -132,6 +140,7 @@ export function conclude(
     asked: schedule.asked,
     kStopped: schedule.stopped,
     deciding,
+    fit: rest.fit,
     writer: writerOf(spoken),
     escalations: schedule.escalations,
     skipped: schedule.skipped,
@@ -165,16 +174,25 @@ export function choose(
   ask: Ask,
   candidates: readonly RankedCandidate[],
   scoring: ScoringState,
+  fit: PlanFit | null,
   otherLanguage = false,
 ) {
   const preferred = ask.task.kind === "free" ? "best_of" : "weighted_vote";
-  const strategy = scoring.kind === "degraded" ? "vote" : (ask.strategy ?? preferred);
   const spoken = candidates.filter(isSpoken);
   const { options } = ask.question;
+  const last = Math.max(...spoken.map(({ stage }) => stage));
+  const plan =
+    fit !== null && spoken.length > 0 && planGroup(fit, options, ask.task.id) !== null
+      ? planInPlay(fit, scoring, last)
+      : null;
+  // A fitted plan weighs votes without scores, too.
+  const canWeigh = scoring.kind !== "degraded" || plan !== null;
+  const strategy = canWeigh ? (ask.strategy ?? preferred) : "vote";
   const of = (among: readonly RankedCandidate[]) =>
     select({
       strategy,
-      candidates: among,
+      candidates: among.map((one) => ({ ...one, stage: one.stage - 1 })),
+      plan,
       options,
       hasContext: readByAdapter(ask.question) !== null,
       evidenceUnseen: isEvidenceUnseen(ask.question),
@@ -185,13 +203,19 @@ export function choose(
       task: ask.task.id,
       abstain: ask.abstain,
     });
-  const chosenFrom = decidingOf(spoken, options.length > 0);
+  const chosenFrom = plan === null ? decidingOf(spoken, options.length > 0) : spoken;
   const selection = of(chosenFrom);
   // The others have no part in the choice; they are listed after it.
   const others = of(spoken.filter((candidate) => !chosenFrom.includes(candidate))).ranking;
   const ranking = [...selection.ranking, ...others];
   const deciding = chosenFrom.map(({ index }) => index);
   return { selection: { ...selection, ranking }, strategy, spoken, deciding };
+}
+
+/** A fitted plan up to a stage, which counts from 1 here. */
+export function planInPlay(fit: PlanFit, scoring: ScoringState, stage: number): PlanInPlay {
+  const manifest = scoring.kind === "open" ? scoring.served.ranker.manifest : null;
+  return { fit, stage: stage - 1, adapter: manifest === null ? null : adapterId(manifest) };
 }
 
 /**

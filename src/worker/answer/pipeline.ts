@@ -12,6 +12,9 @@
  *
  * A plain answer takes the last event (`outcomeOf`), a stream shows them all (`stream.ts`).
  */
+
+import type { PlanFit } from "../../adapter/select/planFit.ts";
+import type { OpenCandidate } from "../../adapter/select/stages.ts";
 import {
   type Candidate,
   type GenerateEvent,
@@ -63,6 +66,8 @@ export type AnswerEvent =
 /** What a question is asked with. `signal` fires when nobody waits for the answer any more. */
 export interface PipelineParts extends ScoringContext {
   readonly writers: Writers;
+  /** What was fitted for the plan; null: nothing. */
+  readonly fit: PlanFit | null;
   readonly adapters: RankerSource;
   /** Milliseconds for all that LLMs write. */
   readonly deadlineMs: number;
@@ -96,8 +101,8 @@ export class Pipeline {
   readonly #failures: Failure[] = [];
   /** Candidates of each call that failed. */
   readonly #failedOf = new Map<Call, Failure[]>();
-  /** Candidates that are still to come. */
-  #open = 0;
+  /** Candidates of each call that are still to come. */
+  readonly #open = new Map<Call, number>();
 
   /**
    * Admits the question at once, and begins to encode it. Whoever makes a pipeline must close it. Throws `Problem`: the
@@ -151,7 +156,7 @@ export class Pipeline {
         llmEndedAt = arrival.atMs;
         const told = await this.#take(arrival.value, arrival.atMs);
         if (told !== null) yield told;
-        step = this.#schedule.early(this.#view(), this.#open);
+        step = this.#schedule.early(this.#view(), this.#openCount);
       }
       if (step?.escalation) {
         const llms = step.calls.map(({ llm }) => llm.name);
@@ -190,6 +195,7 @@ export class Pipeline {
     }
     const span = this.#parts.startSpan("select");
     const outcome = conclude(ask, candidates, this.#scoring, {
+      fit: this.#parts.fit,
       failed: countBy(this.#failures.map(({ reason }) => reason)),
       schedule: this.#schedule,
       spending: this.#spending,
@@ -214,8 +220,28 @@ export class Pipeline {
     return {
       candidates,
       rule,
-      judge: (stage, open) => judge(this.#ask, candidates, state, { stage, open }),
+      judge: (stage) => {
+        const { fit } = this.#parts;
+        return judge(this.#ask, candidates, state, { stage, open: this.#openCandidates(), fit });
+      },
     };
+  }
+
+  get #openCount(): number {
+    return [...this.#open.values()].reduce((sum, n) => sum + n, 0);
+  }
+
+  #openCandidates(): OpenCandidate[] {
+    return [...this.#open].flatMap(([{ llm, stage }, n]) => {
+      const own = this.#ask.bound.stages.find(({ number }) => number === stage);
+      const instead = (own?.instead ?? []).map(({ name }) => name);
+      return Array.from({ length: n }, () => ({ source: llm.name, stage: stage - 1, instead }));
+    });
+  }
+
+  /** One candidate of a call has come, or failed. */
+  #settled(call: Call): void {
+    this.#open.set(call, (this.#open.get(call) ?? 1) - 1);
   }
 
   /** Begins the calls of a step. */
@@ -239,7 +265,7 @@ export class Pipeline {
       deadlineMs: Math.min(leftMs, patienceMs),
       parallel: Math.max(1, Math.floor(MAX_CONNECTIONS / beside)),
     });
-    this.#open += n;
+    this.#open.set(call, n);
     this.#failedOf.set(call, []);
     const tagged = async function* (): AsyncGenerator<CallEvent> {
       for await (const event of source) {
@@ -266,15 +292,15 @@ export class Pipeline {
     const { tenant } = this.#parts;
     switch (event.kind) {
       case "candidate": {
-        this.#open -= 1;
+        this.#settled(call);
         if (isSpoken(event.candidate)) breakers.answered(call.llm.name, tenant);
         const candidate = await this.#rank(event.candidate, call, atMs);
         this.#candidates.push(candidate);
-        const leader = leaderOf(this.#ask, this.#candidates, this.#scoring.state);
+        const leader = leaderOf(this.#ask, this.#candidates, this.#scoring.state, this.#parts.fit);
         return { kind: "candidate", candidate, leader };
       }
       case "failed":
-        this.#open -= 1;
+        this.#settled(call);
         this.#failures.push(event);
         this.#failedOf.get(call)?.push(event);
         return { kind: "failed", index: event.index, reason: event.reason };

@@ -73,6 +73,7 @@ export async function* answerEvents(
     // While the ledger is asked, the question is encoded; the LLM is asked when the ledger has let it through.
     pipeline = new Pipeline(ask, {
       writers,
+      fit: null,
       adapters,
       tenant: caller.tenant,
       deadlineMs: config.llmDeadlineMs,

@@ -81,8 +81,7 @@ export interface View {
   readonly candidates: readonly Come[];
   /** The stopping rule; or why there is none. */
   readonly rule: AdaptiveK | "waiting" | "no_rule" | "degraded";
-  /** @param open candidates of the stage that are still to come */
-  readonly judge: (stage: number, open: number) => Verdict;
+  readonly judge: (stage: number) => Verdict;
 }
 
 export interface ScheduleOptions {
@@ -153,14 +152,12 @@ export class Schedule {
   /** What to ask when no call goes on; null: nothing more. */
   next(view: View): Step | null {
     if (this.#at < 0) return this.#enter(view, null);
-    return (
-      this.#replace() ?? this.#wave(view, null) ?? this.#goOn(view, 0) ?? this.#lastResort(view)
-    );
+    return this.#replace() ?? this.#wave(view, null) ?? this.#goOn(view) ?? this.#lastResort(view);
   }
 
   /** What to ask at once, while calls of the stage go on. @param open candidates that are still to come */
   early(view: View, open: number): Step | null {
-    return this.#replace() ?? (open === 0 || this.#isAuto ? null : this.#goOn(view, open));
+    return this.#replace() ?? (open === 0 || this.#isAuto ? null : this.#goOn(view));
   }
 
   /** A call has ended; `reasons` are those of its candidates that failed. */
@@ -225,10 +222,10 @@ export class Schedule {
   }
 
   /** Goes to the next stage, unless this one's winner is good enough. */
-  #goOn(view: View, open: number): Step | null {
+  #goOn(view: View): Step | null {
     const next = this.#options.bound.stages[this.#at + 1];
     if (next === undefined) return null;
-    const { kind, judged } = view.judge(this.#number, open);
+    const { kind, judged } = view.judge(this.#number);
     if (kind !== "enter") return null;
     const inStage = view.candidates.filter(({ stage }) => stage === this.#number);
     const isRead = !this.#options.hasOptions || inStage.some(({ answer }) => answer !== null);
