@@ -132,11 +132,9 @@ export async function verifyManifest(
   files: BundleFiles,
   { expect, signedBy }: Pick<VerifyOptions, "expect" | "signedBy">,
 ): Promise<Result<Manifest, BundleFailure>> {
-  const bytes = await files.read("manifest.json");
-  if (bytes === null) return fail({ kind: "manifest_missing" });
-  const unsigned = signedBy && (await manifestSignatureFault(files, bytes, signedBy));
-  if (unsigned) return fail({ kind: unsigned, path: MANIFEST_SIGNATURE });
-  const parsed = parseManifest(bytes);
+  const bytes = await signedManifest(files, signedBy ?? null);
+  if (!bytes.ok) return bytes;
+  const parsed = parseManifest(bytes.value);
   if (!parsed.ok) return parsed;
   const { name, version } = parsed.value;
   if (expect !== undefined && name !== expect.adapter) {
@@ -146,6 +144,17 @@ export async function verifyManifest(
     return fail({ kind: "identity_mismatch", field: "version" });
   }
   return parsed;
+}
+
+/** The bytes of a version's manifest, if they are signed as they must be. Rejects only when the store does. */
+export async function signedManifest(
+  files: BundleFiles,
+  signedBy: PublicKeys | null,
+): Promise<Result<Uint8Array, BundleFailure>> {
+  const bytes = await files.read("manifest.json");
+  if (bytes === null) return fail({ kind: "manifest_missing" });
+  const unsigned = signedBy && (await manifestSignatureFault(files, bytes, signedBy));
+  return unsigned ? fail({ kind: unsigned, path: MANIFEST_SIGNATURE }) : ok(bytes);
 }
 
 /** A file's bytes, if size and hash are those in the manifest. */

@@ -9,13 +9,14 @@ import type { MakeParts } from "./configuration.ts";
 import { features } from "./features.ts";
 import { type EventPoints, observeWith, requestPoints, type StartSpan } from "./http/metrics.ts";
 import { durableLedger } from "./ledger/ledger.ts";
+import { makePlanFits, planPoints } from "./plans/fits.ts";
 import { makeWriters } from "./plans/writers.ts";
 
 /** Parts whose adapter runs on the first of `engines` that can run it. */
 export function partsWith(...engines: readonly [EngineKind, ...EngineKind[]]): MakeParts {
   return (env, config) => {
     const points: EventPoints = Object.assign(
-      { ...requestPoints, ...adapterPoints },
+      { ...requestPoints, ...adapterPoints, ...planPoints },
       ...features.map((feature) => feature.points ?? {}),
     );
     const observe = observeWith(env.METRICS, points);
@@ -29,6 +30,7 @@ export function partsWith(...engines: readonly [EngineKind, ...EngineKind[]]): M
       observe,
       startSpan: platformSpans,
       writers: makeWriters(config),
+      planFits: makePlanFits(env, config, observe),
       rollouts: makeRollouts(env, config, engines, observe, makeTrial),
     };
     const added = features.map(({ parts }) => parts?.(env, core) ?? {});

@@ -86,13 +86,27 @@ export const planFitSchema = z.strictObject({
     .min(1)
     .max(64),
   fittedOn: z.array(z.strictObject({ set: z.string().min(1), questions: z.int().nonnegative() })),
+  /** Of questions that it was not fitted on. Intervals of 95 %. */
+  metrics: z
+    .array(
+      z.strictObject({
+        set: z.string(),
+        rule: z.string(),
+        n: z.int().nonnegative(),
+        value: finite,
+        low: finite,
+        high: finite,
+      }),
+    )
+    .max(256),
 });
 export type PlanFit = Readonly<z.infer<typeof planFitSchema>>;
 export type PlanGroup = PlanFit["groups"][number];
 
+/** As of an adapter's manifest: a fitted plan lies in the store like one. */
 export type PlanFitFailure =
-  | { readonly kind: "plan_malformed"; readonly field: string }
-  | { readonly kind: "plan_schema_unknown"; readonly schema: number | null };
+  | { readonly kind: "manifest_malformed"; readonly field: string }
+  | { readonly kind: "schema_unknown"; readonly schema: number | null };
 
 /** Reads a fitted plan from its bytes (UTF-8 JSON). What is not known is refused. */
 export function parsePlanFit(bytes: Uint8Array): Result<PlanFit, PlanFitFailure> {
@@ -100,25 +114,25 @@ export function parsePlanFit(bytes: Uint8Array): Result<PlanFit, PlanFitFailure>
   try {
     json = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes));
   } catch {
-    return fail({ kind: "plan_malformed", field: "" });
+    return fail({ kind: "manifest_malformed", field: "" });
   }
   if (typeof json !== "object" || json === null || !("schema" in json)) {
-    return fail({ kind: "plan_malformed", field: "schema" });
+    return fail({ kind: "manifest_malformed", field: "schema" });
   }
   if (json.schema !== 1) {
     const schema = typeof json.schema === "number" ? json.schema : null;
-    return fail({ kind: "plan_schema_unknown", schema });
+    return fail({ kind: "schema_unknown", schema });
   }
   const parsed = planFitSchema.safeParse(json);
   if (!parsed.success) {
     const field = parsed.error.issues[0]?.path.map(String).join(".") ?? "";
-    return fail({ kind: "plan_malformed", field });
+    return fail({ kind: "manifest_malformed", field });
   }
   const { stages, groups } = parsed.data;
   const wrong = groups.findIndex((group) => group.stages.length !== stages.length);
   return wrong < 0
     ? ok(parsed.data)
-    : fail({ kind: "plan_malformed", field: `groups.${wrong}.stages` });
+    : fail({ kind: "manifest_malformed", field: `groups.${wrong}.stages` });
 }
 
 /** The threshold that was chosen for a wish, or for the nearest one below it; null: none was, or it cannot be had. */

@@ -64,6 +64,17 @@ const Readiness = AdapterReadiness.extend({
     description:
       "Where LLMs have adapters of their own: all but the default. Ready are all, or none.",
   }),
+  plans: z
+    .array(
+      z.object({
+        fit: z.string(),
+        version: z.string().nullable(),
+        serial: z.int().nullable(),
+        fault: z.string().nullable(),
+      }),
+    )
+    .optional()
+    .openapi({ description: "What was fitted for plans. Without it a plan goes by agreement." }),
   configuration: z.array(z.string()).openapi({ description: "Faults of the configuration." }),
 }).openapi("Readiness");
 
@@ -101,12 +112,17 @@ export const getReady: RouteHandler<typeof readyRoute, AppEnv> = async (c) => {
   const refreshed = [...rollouts.values()].map((rollout) =>
     rollout.refresh((work) => c.executionCtx.waitUntil(work)),
   );
+  const fits = [...setup.parts.planFits.values()].map((fitted) =>
+    fitted.status((work) => c.executionCtx.waitUntil(work)),
+  );
   await waitAtMost(Promise.all(refreshed), REFRESH_WAIT_MS);
+  const plans = await Promise.all(fits);
   const [first, ...others] = [...rollouts.values()].map((rollout) => stateOf(rollout, config));
   if (first === undefined) throw new Error("there is always a default adapter");
   const body = {
     ...first,
     ...(others.length === 0 ? {} : { others }),
+    ...(plans.length === 0 ? {} : { plans }),
     configuration: [],
   };
   const ready = [first, ...others].every(({ status }) => status === "ready");

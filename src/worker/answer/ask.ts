@@ -8,9 +8,10 @@ import type { TaskSpec } from "../../tasks/task.ts";
 import { type Caller, mayUseLlm } from "../access/caller.ts";
 import type { AdapterChoice } from "../adapters/rollout.ts";
 import type { Config, Parts } from "../config/parts.ts";
-import { fieldProblem } from "../http/problems.ts";
+import { fieldProblem, Problem } from "../http/problems.ts";
 import { readMoney } from "../ledger/money.ts";
 import { type BoundPlan, boundPlan, isCalled } from "../plans/bounds.ts";
+import type { Plan } from "../plans/plans.ts";
 import { atMost, type Sampling } from "./sampling.ts";
 
 /** Where the caller names no number, and the deployment allows as much. */
@@ -25,6 +26,8 @@ export interface Ask extends AdapterChoice {
   readonly messages: readonly ChatMessage[];
   /** The plan's name. */
   readonly model: string;
+  /** The version of what was fitted for the plan that the caller wants (`PLAN@VERSION`); null: the current one. */
+  readonly fitVersion: string | null;
   /** The plan, as far as the caller allows it. */
   readonly bound: BoundPlan;
   /** The most that the request may cost, and the field that says so; null: no bound. */
@@ -48,27 +51,48 @@ export interface WireBounds {
   readonly stages?: number | null | undefined;
 }
 
-/** The plan that a model's name means. Throws `Problem` for one that is not configured. */
-export function readModel(model: string | null | undefined, { plans }: Pick<Config, "plans">) {
+/**
+ * The plan that a model's name means, and the version of its fit where one is named: `PLAN@VERSION`. Throws `Problem` for
+ * one that is not configured.
+ */
+export function readModel(
+  model: string | null | undefined,
+  { plans }: Pick<Config, "plans">,
+): { readonly plan: Plan; readonly model: string; readonly fitVersion: string | null } {
   const [first] = plans.values();
-  const plan = model ? plans.get(model) : first;
-  if (plan === undefined) throw fieldProblem("unknown_model", "model");
-  return plan;
+  const named = model ? plans.get(model) : first;
+  if (named !== undefined) return { plan: named, model: named.name, fitVersion: null };
+  const [name = "", ...rest] = (model ?? "").split("@");
+  const plan = plans.get(name);
+  const version = rest.join("@");
+  if (plan?.fit == null || !VERSION.test(version)) throw fieldProblem("unknown_model", "model");
+  return { plan, model: `${name}@${version}`, fitVersion: version };
 }
+
+/** As in the names of what was fitted. */
+const VERSION = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/u;
 
 /**
  * The plan, within what the request and the caller's key allow. Throws `Problem` for an unknown model or LLM, and where
  * no LLM is left.
  * @param prefix where the bounds stand in the request
  */
-export function readPlan(
-  model: string | null | undefined,
+export async function readPlan(
+  name: string | null | undefined,
   wire: WireBounds,
   prefix: "" | "medadapter.",
-  { plans, llms }: Pick<Config, "plans" | "llms">,
+  { config: { plans, llms }, planFits }: Pick<Parts, "config" | "planFits">,
   caller: Caller,
-): Pick<Ask, "model" | "bound" | "maxCost"> {
-  const plan = readModel(model, { plans });
+): Promise<Pick<Ask, "model" | "fitVersion" | "bound" | "maxCost">> {
+  const { plan, model, fitVersion } = readModel(name, { plans });
+  if (fitVersion !== null && plan.fit !== null) {
+    const fit = await planFits
+      .get(plan.fit)
+      ?.pinned(fitVersion)
+      .catch(() => undefined);
+    if (fit === undefined) throw new Problem("adapter_unavailable");
+    if (fit === null) throw fieldProblem("unknown_model", "model");
+  }
   const known = [...llms.values()].filter(({ name, tags }) => mayUseLlm(caller, name, tags));
   for (const field of ["allow_llms", "forbid_llms"] as const) {
     wire[field]?.forEach((word, at) => {
@@ -91,7 +115,8 @@ export function readPlan(
     if (refused && !own) throw fieldProblem("unknown_model", "model");
     throw fieldProblem("invalid_request", `${prefix}${field}`, "leaves no LLM of this model");
   }
-  return { model: plan.name, bound, maxCost: readMaxCost(wire.max_cost, `${prefix}max_cost`) };
+  const maxCost = readMaxCost(wire.max_cost, `${prefix}max_cost`);
+  return { model, fitVersion, bound, maxCost };
 }
 
 function readMaxCost(wire: number | string | null | undefined, field: string): Ask["maxCost"] {

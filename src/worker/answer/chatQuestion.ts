@@ -25,14 +25,14 @@ const fields = {
 /** What to ask the pipeline. Throws `Problem` naming the field. */
 export async function readChat(
   body: ChatBody,
-  parts: Pick<Parts, "config" | "rollouts" | "keepOutcome">,
+  parts: Pick<Parts, "config" | "rollouts" | "planFits" | "keepOutcome">,
   caller: Caller,
 ): Promise<Ask> {
   refuseUnsupported(body);
   const { config } = parts;
   const extras = body.medadapter ?? {};
-  const plan = readPlan(body.model, extras, "medadapter.", config, caller);
-  const usual = adapterOf(plan.model, config);
+  const plan = await readPlan(body.model, extras, "medadapter.", parts, caller);
+  const usual = adapterOf(plan.bound.plan.name, config);
   const choice = await readAdapter(extras.adapter, "medadapter.adapter", parts, caller, usual);
   const n = body.n ?? 1;
   const wire = { k: extras.k, max_k: extras.max_k, n };

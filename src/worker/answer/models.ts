@@ -1,5 +1,6 @@
 /** `GET /v1/models`: what can be asked for: plans with their LLMs, the adapter that ranks them, tasks. */
 import { createRoute, type RouteHandler, z } from "@hono/zod-openapi";
+import type { PlanFit } from "../../adapter/select/planFit.ts";
 import { taskIds } from "../../tasks/registry.ts";
 import { mayUseAdapter } from "../access/caller.ts";
 import { adapterOf } from "../adapters/config.ts";
@@ -47,6 +48,26 @@ const ModelList = z
         medadapter: z.object({
           adapter: z.object({ name: z.string(), version: z.string() }).nullable(),
           tasks: z.array(z.string()),
+          fit: z
+            .object({
+              version: z.string(),
+              created_at: z.string(),
+              metrics: z.array(
+                z.object({
+                  set: z.string(),
+                  rule: z.string(),
+                  n: z.int(),
+                  value: z.number(),
+                  low: z.number(),
+                  high: z.number(),
+                }),
+              ),
+            })
+            .nullable()
+            .openapi({
+              description:
+                "What was fitted for the plan, and measured on questions that it was not fitted on.",
+            }),
           stages: z.array(PlanStage).openapi({
             description: "The LLMs that answer, stage by stage, as far as the caller may use them.",
           }),
@@ -74,8 +95,11 @@ export const modelsRoute = createRoute({
 });
 
 export const getModels: RouteHandler<typeof modelsRoute, AppEnv> = async (c) => {
-  const { config, rollouts } = c.get("parts");
+  const { config, rollouts, planFits } = c.get("parts");
   const caller = c.get("caller");
+  const waitUntil = (work: Promise<unknown>) => c.executionCtx.waitUntil(work);
+  const fits = new Map<string, PlanFit | null>();
+  for (const [name, fitted] of planFits) fits.set(name, await fitted.forRequest(null, waitUntil));
   const data = [...config.plans.values()].flatMap((plan) => {
     const { stages } = boundPlan(plan, NO_BOUNDS, caller);
     if (stages.length === 0) return [];
@@ -92,12 +116,18 @@ export const getModels: RouteHandler<typeof modelsRoute, AppEnv> = async (c) => 
       medadapter: {
         adapter: manifest ? { name: manifest.name, version: manifest.version } : null,
         tasks: [...taskIds],
+        fit: wireFit(fits.get(plan.fit ?? "") ?? null),
         stages: stages.map((stage) => wireStage(stage, config.currency)),
       },
     };
   });
   return c.json({ object: "list" as const, data }, 200);
 };
+
+function wireFit(fit: PlanFit | null) {
+  if (fit === null) return null;
+  return { version: fit.version, created_at: fit.createdAt, metrics: [...fit.metrics] };
+}
 
 function wireStage(stage: Stage & { readonly number: number }, currency: string) {
   const wireLlm = ({ name, tags, price }: Llm) => ({

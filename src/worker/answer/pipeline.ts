@@ -66,8 +66,8 @@ export type AnswerEvent =
 /** What a question is asked with. `signal` fires when nobody waits for the answer any more. */
 export interface PipelineParts extends ScoringContext {
   readonly writers: Writers;
-  /** What was fitted for the plan; null: nothing. */
-  readonly fit: PlanFit | null;
+  /** What was fitted for the plan; null: nothing. Never rejects. */
+  readonly fit: Promise<PlanFit | null>;
   readonly adapters: RankerSource;
   /** Milliseconds for all that LLMs write. */
   readonly deadlineMs: number;
@@ -101,6 +101,8 @@ export class Pipeline {
   readonly #failures: Failure[] = [];
   /** Candidates of each call that failed. */
   readonly #failedOf = new Map<Call, Failure[]>();
+  /** Known before the first candidate is looked at. */
+  #fit: PlanFit | null = null;
   /** Candidates of each call that are still to come. */
   readonly #open = new Map<Call, number>();
 
@@ -145,6 +147,7 @@ export class Pipeline {
     if (state.kind === "waiting" && state.likelyRefused) await scoring.admitted();
     this.#begin(this.#schedule.next(this.#view()));
     await scoring.admitted();
+    this.#fit = await this.#parts.fit;
     yield { kind: "admitted" };
     for (;;) {
       const arrival = await this.#arrivals.next();
@@ -195,7 +198,7 @@ export class Pipeline {
     }
     const span = this.#parts.startSpan("select");
     const outcome = conclude(ask, candidates, this.#scoring, {
-      fit: this.#parts.fit,
+      fit: this.#fit,
       failed: countBy(this.#failures.map(({ reason }) => reason)),
       schedule: this.#schedule,
       spending: this.#spending,
@@ -221,8 +224,8 @@ export class Pipeline {
       candidates,
       rule,
       judge: (stage) => {
-        const { fit } = this.#parts;
-        return judge(this.#ask, candidates, state, { stage, open: this.#openCandidates(), fit });
+        const open = this.#openCandidates();
+        return judge(this.#ask, candidates, state, { stage, open, fit: this.#fit });
       },
     };
   }
@@ -296,7 +299,7 @@ export class Pipeline {
         if (isSpoken(event.candidate)) breakers.answered(call.llm.name, tenant);
         const candidate = await this.#rank(event.candidate, call, atMs);
         this.#candidates.push(candidate);
-        const leader = leaderOf(this.#ask, this.#candidates, this.#scoring.state, this.#parts.fit);
+        const leader = leaderOf(this.#ask, this.#candidates, this.#scoring.state, this.#fit);
         return { kind: "candidate", candidate, leader };
       }
       case "failed":

@@ -90,12 +90,12 @@ const fields = {
 /** What to ask the pipeline. Throws `Problem` naming the field. */
 export async function readAnswerAsk(
   body: ReturnType<typeof AnswerRequest.parse>,
-  parts: Pick<Parts, "config" | "rollouts" | "keepOutcome">,
+  parts: Pick<Parts, "config" | "rollouts" | "planFits" | "keepOutcome">,
   caller: Caller,
 ): Promise<Ask> {
   const { config } = parts;
-  const plan = readPlan(body.model, body, "", config, caller);
-  const usual = adapterOf(plan.model, config);
+  const plan = await readPlan(body.model, body, "", parts, caller);
+  const usual = adapterOf(plan.bound.plan.name, config);
   const choice = await readAdapter(body.adapter, "adapter", parts, caller, usual);
   const { task, question } = readTaskAndQuestion(body.task, toQuestion(body), fields);
   return {

@@ -55,9 +55,11 @@ export async function* answerEvents(
   how: AnswerFor,
 ): AsyncGenerator<RunEvent, void> {
   const { requestId, caller, meter, signal, waitUntil } = how;
-  const { writers, startSpan, config } = parts;
+  const { writers, planFits, startSpan, config } = parts;
   const rollout = parts.rollouts.get(ask.adapter);
   if (rollout === undefined) throw new Error("an adapter that was read is not there");
+  const { plan } = ask.bound;
+  const fit = planFits.get(plan.fit ?? "")?.forRequest(ask.fitVersion, waitUntil);
   const adapters = rollout.source({ tenant: caller.tenant, requestId }, ask.pin);
   const admission = meter.open(
     estimateOf({
@@ -73,7 +75,7 @@ export async function* answerEvents(
     // While the ledger is asked, the question is encoded; the LLM is asked when the ledger has let it through.
     pipeline = new Pipeline(ask, {
       writers,
-      fit: null,
+      fit: fit ?? Promise.resolve(null),
       adapters,
       tenant: caller.tenant,
       deadlineMs: config.llmDeadlineMs,

@@ -41,6 +41,8 @@ export interface Stage {
 export interface Plan {
   readonly name: string;
   readonly stages: readonly Stage[];
+  /** Name of what was fitted for it, in R2 (plans/fits.ts); null: nothing. */
+  readonly fit: string | null;
 }
 
 declare module "../config/parts.ts" {
@@ -83,7 +85,7 @@ export function readPlans(env: Bindings, faults: string[]) {
 /** One LLM, one stage, as many candidates as the request asks for. */
 export function aloneOf(llm: Llm): Plan {
   const stage = { members: [{ llm, candidates: null }], instead: [], auto: false, leave: null };
-  return { name: llm.name, stages: [stage] };
+  return { name: llm.name, stages: [stage], fit: null };
 }
 
 const threshold = z.number().min(0).max(1);
@@ -105,6 +107,10 @@ const WireStage = z.strictObject({
 const WirePlan = z.strictObject({
   name: z.string().regex(LLM_NAME),
   stages: z.array(WireStage).min(1).max(8),
+  fit: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]{0,56}$/u)
+    .optional(),
 });
 
 function readList(
@@ -137,7 +143,7 @@ function readList(
 }
 
 function planOf(
-  { name, stages }: z.infer<typeof WirePlan>,
+  { name, stages, fit }: z.infer<typeof WirePlan>,
   llms: ReadonlyMap<string, Llm>,
   maxK: number,
   where: string,
@@ -177,7 +183,7 @@ function planOf(
   if (new Set(all.flat()).size < all.flat().length) {
     faults.push(`${where}.stages must not ask an LLM in two stages`);
   }
-  return { name, stages: plan };
+  return { name, stages: plan, fit: fit ?? null };
 }
 
 /** All LLMs that a plan may ask. */

@@ -46,6 +46,7 @@ export const planFit: PlanFit = {
     },
   ],
   fittedOn: [{ set: "sample", questions: 100 }],
+  metrics: [{ set: "sample", rule: "share 0.3", n: 100, value: 0.8, low: 0.7, high: 0.9 }],
 };
 
 export const options = ["A", "B", "C"].map((label) => ({ label, text: `option ${label}` }));

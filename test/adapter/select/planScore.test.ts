@@ -146,19 +146,19 @@ describe("a fitted plan's file", () => {
   });
 
   it.each([
-    ["plan_malformed", "", "no JSON"],
-    ["plan_malformed", "schema", []],
-    ["plan_malformed", "name", { ...planFit, name: "Not Safe" }],
-    ["plan_malformed", "groups", { ...planFit, groups: [] }],
-    ["plan_malformed", "groups.0.stages", { ...planFit, stages: [["small"]] }],
-    ["plan_malformed", "", { ...planFit, more: 1 }],
+    ["manifest_malformed", "", "no JSON"],
+    ["manifest_malformed", "schema", []],
+    ["manifest_malformed", "name", { ...planFit, name: "Not Safe" }],
+    ["manifest_malformed", "groups", { ...planFit, groups: [] }],
+    ["manifest_malformed", "groups.0.stages", { ...planFit, stages: [["small"]] }],
+    ["manifest_malformed", "", { ...planFit, more: 1 }],
   ])("that is wrong is refused: %s %s", (kind, field, value) => {
     const read = typeof value === "string" ? new TextEncoder().encode(value) : bytes(value);
     expect(parsePlanFit(read)).toEqual({ ok: false, failure: { kind, field } });
   });
 
   it("of a later form is refused as such", () => {
-    const failure = { kind: "plan_schema_unknown", schema: 2 };
+    const failure = { kind: "schema_unknown", schema: 2 };
     expect(parsePlanFit(bytes({ ...planFit, schema: 2 }))).toEqual({ ok: false, failure });
   });
 

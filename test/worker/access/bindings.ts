@@ -5,6 +5,7 @@ import type { LedgerNamespace } from "../../../src/worker/ledger/ledger.ts";
 
 interface TestBindings {
   readonly KEYS: KVNamespace;
+  readonly ADAPTERS: R2Bucket;
   readonly LEDGER: LedgerNamespace;
 }
 

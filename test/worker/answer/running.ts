@@ -43,6 +43,7 @@ export const ask: Ask = {
   questionField: "question",
   messages: [{ role: "user", content: "Is it?" }],
   model: "any",
+  fitVersion: null,
   bound: boundPlan(aloneOf(llm), NO_BOUNDS, {} as Caller),
   maxCost: null,
   k: 8,
@@ -101,6 +102,7 @@ export function running(options: RunningOptions) {
   };
   const parts = {
     writers: { generatorOf: () => ({ model: "any", generate }), breakers: new Breakers() },
+    planFits: new Map(),
     rollouts: new Map([["mini", rollout]]),
     config: { llmDeadlineMs: 60_000, maxTokens: 512 },
     startSpan: options.startSpan ?? noSpans,

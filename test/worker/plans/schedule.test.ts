@@ -22,7 +22,7 @@ const stageOf = (members: readonly [string, number][], more: Partial<Stage> = {}
   ...{ instead: [], auto: false, leave: null },
   ...more,
 });
-const planOf = (...stages: Stage[]): Plan => ({ name: "careful", stages });
+const planOf = (...stages: Stage[]): Plan => ({ name: "careful", stages, fit: null });
 
 interface Setting {
   readonly plan: Plan;
