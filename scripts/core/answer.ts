@@ -5,6 +5,14 @@
 import type { z } from "zod";
 import { completion, completionRequest } from "./completion.ts";
 import { CoreFault } from "./fault.ts";
+import {
+  planDecide,
+  planDecideRequest,
+  planDesign,
+  planDesignRequest,
+  planRead,
+  planReadRequest,
+} from "./plans.ts";
 import * as questions from "./questions.ts";
 import { constants, curveAll, curveRequest, selectAll, selectRequest } from "./selection.ts";
 
@@ -23,6 +31,9 @@ const operations: Readonly<Record<string, Operation>> = {
   constants: checked(questions.noFields, constants),
   select: checked(selectRequest, selectAll),
   curve: checked(curveRequest, curveAll),
+  plan_read: checked(planReadRequest, planRead),
+  plan_design: checked(planDesignRequest, planDesign),
+  plan_decide: checked(planDecideRequest, planDecide),
   // The engine and a local workerd are loaded by those alone who score.
   score: async (fields) => {
     const { score, scoreRequest } = await import("./scoring/score.ts");

@@ -66,8 +66,8 @@ const fittedStage = z.strictObject({
 
 export const planFitSchema = z.strictObject({
   schema: z.literal(1),
-  /** Its name in the store; plans of a configuration name it in `fit`. */
-  name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,56}$/u),
+  /** Its name in the store. Plans of a configuration name it in `fit`, without `plan.`: adapters have no dot. */
+  name: z.string().regex(/^plan\.[a-z0-9][a-z0-9-]{0,56}$/u),
   version: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/u),
   createdAt: z.iso.datetime({ offset: true }),
   /** The sources of each stage. */
@@ -85,6 +85,8 @@ export const planFitSchema = z.strictObject({
     )
     .min(1)
     .max(64),
+  /** None: it lies in the store like an adapter's bundle, of which the manifest is all. */
+  files: z.array(z.never()),
   fittedOn: z.array(z.strictObject({ set: z.string().min(1), questions: z.int().nonnegative() })),
   /** Of questions that it was not fitted on. Intervals of 95 %. */
   metrics: z
@@ -99,6 +101,8 @@ export const planFitSchema = z.strictObject({
       }),
     )
     .max(256),
+  /** The plan file that it was fitted by, so that it can be measured. The service does not read it. */
+  training: z.record(z.string(), z.unknown()).optional(),
 });
 export type PlanFit = Readonly<z.infer<typeof planFitSchema>>;
 export type PlanGroup = PlanFit["groups"][number];

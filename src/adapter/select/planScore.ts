@@ -92,7 +92,7 @@ export function planScores(input: PlanScoreInput): PlanScores | null {
 }
 
 /** What the candidates come to. */
-interface Tally {
+export interface Tally {
   /** Of each source: how many candidates, how many of them could not be read, and its share for each answer. */
   readonly sources: ReadonlyMap<
     string,
@@ -111,7 +111,11 @@ interface Tally {
   readonly probabilities: ReadonlyMap<string, number>;
 }
 
-function tallyOf(candidates: readonly SourcedCandidate[], options: readonly Option[]): Tally {
+/** Counts votes by source, in shares. */
+export function tallyOf(
+  candidates: readonly SourcedCandidate[],
+  options: readonly Option[],
+): Tally {
   const labels = new Set(options.map(({ label }) => label));
   const sources = new Map<string, SourcedCandidate[]>();
   for (const candidate of candidates) {
@@ -203,7 +207,7 @@ function planFeatures(
 }
 
 /** What fitting needs of one question: features and support of the winner, beside the scores. */
-export function planFeaturesOf(input: PlanScoreInput) {
+export function planWinner(input: PlanScoreInput) {
   const scores = planScores(input);
   if (scores === null || scores.winner === null) return null;
   const tally = tallyOf(input.candidates, input.options);

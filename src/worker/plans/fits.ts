@@ -123,7 +123,9 @@ export class FittedPlan {
     if (!bytes.ok) return bytes;
     const parsed = parsePlanFit(bytes.value);
     if (!parsed.ok) return parsed;
-    if (parsed.value.name !== name) return fail({ kind: "identity_mismatch", field: "name" });
+    if (parsed.value.name !== storeName(name)) {
+      return fail({ kind: "identity_mismatch", field: "name" });
+    }
     if (parsed.value.version !== version) {
       return fail({ kind: "identity_mismatch", field: "version" });
     }

@@ -15,7 +15,7 @@ const last = model({ weights: { small: 1, other: 0.5, strong: 2 }, defaults: [0.
 
 export const planFit: PlanFit = {
   schema: 1,
-  name: "careful",
+  name: "plan.careful",
   version: "1",
   createdAt: "2026-12-01T00:00:00Z",
   stages: [["small", "other"], ["strong"]],
@@ -45,6 +45,7 @@ export const planFit: PlanFit = {
       ],
     },
   ],
+  files: [],
   fittedOn: [{ set: "sample", questions: 100 }],
   metrics: [{ set: "sample", rule: "share 0.3", n: 100, value: 0.8, low: 0.7, high: 0.9 }],
 };

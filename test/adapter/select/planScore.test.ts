@@ -3,8 +3,8 @@ import { describe, expect, it } from "vitest";
 import { fittedThreshold, parsePlanFit } from "../../../src/adapter/select/planFit.ts";
 import {
   type PlanScoreInput,
-  planFeaturesOf,
   planScores,
+  planWinner,
 } from "../../../src/adapter/select/planScore.ts";
 import { select } from "../../../src/adapter/select/select.ts";
 import { come, options, planFit } from "./planFixture.ts";
@@ -84,7 +84,7 @@ describe("the confidence", () => {
   });
 
   it("is a logistic model of features that fitting asks for", () => {
-    const asked = planFeaturesOf(input(["small:A", "other:B"]));
+    const asked = planWinner(input(["small:A", "other:B"]));
     expect(asked).toMatchObject({
       answer: "A",
       features: { top_share: 0.5, margin: 0, distinct: 2, unread: 0, logit_mean: 0 },

@@ -14,7 +14,7 @@ let serial = 0;
 
 /** Puts a version into R2, and points at it. */
 async function publish(changes: Partial<PlanFit>, point = true) {
-  const value = { ...planFit, name: fit, ...changes };
+  const value = { ...planFit, name: `plan.${fit}`, ...changes };
   const folder = `adapters/plan.${fit}/${value.version}`;
   await bindings.ADAPTERS.put(`${folder}/manifest.json`, JSON.stringify(value));
   if (!point) return;
@@ -141,7 +141,7 @@ describe("a fitted plan", () => {
     expect(body.plans).toEqual([
       { fit, version: "1", serial: serial - 1, fault: "manifest_malformed" },
     ]);
-    await publish({ version: "3", name: "somebody-else" }, true);
+    await publish({ version: "3", name: "plan.somebody-else" }, true);
     await ask();
     expect((await call("/readyz")).body.plans[0].fault).toBe("identity_mismatch");
   });

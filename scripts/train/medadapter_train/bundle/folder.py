@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medadapter_train.bundle.schema import faulty_field
+from medadapter_train.core import ask
 from medadapter_train.errors import PublishError
 
 MANIFEST = "manifest.json"
 MANIFEST_SIGNATURE = "manifest.sig.json"
 SCHEMA = 1
+#: Of the name of a fitted plan in the store; no adapter's name has a dot.
+PLAN_PREFIX = "plan."
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
 _REQUIRED_ROLES = frozenset({"onnx", "tokenizer", "card"})
@@ -57,7 +60,8 @@ def check_version(version: str) -> str:
 def read_manifest(data: bytes) -> tuple[str, str, tuple[BundleFile, ...]]:
     """Name, version and files of a manifest. Raises `PublishError` bad_manifest.
 
-    A manifest that names a remote engine (`engine`) needs no files: texts are sent there.
+    A manifest that names a remote engine (`engine`) needs no files: texts are sent there. A fitted
+    plan (`plan.NAME`) has none, and is checked by the service's own reader.
     """
     try:
         raw = json.loads(data)
@@ -65,8 +69,11 @@ def read_manifest(data: bytes) -> tuple[str, str, tuple[BundleFile, ...]]:
         raise PublishError("bad_manifest", "the manifest is not JSON") from None
     if not isinstance(raw, dict) or raw.get("schema") != SCHEMA:
         raise PublishError("bad_manifest", f"the manifest's schema is not {SCHEMA}")
-    if (field := faulty_field(raw)) is not None:
+    is_plan = str(raw.get("name", "")).startswith(PLAN_PREFIX)
+    if (field := faulty_plan_field(data) if is_plan else faulty_field(raw)) is not None:
         raise PublishError("bad_manifest", f"the manifest's field {field}: no Worker would read it")
+    if is_plan:
+        return check_name(raw["name"]), check_version(raw["version"]), ()
     files = tuple(BundleFile(**entry) for entry in raw["files"])
     paths = {file.path for file in files}
     if len(paths) != len(files) or paths & {MANIFEST, MANIFEST_SIGNATURE}:
@@ -76,6 +83,12 @@ def read_manifest(data: bytes) -> tuple[str, str, tuple[BundleFile, ...]]:
     if missing:
         raise PublishError("bad_manifest", f"no file has the role {missing[0]}")
     return check_name(raw["name"]), check_version(raw["version"]), files
+
+
+def faulty_plan_field(data: bytes) -> str | None:
+    """The field of a fitted plan that no Worker would read; None: it is whole."""
+    answer = ask("plan_read", text=data.decode("utf-8", "replace"))
+    return None if answer["field"] is None else str(answer["field"])
 
 
 def open_bundle(folder: Path) -> Bundle:

@@ -9,14 +9,14 @@ from typing import NoReturn
 
 import typer
 
-from medadapter_train.cli import channels, data, fit, measure, publish, run, study
+from medadapter_train.cli import channels, data, fit, measure, plan, publish, run, study
 from medadapter_train.errors import SystemFault, TrainError
 from medadapter_train.generate.cost import GenerateError
 from medadapter_train.system.files import is_full
 from medadapter_train.system.processes import leave_code
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-for commands in (data, fit, measure, publish, channels, run, study):
+for commands in (data, fit, measure, plan, publish, channels, run, study):
     commands.register(app)
 
 

@@ -77,21 +77,21 @@ def page(result: dict[str, Any]) -> str:
             " K: all candidates that a question has. Intervals: 95 %, bootstrap by question."
             " Research software: not for clinical use.</p></header>",
             f'<nav aria-label="Plots by data set"><ul>{"".join(links)}</ul></nav><main>',
-            *[_section(grid) for grid in grids_of(result)],
+            *[section_of(grid) for grid in grids_of(result)],
             *[_panel(key, p) for key, p in panels],
             "</main></body></html>\n",
         ]
     )
 
 
-def _section(grid: Grid) -> str:
+def section_of(grid: Grid) -> str:
     head = f"<section><h2>{escape(grid.title)}</h2>"
     return f'{head}<p class="note">{escape(grid.note)}</p>{_table(grid)}</section>'
 
 
 def _panel(key: str, panel: dict[str, Any]) -> str:
     figures = [
-        _figure(plot, svg_of(plot, panel["name"], f"{key}-{at}"))
+        figure_of(plot, svg_of(plot, panel["name"], f"{key}-{at}"))
         for at, plot in enumerate(plots_of(panel))
     ]
     if panel.get("confusion"):
@@ -100,7 +100,7 @@ def _panel(key: str, panel: dict[str, Any]) -> str:
     return f'{head}<div class="plots">{"".join(figures)}</div></section>'
 
 
-def _figure(plot: Plot, picture: str) -> str:
+def figure_of(plot: Plot, picture: str) -> str:
     note = f"<p>{escape(plot.data.note)}</p>" if plot.data.note else ""
     caption = f"<figcaption><h3>{escape(plot.data.title)}</h3>{note}</figcaption>"
     data = f"<details><summary>Data</summary>{_table(plot.data)}</details>"
