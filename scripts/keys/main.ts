@@ -13,7 +13,15 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 function describe(record: KeyRecord): string {
   const { id, tenant, scopes, adapters, quota, created, revoked } = record;
   const state = revoked === null ? "valid" : `revoked ${revoked}`;
-  const limits = `${adapters?.join(",") ?? "all adapters"}  ${quota ?? "no"} quota`;
+  const { llms, forbid_llms, spend_day, spend_month } = shownKey(record);
+  const limits = [
+    adapters?.join(",") ?? "all adapters",
+    `${quota ?? "no"} quota`,
+    ...(llms === null ? [] : [`only ${llms.join(",")}`]),
+    ...(forbid_llms.length === 0 ? [] : [`never ${forbid_llms.join(",")}`]),
+    ...(spend_day === null ? [] : [`${spend_day} a day`]),
+    ...(spend_month === null ? [] : [`${spend_month} a month`]),
+  ].join("  ");
   return `${id}  ${tenant}  ${scopes.join(",")}  ${limits}  made ${created}  ${state}`;
 }
 

@@ -6,13 +6,17 @@ const SCOPES = allScopes.known;
 
 import { KEY_ID, KeyWish } from "../../src/worker/access/keys.ts";
 
-export const usage = `npm run keys -- create --tenant T --scopes ${SCOPES.slice(0, 2).join(",")} [--adapters mini] [--quota N]
+export const usage = `npm run keys -- create --tenant T --scopes ${SCOPES.slice(0, 2).join(",")} [--adapters mini] [--quota N] [--spend-day M] [--spend-month M] [--llms L] [--forbid-llms L]
 npm run keys -- list
 npm run keys -- revoke ID
   --tenant T      lower-case letters, digits and hyphens
   --scopes S,S    of: ${SCOPES.join(", ")}
   --adapters A,A  the only adapters it may use (default: all that its tenant may)
   --quota N       requests a calendar month (default: no limit)
+  --spend-day M   money that it may spend in a day, e.g. 2.50, in the deployment's currency (default: no cap)
+  --spend-month M the same in a calendar month
+  --llms L,L      names or tags of the only LLMs that may be asked for it (default: all)
+  --forbid-llms L names or tags of LLMs that must not be asked for it
   --local         the keys of \`npm start\` and \`wrangler dev\` (default)
   --remote        the deployed Worker's keys (wrangler must be logged in)
   --env NAME      with --remote: an environment of wrangler.toml, e.g. workers-ai (default: the top level)
@@ -44,6 +48,10 @@ export function readOptions(argv: readonly string[]): KeysOptions {
       scopes: { type: "string" },
       adapters: { type: "string" },
       quota: { type: "string" },
+      "spend-day": { type: "string" },
+      "spend-month": { type: "string" },
+      llms: { type: "string" },
+      "forbid-llms": { type: "string" },
       local: { type: "boolean", default: false },
       remote: { type: "boolean", default: false },
       env: { type: "string", default: "" },
@@ -64,6 +72,10 @@ interface WishFlags {
   readonly scopes?: string | undefined;
   readonly adapters?: string | undefined;
   readonly quota?: string | undefined;
+  readonly "spend-day"?: string | undefined;
+  readonly "spend-month"?: string | undefined;
+  readonly llms?: string | undefined;
+  readonly "forbid-llms"?: string | undefined;
 }
 
 function readCommand([name, id, ...more]: readonly string[], flags: WishFlags): Command {
@@ -82,9 +94,14 @@ const faults: Readonly<Record<string, string>> = {
   scopes: `--scopes must be of: ${SCOPES.join(", ")}`,
   adapters: "--adapters must be names, separated by commas",
   quota: "--quota must be a whole number of requests a month",
+  spend_day: "--spend-day must be money with at most six decimals, such as 2.50",
+  spend_month: "--spend-month must be money with at most six decimals, such as 2.50",
+  llms: "--llms must be names or tags of LLMs, separated by commas",
+  forbid_llms: "--forbid-llms must be names or tags of LLMs, separated by commas",
 };
 
-function readWish({ tenant, scopes, adapters, quota }: WishFlags): KeyWish {
+function readWish(flags: WishFlags): KeyWish {
+  const { tenant, scopes, adapters, quota } = flags;
   const unknown = scopes?.split(",").some((name) => !SCOPES.some((scope) => scope === name));
   if (unknown) throw new Error(faults.scopes);
   const wish = KeyWish.safeParse({
@@ -92,6 +109,11 @@ function readWish({ tenant, scopes, adapters, quota }: WishFlags): KeyWish {
     scopes: scopes?.split(","),
     adapters: adapters?.split(",") ?? null,
     quota: quota === undefined ? null : Number(quota),
+    // Absent where they are not wished: older versions know such records.
+    llms: flags.llms?.split(","),
+    forbid_llms: flags["forbid-llms"]?.split(","),
+    spend_day: flags["spend-day"],
+    spend_month: flags["spend-month"],
   });
   if (wish.success) return wish.data;
   const field = String(wish.error.issues[0]?.path[0]);

@@ -22,7 +22,7 @@ const forbidden: readonly (readonly [from: string, to: string, rule: string])[] 
   ["src/pages/value.ts", "src/tasks/x.ts", "pages-import-types-alone"],
   ["src/worker/http/up.ts", "src/worker/ledger/x.ts", "worker-http-imports-upwards"],
   ["src/worker/answer/up.ts", "src/worker/rerank/x.ts", "worker-answer-imports-upwards"],
-  ["src/worker/rerank/side.ts", "src/worker/plans/x.ts", "worker-rerank-imports-sideways"],
+  ["src/worker/rerank/side.ts", "src/worker/responses/x.ts", "worker-rerank-imports-sideways"],
   ["src/llm/optional.ts", "src/worker/batches/x.ts", "worker-batches-is-optional"],
   ["src/worker/ledger/up.ts", "src/worker/wiring.ts", "worker-folders-do-not-import-the-wiring"],
 ];

@@ -1,10 +1,11 @@
 /** `/v1/admin/keys`: makes, lists and revokes API keys for whoever knows the Worker's secret ADMIN_TOKEN. */
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { createMiddleware } from "hono/factory";
+import { DECIMAL_MONEY } from "../../net/money.ts";
 import type { AppEnv } from "../config/parts.ts";
 import { fieldProblem, Problem } from "../http/problems.ts";
 import { problemResponses } from "../http/schema.ts";
-import { NAME, type Scope } from "./caller.ts";
+import { LLM_NAME, NAME, type Scope } from "./caller.ts";
 import { type KeyStore, revokeKey } from "./keyStore.ts";
 import { isSameText, KEY_ID, makeKey, shownKey } from "./keys.ts";
 
@@ -19,6 +20,27 @@ export function adminOnly() {
     await next();
   });
 }
+
+const LlmWords = z.array(z.string().regex(LLM_NAME)).max(64);
+const cap = (when: string) =>
+  z
+    .union([z.string(), z.number()])
+    .refine((money) => DECIMAL_MONEY.test(String(money)))
+    .nullish()
+    .openapi({ description: `Decimal money that it may spend ${when}.`, example: "25.00" });
+
+/** A bound that is not wished is left out of the record, so that older versions of the Worker know its form. */
+function wishOf<
+  Wish extends { spend_day?: Cap; spend_month?: Cap; llms?: string[] | null | undefined },
+>({ spend_day, spend_month, llms, ...wish }: Wish) {
+  return {
+    ...wish,
+    ...(spend_day == null ? {} : { spend_day: String(spend_day) }),
+    ...(spend_month == null ? {} : { spend_month: String(spend_month) }),
+    ...(llms == null ? {} : { llms }),
+  };
+}
+type Cap = string | number | null | undefined;
 
 const json = <Schema extends z.ZodType>(schema: Schema) => ({
   "application/json": { schema },
@@ -37,6 +59,14 @@ export function adminRoutes(app: OpenAPIHono<AppEnv>, scopes: readonly Scope[]):
       scopes: z.array(ScopeName).min(1),
       adapters: z.array(z.string().regex(NAME)).min(1).nullable().default(null),
       quota: z.int().min(0).nullable().default(null).openapi({ description: "Requests a month." }),
+      llms: LlmWords.min(1)
+        .nullish()
+        .openapi({ description: "Names or tags of LLMs that alone may be asked." }),
+      forbid_llms: LlmWords.optional().openapi({
+        description: "Names or tags of LLMs that must not be asked.",
+      }),
+      spend_day: cap("in a day, in UTC"),
+      spend_month: cap("in a calendar month"),
     })
     .openapi("KeyWish");
 
@@ -47,6 +77,10 @@ export function adminRoutes(app: OpenAPIHono<AppEnv>, scopes: readonly Scope[]):
       scopes: z.array(ScopeName),
       adapters: z.array(z.string()).nullable(),
       quota: z.int().nullable(),
+      llms: z.array(z.string()).nullable(),
+      forbid_llms: z.array(z.string()),
+      spend_day: z.string().nullable(),
+      spend_month: z.string().nullable(),
       created: z.string(),
       revoked: z.string().nullable(),
     })
@@ -121,7 +155,7 @@ export function adminRoutes(app: OpenAPIHono<AppEnv>, scopes: readonly Scope[]):
 
   app.openapi(createKeyRoute, async (c) => {
     const store = storeOf(c.get("parts").keyStore);
-    const { key, record } = await makeKey(c.req.valid("json"), new Date());
+    const { key, record } = await makeKey(wishOf(c.req.valid("json")), new Date());
     await store.put(record);
     return c.json({ key, ...shownKey(record) }, 201);
   });

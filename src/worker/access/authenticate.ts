@@ -78,6 +78,7 @@ export const EXPOSED = [
   "x-ratelimit-limit-requests",
   "x-ratelimit-remaining-requests",
   "x-ratelimit-reset-requests",
+  "x-medadapter-spend-warning",
   // Of an answer (answer/headers.ts).
   "x-medadapter-answer",
   "x-medadapter-confidence",

@@ -17,7 +17,18 @@ export interface Caller {
   readonly forbidLlms?: readonly string[];
   /** Requests a calendar month (UTC) for this `keyId`; null: no limit. */
   readonly quota: number | null;
+  /** Caps on what the key, or a token's user, may spend; absent: none. */
+  readonly spend?: SpendLimits;
 }
+
+/** Money that may be spent in a day and in a calendar month (UTC), in micro-units; null: no cap. */
+export interface SpendLimits {
+  readonly day: number | null;
+  readonly month: number | null;
+}
+
+/** Names of LLMs, plans and tags. A model's own name fits too. */
+export const LLM_NAME = /^[A-Za-z0-9@][A-Za-z0-9@/._:-]{0,127}$/u;
 
 /** Names of tenants and adapters: safe in keys, logs and object names. */
 export const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;

@@ -1,5 +1,6 @@
 /** The part of the configuration that says who may call. Faults name the variable, never its value. */
 import { z } from "zod";
+import { readMoney } from "../../net/money.ts";
 import type { Bindings, Config, Parts } from "../config/parts.ts";
 import { type AdapterTenants, NAME, type Scope } from "./caller.ts";
 import type { Credentials } from "./identify.ts";
@@ -27,6 +28,12 @@ declare module "../config/parts.ts" {
     readonly JWT_TENANT_CLAIM?: string;
     readonly JWT_SCOPE_CLAIM?: string;
     readonly JWT_QUOTA?: string;
+    readonly JWT_SPEND_DAY_CLAIM?: string;
+    readonly JWT_SPEND_MONTH_CLAIM?: string;
+    readonly JWT_LLMS_CLAIM?: string;
+    readonly JWT_FORBID_LLMS_CLAIM?: string;
+    readonly USER_SPEND_DAY?: string;
+    readonly USER_SPEND_MONTH?: string;
   }
   interface Config {
     /** Who may call. */
@@ -107,8 +114,30 @@ function readTokens(env: Bindings, scopes: AllScopes, faults: string[]): AccessC
     scopeClaim: env.JWT_SCOPE_CLAIM || "scope",
     quota: readQuota(env.JWT_QUOTA, faults),
     scopes: scopes.known,
+    spend: {
+      day: readCap(env, "USER_SPEND_DAY", faults),
+      month: readCap(env, "USER_SPEND_MONTH", faults),
+    },
+    spendClaims: {
+      day: env.JWT_SPEND_DAY_CLAIM || null,
+      month: env.JWT_SPEND_MONTH_CLAIM || null,
+    },
+    llmClaims: { allow: env.JWT_LLMS_CLAIM || null, forbid: env.JWT_FORBID_LLMS_CLAIM || null },
   };
   return { rules, jwksUrl };
+}
+
+/** A cap in decimal money, as micro-units; null: none. */
+function readCap(
+  env: Bindings,
+  name: "USER_SPEND_DAY" | "USER_SPEND_MONTH",
+  faults: string[],
+): number | null {
+  const text = env[name]?.trim();
+  if (!text) return null;
+  const micros = readMoney(text);
+  if (micros === null) faults.push(`${name} must be money with at most six decimals, such as 2.50`);
+  return micros;
 }
 
 function readQuota(text: string | undefined, faults: string[]): number | null {

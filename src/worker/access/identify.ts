@@ -2,7 +2,7 @@
 
 import { type Caller, openCaller, type Scope } from "./caller.ts";
 import type { KeyCache } from "./keyStore.ts";
-import { isSecretOf, parseKey } from "./keys.ts";
+import { isSecretOf, limitsOf, parseKey } from "./keys.ts";
 import { type Jwks, readToken, type TokenFault, type TokenRules } from "./tokens.ts";
 
 /** What a deployment accepts as proof of who calls. If it accepts nothing, every request is refused. */
@@ -67,6 +67,9 @@ async function byKey(text: string, { keys }: Credentials): Promise<Identity> {
   const { id, tenant, scopes, adapters, quota } = record;
   return {
     ok: true,
-    caller: { tenant, keyId: id, principal: id, how: "key", scopes, adapters, quota },
+    caller: {
+      ...{ tenant, keyId: id, principal: id, how: "key", scopes, adapters, quota },
+      ...limitsOf(record),
+    },
   };
 }

@@ -4,8 +4,9 @@
  * runs in Node too, except for the comparisons in constant time: `timingSafeEqual` is workerd's.
  */
 import { z } from "zod";
+import { DECIMAL_MONEY, readMoney } from "../../net/money.ts";
 import { fromHex, hex } from "../http/seal.ts";
-import { NAME, type Scope } from "./caller.ts";
+import { type Caller, LLM_NAME, NAME, type Scope } from "./caller.ts";
 
 /** A key in its parts. */
 export interface ParsedKey {
@@ -65,6 +66,9 @@ const ScopeName = z
   .regex(/^[a-z:]{1,64}$/)
   .transform((name) => name as Scope);
 
+const LlmWords = z.array(z.string().regex(LLM_NAME)).max(64);
+const CapText = z.string().regex(DECIMAL_MONEY);
+
 export const KeyRecord = z.strictObject({
   schema: z.literal(1),
   id: z.string().regex(KEY_ID),
@@ -78,6 +82,15 @@ export const KeyRecord = z.strictObject({
   revoked: z.iso.datetime().nullable(),
   /** SHA-256 of the secret, hex. */
   hash: z.string().regex(/^[0-9a-f]{64}$/),
+  // What follows came later: absent in older records, and in those of keys that have none of it.
+  /** Names or tags of LLMs that alone may be asked; null: all. */
+  llms: LlmWords.min(1).nullable().optional(),
+  /** Names or tags of LLMs that must not be asked. */
+  forbid_llms: LlmWords.optional(),
+  /** Decimal money that may be spent in a day, in UTC; null: no cap. */
+  spend_day: CapText.nullable().optional(),
+  /** In a calendar month. */
+  spend_month: CapText.nullable().optional(),
 });
 
 export type KeyRecord = z.infer<typeof KeyRecord>;
@@ -88,13 +101,30 @@ export const KeyWish = KeyRecord.pick({
   scopes: true,
   adapters: true,
   quota: true,
+  llms: true,
+  forbid_llms: true,
+  spend_day: true,
+  spend_month: true,
 });
 
 export type KeyWish = z.infer<typeof KeyWish>;
 
 /** The part of a record that may be shown: all but the hash. */
 export function shownKey({ schema: _schema, hash: _hash, ...shown }: KeyRecord) {
-  return shown;
+  const { llms = null, forbid_llms = [], spend_day = null, spend_month = null } = shown;
+  return { ...shown, llms, forbid_llms, spend_day, spend_month };
+}
+
+/** What a key bounds of LLMs and money. */
+export function limitsOf(
+  record: Pick<KeyRecord, "llms" | "forbid_llms" | "spend_day" | "spend_month">,
+): Pick<Caller, "llms" | "forbidLlms" | "spend"> {
+  const micros = (text: string | null | undefined) => (text == null ? null : readMoney(text));
+  return {
+    llms: record.llms ?? null,
+    forbidLlms: record.forbid_llms ?? [],
+    spend: { day: micros(record.spend_day), month: micros(record.spend_month) },
+  };
 }
 
 /** Whether `secret` is the one with this SHA-256 (hex). */

@@ -3,13 +3,13 @@
  * deployment's bound `MAX_K`. Faults name their field.
  */
 import type { Abstain, Strategy } from "../../adapter/select/candidates.ts";
+import { readMoney } from "../../net/money.ts";
 import type { ChatMessage, Question } from "../../tasks/question.ts";
 import type { TaskSpec } from "../../tasks/task.ts";
 import { type Caller, mayUseLlm } from "../access/caller.ts";
 import type { AdapterChoice } from "../adapters/rollout.ts";
 import type { Config, Parts } from "../config/parts.ts";
 import { fieldProblem, Problem } from "../http/problems.ts";
-import { readMoney } from "../ledger/money.ts";
 import { type BoundPlan, boundPlan, isCalled } from "../plans/bounds.ts";
 import type { Plan } from "../plans/plans.ts";
 import { atMost, type Sampling } from "./sampling.ts";

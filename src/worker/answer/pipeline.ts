@@ -21,12 +21,12 @@ import {
   type GenerateFailure,
   isSpoken,
 } from "../../llm/generator.ts";
+import { moneyText } from "../../net/money.ts";
 import { answerReader } from "../../tasks/parse.ts";
 import type { Option } from "../../tasks/question.ts";
 import type { RankerSource } from "../adapters/source.ts";
 import { fieldProblem, Problem } from "../http/problems.ts";
 import type { Spent } from "../ledger/meter.ts";
-import { moneyText } from "../ledger/money.ts";
 import { MAX_CONNECTIONS } from "../plans/plans.ts";
 import { type Call, type Escalation, Schedule, type Step, type View } from "../plans/schedule.ts";
 import type { Writers } from "../plans/writers.ts";
@@ -175,9 +175,13 @@ export class Pipeline {
   /** What has been used, as soon as no call to an LLM goes on: one that was broken off tells it when it has ended. */
   async spent(): Promise<Spent> {
     await Promise.all(this.#calls);
-    const { usage, requests } = this.#spending;
+    const { usage, requests, used } = this.#spending;
     const { promptTokens, completionTokens } = usage;
-    return { promptTokens, completionTokens, llmRequests: requests, ...spentOf(this.#scoring) };
+    const llms = used.map(({ llm, micros, reasoningTokens: _thought, ...tokens }) => {
+      return { llm: llm.name, costMicros: micros, ...tokens };
+    });
+    const asked = { promptTokens, completionTokens, llmRequests: requests, llms };
+    return { ...asked, ...spentOf(this.#scoring) };
   }
 
   /** Ends what still goes on, and gives the place at the adapter back. */

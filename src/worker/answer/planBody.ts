@@ -1,18 +1,10 @@
 /** What an answer tells of its plan: who wrote, who was skipped, why a further stage was entered, what it cost. */
 import { z } from "@hono/zod-openapi";
-import { moneyText } from "../ledger/money.ts";
+import { Money, wireMoney } from "../http/money.ts";
 import { BOUND_NAMES } from "../plans/bounds.ts";
 import { ESCALATIONS, type Escalation } from "../plans/schedule.ts";
 import type { Outcome, RankedCandidate } from "./outcome.ts";
 import { costOf, type LlmUsage } from "./spending.ts";
-
-export const Money = z
-  .object({
-    amount: z.string().openapi({ description: "Decimal money.", example: "0.001234" }),
-    currency: z.string(),
-    micros: z.int().openapi({ description: "The same, in millionths of the currency." }),
-  })
-  .openapi("Money");
 
 const Judged = z.object({
   by: z.enum(["confidence", "agreement"]),
@@ -75,7 +67,7 @@ export function planParts(outcome: Outcome, currency: string) {
     escalations: escalations.map(wireEscalation),
     skipped: skipped.map(({ llm, reason, candidates }) => ({ llm, reason, candidates })),
     bounded: bounded.map(({ bound, stage, llms }) => ({ bound, stage, llms: [...llms] })),
-    cost: wireMoney(costOf(used), currency),
+    cost: wireCost(costOf(used), currency),
   };
 }
 
@@ -91,12 +83,12 @@ export function wireUsage(used: readonly LlmUsage[], currency: string) {
     completion_tokens: one.completionTokens,
     reasoning_tokens: one.reasoningTokens,
     requests: one.requests,
-    cost: wireMoney(one.micros, currency),
+    cost: wireCost(one.micros, currency),
   }));
 }
 
-export function wireMoney(micros: number | null, currency: string) {
-  return micros === null ? null : { amount: moneyText(micros), currency, micros };
+function wireCost(micros: number | null, currency: string) {
+  return micros === null ? null : wireMoney(micros, currency);
 }
 
 /** Votes for each answer, over all stages, with the LLMs that gave them: the answers in the order of the ranking. */

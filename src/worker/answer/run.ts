@@ -12,8 +12,8 @@ import type { RequestId } from "../http/request.ts";
 import { type Admission, type Ending, estimateOf, type Meter, NOTHING } from "../ledger/meter.ts";
 import type { Ask } from "./ask.ts";
 import type { Outcome } from "./outcome.ts";
-import { type AnswerEvent, Pipeline } from "./pipeline.ts";
-import { costOf } from "./spending.ts";
+import { type AnswerEvent, Pipeline, spendingOf } from "./pipeline.ts";
+import { costOf, worstOfPlan } from "./spending.ts";
 
 /** For whom a question is answered, and who hears of it. */
 export interface AnswerFor {
@@ -61,13 +61,16 @@ export async function* answerEvents(
   const { plan } = ask.bound;
   const fit = planFits.get(plan.fit ?? "")?.forRequest(ask.fitVersion, waitUntil);
   const adapters = rollout.source({ tenant: caller.tenant, requestId }, ask.pin);
-  const admission = meter.open(
-    estimateOf({
-      candidates: ask.k,
-      promptChars: ask.messages.reduce((sum, { content }) => sum + content.length, 0),
-      adapter: adapters.current()?.ranker.manifest ?? null,
+  const [first] = ask.bound.stages;
+  const estimate = estimateOf({
+    candidates: ask.k,
+    promptChars: ask.messages.reduce((sum, { content }) => sum + content.length, 0),
+    calls: (first?.members ?? []).map(({ llm, candidates }) => {
+      return { llm, candidates: candidates ?? ask.k };
     }),
-  );
+    adapter: adapters.current()?.ranker.manifest ?? null,
+  });
+  const admission = meter.open(estimate, worstOf(ask, config.maxTokens));
   let pipeline: Pipeline | null = null;
   let outcome: Outcome | null = null;
   let ending: Ending = "failed";
@@ -108,11 +111,21 @@ export async function* answerEvents(
     // A question that an adapter refused after the LLM was asked is no request.
     meter.close(pipeline?.refused ? "uncounted" : ending, pipeline?.spent() ?? NOTHING);
     if (outcome !== null) Object.assign(how.figures, outcomeLog(outcome));
+    const { spendPercent } = meter;
+    if (spendPercent !== null) Object.assign(how.figures, { spendPercent });
     if (outcome?.adapter) {
       const { channel: servedBy, version } = outcome.adapter;
       rollout.answered({ requestId, servedBy, version }, outcome, waitUntil);
     }
   }
+}
+
+/** The most that a question can cost, in micro-units; null: the price of an LLM that may be asked is not known. */
+function worstOf(ask: Ask, maxTokens: number): number | null {
+  const worst = worstOfPlan(ask, spendingOf(ask, maxTokens));
+  const bound = ask.maxCost?.micros ?? null;
+  // The pipeline begins no call that could pass the request's own bound.
+  return worst === null || bound === null ? worst : Math.min(worst, bound);
 }
 
 /** The outcome alone, for callers who wait for the whole; or the response of an earlier request that is given again. */

@@ -1,6 +1,7 @@
 /** What a request has used and cost at each LLM, and what it may still cost. */
 import type { TokenUsage } from "../../llm/generator.ts";
 import { costMicros, worstMicros } from "../ledger/money.ts";
+import type { BoundPlan } from "../plans/bounds.ts";
 import type { Llm } from "../plans/llms.ts";
 import type { Call } from "../plans/schedule.ts";
 
@@ -102,6 +103,27 @@ export class Spending {
   get requests(): number {
     return this.used.reduce((all, { requests }) => all + requests, 0);
   }
+}
+
+/**
+ * The most that a plan can cost a request, in micro-units, all stages entered; null: a price is not known. The place of a
+ * member counts by the dearest of those who may take it, and once: a call that failed is taken to be free.
+ */
+export function worstOfPlan(
+  { bound, k }: { readonly bound: BoundPlan; readonly k: number },
+  spending: Spending,
+): number | null {
+  let sum = 0;
+  for (const { members, instead } of bound.stages) {
+    for (const { llm, candidates } of members) {
+      const n = candidates ?? k;
+      const worst = [llm, ...instead].map((one) => spending.worstOf([{ llm: one, n }]));
+      const known = worst.filter((micros) => micros !== null);
+      if (known.length < worst.length) return null;
+      sum += Math.max(...known);
+    }
+  }
+  return sum;
 }
 
 /** What a request cost in micro-units; null: the price of an LLM that was asked is not known. */

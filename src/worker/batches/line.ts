@@ -16,6 +16,7 @@ import type { LogFigures } from "../http/log.ts";
 import { Problem, type ProblemKind } from "../http/problems.ts";
 import type { RequestId } from "../http/request.ts";
 import { holdMs, Meter } from "../ledger/meter.ts";
+import { isHeldUp } from "../ledger/spend.ts";
 import type { LineMessage } from "./batch.ts";
 import { BatchContent } from "./content.ts";
 import { batchProblems } from "./schema.ts";
@@ -49,7 +50,7 @@ const NO_ROOM: readonly ProblemKind[] = ["overloaded", "upstream_rate_limited", 
 
 /** Whether the line should wait. It may be tried any number of times, so its tries cost the sender no request. */
 export function isBackpressure(thrown: unknown): boolean {
-  return thrown instanceof Problem && NO_ROOM.includes(thrown.kind);
+  return thrown instanceof Problem && (NO_ROOM.includes(thrown.kind) || isHeldUp(thrown));
 }
 
 /** Answers the line. Never throws: what goes wrong is the line's problem. */

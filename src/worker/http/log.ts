@@ -23,6 +23,8 @@ export interface LogFigures {
   skipped?: number;
   /** By the prices that are configured, in micro-units of the currency. */
   costMicros?: number;
+  /** Of the caller's spending cap of which most is spent: whole hundredths, when the request asked. */
+  spendPercent?: number;
   promptTokens?: number;
   completionTokens?: number;
   llmMs?: number;

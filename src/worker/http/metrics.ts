@@ -48,6 +48,7 @@ export function figuresPoint(
       record.stages ?? 0,
       record.skipped ?? 0,
       record.costMicros ?? 0,
+      record.spendPercent ?? 0,
     ],
   };
 }

@@ -71,6 +71,18 @@ export const problemTable = {
     type: "insufficient_quota",
     message: "This key's requests of the month are used up: see X-RateLimit-Reset-Requests.",
   },
+  spending_cap_reached: {
+    status: 429,
+    type: "insufficient_quota",
+    message:
+      "What this request can cost does not fit under the spending cap: see `spending`. A request with a lower `max_cost`, fewer candidates or fewer tokens may fit.",
+  },
+  llm_price_unknown: {
+    status: 403,
+    type: "invalid_request_error",
+    message:
+      "This key or token has a spending cap, and an LLM of this model has no price by which to keep it: ask for a model whose LLMs have prices (GET /v1/models).",
+  },
   rate_limit_exceeded: {
     status: 429,
     type: "requests",

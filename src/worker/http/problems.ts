@@ -23,11 +23,27 @@ export interface FieldFault {
   readonly reason: string;
 }
 
+/** A spending cap and what is gone of it, in decimal money. */
+export interface SpendingDetails {
+  readonly of: "key" | "user";
+  readonly period: "day" | "month";
+  readonly cap: string;
+  readonly spent: string;
+  /** The most that requests which run now can still cost. */
+  readonly held: string;
+  /** The most that the refused request can cost. */
+  readonly request: string;
+  /** When the period ends: RFC 3339. */
+  readonly resets_at: string;
+}
+
 export interface ProblemDetails {
   readonly fields?: readonly FieldFault[];
   readonly retryAfterSeconds?: number;
   /** Value of the Allow header (405). */
   readonly allow?: string;
+  /** The spending cap that has no room. */
+  readonly spending?: SpendingDetails;
 }
 
 /** The one exception that routes and middleware throw; `app.onError` turns it into a response. */
@@ -78,6 +94,7 @@ export function problemBody(problem: Problem, requestId: string, urgentText?: st
     instance: `urn:medadapter:request:${requestId}`,
     code: problem.kind,
     errors: fields,
+    ...(problem.details.spending === undefined ? {} : { spending: problem.details.spending }),
     ...(urgentText ? { urgent: true, urgent_text: urgentText } : {}),
     error: {
       message: detail,

@@ -37,14 +37,31 @@ export const retryAfter = {
   },
 };
 
+/** Of keys and users with a spending cap. */
+export const spendWarnings = {
+  "x-medadapter-spend-warning": text(
+    'Caps of which 80 % or more are spent, such as `key-day;spent="4.100000";cap="5.000000";reset=3600`: money of the deployment\'s currency, and seconds until the day or month ends.',
+  ),
+};
+
 /** Headers of answers that are counted. */
-export const answerHeaders = { ...keptHeaders, ...rateLimits };
+export const answerHeaders = { ...keptHeaders, ...rateLimits, ...spendWarnings };
 
 export const OpenAIError = z.object({
   message: z.string(),
   type: z.string(),
   code: z.string(),
   param: z.string().nullable(),
+});
+
+const Spending = z.object({
+  of: z.enum(["key", "user"]),
+  period: z.enum(["day", "month"]),
+  cap: z.string(),
+  spent: z.string(),
+  held: z.string().openapi({ description: "The most that requests which run now can still cost." }),
+  request: z.string().openapi({ description: "The most that this request can cost." }),
+  resets_at: z.string(),
 });
 
 const ProblemBody = z
@@ -56,6 +73,9 @@ const ProblemBody = z
     instance: z.string(),
     code: z.string(),
     errors: z.array(z.object({ field: z.string(), reason: z.string() })),
+    spending: Spending.optional().openapi({
+      description: "Of `spending_cap_reached`: the cap that has no room, in decimal money.",
+    }),
     urgent: z.boolean().optional(),
     urgent_text: z.string().optional().openapi({
       description: "There where the question tells of an emergency: to be shown first.",
@@ -70,7 +90,10 @@ const content = { "application/problem+json": { schema: ProblemBody } };
 export const problemResponses = {
   400: { description: "A field is missing, not valid or not supported", content },
   401: { description: "No valid API key or token", content },
-  403: { description: "The key's scopes do not cover this", content },
+  403: {
+    description: "The key's scopes do not cover this, or its spending cap cannot be kept for it",
+    content,
+  },
   404: { description: "Model, adapter or key unknown, or question not recorded", content },
   408: { description: "The body came too slowly", content },
   409: {
@@ -86,8 +109,8 @@ export const problemResponses = {
     content,
   },
   429: {
-    description: "Quota used up, or too many requests: see Retry-After",
-    headers: { ...retryAfter, ...rateLimits },
+    description: "Quota or money used up, or too many requests: see Retry-After",
+    headers: { ...retryAfter, ...rateLimits, ...spendWarnings },
     content,
   },
   500: { description: "The service is not configured, or has a bug", content },

@@ -80,7 +80,9 @@ export class Idempotency {
 const LEAST_WAIT_MS = 2_000;
 
 /** Why the ledger, or the batches, do not let a request through. */
-export function refusal(result: Exclude<ReserveResult, { kind: "granted" | "replay" }>): Problem {
+export function refusal(
+  result: Exclude<ReserveResult, { kind: "granted" | "replay" | "cap_reached" }>,
+): Problem {
   switch (result.kind) {
     case "quota_exceeded":
       return new Problem("insufficient_quota", { retryAfterSeconds: result.limit.resetMs / 1_000 });

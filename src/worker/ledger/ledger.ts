@@ -3,6 +3,7 @@
  * reserved before it costs anything and settled once after, whatever happened between. Behind it is a Durable Object.
  */
 import { retried, stubOf } from "./durable.ts";
+import type { CapState, LlmSpent, SpendWish } from "./spend.ts";
 
 /** What a request used, or is thought to have used. All whole numbers, 0 or more. */
 export interface Counts {
@@ -20,6 +21,8 @@ export interface Counts {
 export interface Usage extends Counts {
   /** `name@version` of the adapter that scored, or null. */
   readonly adapter: string | null;
+  /** Each LLM's part: their tokens and requests together are those of `Counts`. */
+  readonly llms: readonly LlmSpent[];
 }
 
 /** One request that asks to be let through. */
@@ -32,6 +35,8 @@ export interface Reservation {
   readonly estimate: Usage;
   /** Milliseconds after which a request that was not settled counts as dead. */
   readonly holdMs: number;
+  /** Absent: it costs no money. */
+  readonly spend?: SpendWish;
   /** For a request with an Idempotency-Key. */
   readonly replay: ReplayWish | null;
 }
@@ -61,8 +66,14 @@ export interface SealedAnswer {
 }
 
 export type ReserveResult =
-  | { readonly kind: "granted"; readonly limit: LimitState | null }
+  | {
+      readonly kind: "granted";
+      readonly limit: LimitState | null;
+      readonly caps: readonly CapState[];
+    }
   | { readonly kind: "quota_exceeded"; readonly limit: LimitState }
+  /** `cap`: one that leaves no room; `caps`: all. */
+  | { readonly kind: "cap_reached"; readonly cap: CapState; readonly caps: readonly CapState[] }
   /** The request id was used before. */
   | { readonly kind: "duplicate" }
   /** Same Idempotency-Key: the answer is there, or another body came with it, or the first still runs. */
@@ -80,7 +91,7 @@ export interface Running {
 /** `none`: no such reservation is held, because it was settled already, or never was. */
 export type SettleResult = "settled" | "none";
 
-export const GROUPS = ["day", "key", "adapter"] as const;
+export const GROUPS = ["day", "key", "adapter", "llm"] as const;
 export type Group = (typeof GROUPS)[number];
 
 export interface UsageQuery {
@@ -92,11 +103,22 @@ export interface UsageQuery {
   readonly keyId: string | null;
 }
 
-/** One group of settled requests; members that were not grouped by are absent. */
-export interface UsageRow extends Counts {
+/**
+ * One group of settled requests; members that were not grouped by are absent. Grouped by LLM, a request counts for each
+ * LLM that it asked; what the encoder did is absent there, and tokens that were cached are told.
+ */
+export interface UsageRow extends Omit<Counts, "candidates" | "adapterTokens"> {
+  readonly candidates?: number;
+  readonly adapterTokens?: number;
+  readonly cachedTokens?: number;
   readonly day?: string;
   readonly key?: string;
   readonly adapter?: string | null;
+  readonly llm?: string;
+  /** By the prices that were configured then. */
+  readonly costMicros: number;
+  /** Of the requests, those whose cost is not or not all known: an LLM had no price. */
+  readonly unpricedRequests: number;
   /** Of the requests, those whose figures are estimates because nobody settled them. */
   readonly estimatedRequests: number;
 }
@@ -110,6 +132,8 @@ export interface Ledger {
   /** Keeps the answer of a request with an Idempotency-Key; null: there is none, a retry may run. */
   keep(requestId: string, answer: SealedAnswer | null): Promise<void>;
   usage(query: UsageQuery): Promise<UsageRow[]>;
+  /** What is gone of caps now. */
+  caps(keyId: string, wish: Pick<SpendWish, "caps" | "user">): Promise<CapState[]>;
 }
 
 /** The object's methods as its namespace has them. */
@@ -139,5 +163,6 @@ export function durableLedger(
     release: (requestId) => retried(() => stub().release(requestId)),
     keep: (requestId, answer) => retried(() => stub().keep(requestId, answer)),
     usage: (query) => retried(() => stub().usage(query)),
+    caps: (keyId, wish) => retried(() => stub().caps(keyId, wish)),
   };
 }

@@ -21,10 +21,12 @@ import { Problem } from "../http/problems.ts";
 import type { RequestId } from "../http/request.ts";
 import { type Idempotency, refusal } from "./idempotency.ts";
 import type { Ledger, LimitState, ReserveResult, Usage } from "./ledger.ts";
+import { costMicros, type Price } from "./money.ts";
+import { type CapState, capProblem, capsOf, type LlmSpent, percentOf, userOf } from "./spend.ts";
 
 export interface MeterOptions {
   readonly ledger: Ledger;
-  readonly caller: Pick<Caller, "keyId" | "quota">;
+  readonly caller: Pick<Caller, "keyId" | "quota" | "how" | "principal" | "spend">;
   readonly requestId: RequestId;
   /** Milliseconds after which the ledger gives the request up for dead. */
   readonly holdMs: number;
@@ -58,6 +60,7 @@ export const NOTHING: Spent = {
   promptTokens: 0,
   completionTokens: 0,
   llmRequests: 0,
+  llms: [],
 };
 
 interface Closing {
@@ -69,6 +72,7 @@ export class Meter {
   readonly #options: MeterOptions;
   readonly #closing = Promise.withResolvers<Closing>();
   #limit: LimitState | null = null;
+  #caps: readonly CapState[] = [];
   #settled: Promise<Settlement> = Promise.resolve("nothing");
 
   constructor(options: MeterOptions) {
@@ -80,6 +84,16 @@ export class Meter {
     return this.#limit;
   }
 
+  /** The caller's spending caps as they were when this request asked; none before. */
+  get caps(): readonly CapState[] {
+    return this.#caps;
+  }
+
+  /** Of the cap of which most is spent, whole hundredths; null: there is none. */
+  get spendPercent(): number | null {
+    return this.#caps.length === 0 ? null : Math.max(...this.#caps.map(percentOf));
+  }
+
   /** How the request was settled, as soon as it is. */
   get settled(): Promise<Settlement> {
     return this.#settled;
@@ -89,9 +103,10 @@ export class Meter {
    * Asks the ledger, in one call, to reserve the request and to look for an answer that is kept. Whoever opens must
    * close, whatever comes of it. Rejects with `Problem` where the ledger refuses.
    * @param estimate counted, and flagged, only if the request is never settled
+   * @param worstMicros the most that the request can cost; null: not known, which no spending cap lets through
    */
-  open(estimate: Usage): Promise<Admission> {
-    const admission = this.#admit(estimate);
+  open(estimate: Usage, worstMicros: number | null = 0): Promise<Admission> {
+    const admission = this.#admit(estimate, worstMicros);
     this.#settled = this.#settle(admission, estimate.requests);
     this.#options.waitUntil(this.#settled);
     return admission;
@@ -124,20 +139,28 @@ export class Meter {
     await ledger.keep(requestId, answer).catch(() => {});
   }
 
-  async #admit(estimate: Usage): Promise<Admission> {
+  async #admit(estimate: Usage, worstMicros: number | null): Promise<Admission> {
     const { ledger, caller, requestId, holdMs, idempotency, waitUntil } = this.#options;
     const { keyId, quota } = caller;
     const replay = idempotency?.wish ?? null;
+    const caps = capsOf(caller);
+    if (caps.length > 0 && worstMicros === null) throw new Problem("llm_price_unknown");
+    const spend = { worstMicros: worstMicros ?? 0, caps, user: userOf(caller) };
+    const wish = { requestId, keyId, quota, estimate, holdMs, replay, spend };
     let result: ReserveResult;
     try {
-      result = await ledger.reserve({ requestId, keyId, quota, estimate, holdMs, replay });
+      result = await ledger.reserve(wish);
     } catch {
       // The ledger may have noted the request all the same: try to take it back.
       waitUntil(ledger.release(requestId).catch(() => {}));
       throw new Problem("ledger_unavailable");
     }
     if ("limit" in result) this.#limit = result.limit;
+    if ("caps" in result) this.#caps = result.caps;
     if (result.kind === "granted") return { kind: "granted" };
+    if (result.kind === "cap_reached") {
+      throw capProblem(result.cap, spend.worstMicros, Date.now());
+    }
     if (result.kind !== "replay") throw refusal(result);
     const response = await idempotency?.replay(result.answer);
     if (response === undefined) throw new Problem("internal");
@@ -178,21 +201,33 @@ const CANDIDATE_TOKENS = 100;
 export interface Forecast {
   /** Candidates to score. */
   readonly candidates: number;
-  /** Characters of the prompt; null where no LLM is asked. */
-  readonly promptChars: number | null;
+  /** Characters of the prompt. */
+  readonly promptChars: number;
+  /** Who is expected to write how many candidates; none where no LLM is asked. */
+  readonly calls: readonly {
+    readonly llm: { readonly name: string; readonly price: Price | null };
+    readonly candidates: number;
+  }[];
   /** The adapter that serves now, if any: it is expected to serve to the end. */
   readonly adapter: { readonly name: string; readonly version: string } | null;
 }
 
 /** What such a request is expected to use. */
-export function estimateOf({ candidates, promptChars, adapter }: Forecast): Usage {
+export function estimateOf({ candidates, promptChars, calls, adapter }: Forecast): Usage {
+  const promptTokens = Math.ceil(promptChars / CHARS_PER_TOKEN);
+  const llms = calls.map(({ llm: { name: llm, price }, candidates }): LlmSpent => {
+    const completionTokens = candidates * CANDIDATE_TOKENS;
+    const tokens = { promptTokens, cachedTokens: 0, completionTokens };
+    return { llm, ...tokens, requests: 1, costMicros: price && costMicros(tokens, price) };
+  });
   return {
     adapter: adapter === null ? null : adapterId(adapter),
     requests: 1,
     candidates,
     adapterTokens: PREFIX_TOKENS + candidates * CANDIDATE_TOKENS,
-    promptTokens: Math.ceil((promptChars ?? 0) / CHARS_PER_TOKEN),
-    completionTokens: promptChars === null ? 0 : candidates * CANDIDATE_TOKENS,
-    llmRequests: promptChars === null ? 0 : 1,
+    promptTokens: promptTokens * llms.length,
+    completionTokens: llms.reduce((sum, { completionTokens }) => sum + completionTokens, 0),
+    llmRequests: llms.length,
+    llms,
   };
 }

@@ -8,6 +8,7 @@ import type { AppEnv } from "../config/parts.ts";
 import { Idempotency } from "./idempotency.ts";
 import type { LimitState } from "./ledger.ts";
 import { holdMs, Meter, NOTHING } from "./meter.ts";
+import { SPEND_WARNING, spendWarning } from "./spend.ts";
 
 declare module "hono" {
   interface ContextVariableMap {
@@ -44,6 +45,8 @@ export function metered(formOf: FormOf = () => null) {
     waitUntil(answered.catch(() => {}));
     await answered;
     for (const [name, value] of limitHeaders(meter.limit)) c.res.headers.set(name, value);
+    const warning = spendWarning(meter.caps, Date.now());
+    if (warning !== null) c.res.headers.set(SPEND_WARNING, warning);
     waitUntil(meter.keep(c.res));
   });
 }
@@ -56,11 +59,11 @@ export function idempotent() {
   return createMiddleware<AppEnv>(async (c, next) => {
     const idempotency = c.req.method === "POST" ? await Idempotency.read(c, null) : null;
     if (idempotency === null) return next();
-    const { tenant, keyId } = c.get("caller");
+    const { tenant, keyId, how, principal } = c.get("caller");
     const waitUntil = (work: Promise<unknown>) => c.executionCtx.waitUntil(work);
     const meter = new Meter({
       ledger: c.get("parts").ledgerOf(tenant),
-      caller: { keyId, quota: null },
+      caller: { keyId, quota: null, how, principal },
       requestId: c.get("requestId"),
       holdMs: FREE_HOLD_MS,
       idempotency,

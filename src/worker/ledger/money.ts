@@ -1,8 +1,10 @@
 /**
- * Money, exactly: integers of a millionth of the deployment's currency (micro-units) outside, and of a millionth of
- * those (pico-units) while sums are made. No floating point, so that a sum of parts is the whole.
+ * Prices of tokens and what they come to, exactly: integers of a millionth of the deployment's currency (micro-units)
+ * outside, and of a millionth of those (pico-units) while sums are made. No floating point, so that a sum of parts is the
+ * whole.
  */
 import { z } from "zod";
+import { moneyText } from "../../net/money.ts";
 
 /** Money for a token, in pico-units. A price of 0.15 a million tokens is 150,000. */
 export interface Price {
@@ -79,24 +81,11 @@ export function worstMicros(worst: WorstCase, price: Price): number {
   );
 }
 
-/** Micro-units as decimal money: 1234567 is "1.234567". */
-export function moneyText(micros: number): string {
-  const whole = Math.trunc(micros / 1_000_000);
-  return `${whole}.${String(micros % 1_000_000).padStart(6, "0")}`;
-}
-
 /** A price as configuration has it, in decimal texts. */
 export function priceText({ promptPico, completionPico, cachedPico }: Price) {
   // Pico-units a token are micro-units a million tokens.
   const text = (amount: bigint) => moneyText(Number(amount));
   return { in: text(promptPico), out: text(completionPico), cached: text(cachedPico) };
-}
-
-/** Decimal money as micro-units; null where it is none, or has more than six digits after the point. */
-export function readMoney(text: string): number | null {
-  if (!/^\d{1,9}(?:\.\d{1,6})?$/u.test(text)) return null;
-  const [whole = "0", fraction = ""] = text.split(".");
-  return Number(whole) * 1_000_000 + Number(fraction.padEnd(6, "0"));
 }
 
 function pico(text: string): bigint {

@@ -13,6 +13,7 @@ import type {
   UsageRow,
 } from "./ledger.ts";
 import { Replays } from "./replays.ts";
+import type { CapState, SpendWish } from "./spend.ts";
 import { UsageTables } from "./usageTables.ts";
 
 /** Least time between two alarms: expiries that lie closer are swept together. */
@@ -55,6 +56,10 @@ export class LedgerObject extends DurableObject {
 
   usage(query: UsageQuery): UsageRow[] {
     return this.#usage.usage(query);
+  }
+
+  caps(keyId: string, wish: Pick<SpendWish, "caps" | "user">): CapState[] {
+    return this.#usage.caps(wish, keyId, Date.now());
   }
 
   override async alarm(): Promise<void> {

@@ -1,10 +1,12 @@
-/** `GET /v1/usage`: what was used, exactly, by day, key and adapter version. */
+/** `GET /v1/usage`: what was used and what it cost, exactly, by day, key, adapter version and LLM; and the caller's caps. */
 import { createRoute, type RouteHandler, z } from "@hono/zod-openapi";
 import type { AppEnv } from "../config/parts.ts";
+import { Money, wireMoney } from "../http/money.ts";
 import { Problem } from "../http/problems.ts";
 import { problemResponses } from "../http/schema.ts";
+import { dayOf } from "./calendar.ts";
 import { GROUPS, type UsageRow } from "./ledger.ts";
-import { dayOf } from "./usageTables.ts";
+import { CAPPED, type CapState, capsOf, PERIODS, userOf } from "./spend.ts";
 
 const Day = z.iso.date().openapi({ example: "2026-11-23" });
 
@@ -13,18 +15,35 @@ const UsageQuery = z.object({
   to: Day.optional().openapi({ description: "Last day, included (default: today)." }),
   group_by: z
     .string()
-    .regex(/^(day|key|adapter)(,(day|key|adapter))*$/)
+    .regex(/^(day|key|adapter|llm)(,(day|key|adapter|llm))*$/)
     .default("day")
-    .openapi({ description: "Of day, key, adapter, separated by commas." }),
+    .openapi({
+      description:
+        "Of day, key, adapter, llm, separated by commas. With llm a request counts for each LLM that it asked.",
+    }),
 });
 
 const count = z.int().min(0);
+const Cap = z
+  .object({
+    of: z.enum(CAPPED),
+    period: z.enum(PERIODS),
+    cap: Money,
+    spent: Money,
+    held: Money.openapi({ description: "The most that requests which run now can still cost." }),
+    resets_at: z.string().openapi({ description: "When the day or month ends, in UTC." }),
+  })
+  .openapi("SpendingCap");
 const UsageList = z
   .object({
     object: z.literal("list"),
     from: z.string(),
     to: z.string(),
     group_by: z.array(z.enum(GROUPS)),
+    currency: z.string().openapi({ description: "Of all money here: ISO 4217." }),
+    spending: z.array(Cap).openapi({
+      description: "The spending caps of the calling key, or of the token's user.",
+    }),
     data: z.array(
       z.object({
         day: z.string().optional(),
@@ -35,12 +54,20 @@ const UsageList = z
           .string()
           .nullish()
           .openapi({ description: "`name@version`; null: none scored." }),
+        llm: z.string().optional(),
         requests: count,
-        candidates_scored: count,
-        adapter_tokens: count,
+        candidates_scored: count.optional().openapi({ description: "Not with llm." }),
+        adapter_tokens: count.optional().openapi({ description: "Not with llm." }),
         prompt_tokens: count,
+        cached_tokens: count.optional().openapi({
+          description: "With llm: of the prompt's tokens, those that the provider had cached.",
+        }),
         completion_tokens: count,
         llm_requests: count.openapi({ description: "HTTP requests to the LLM, with retries." }),
+        cost: Money.openapi({ description: "By the prices that were configured at the time." }),
+        unpriced_requests: count.openapi({
+          description: "Of the requests, those that asked an LLM without a price: it counts as 0.",
+        }),
         estimated_requests: count.openapi({
           description: "Of the requests, those that never reported: their figures are estimates.",
         }),
@@ -81,25 +108,51 @@ export const getUsage: RouteHandler<typeof usageRoute, AppEnv> = async (c) => {
   const to = query.to ?? today;
   const groupBy = GROUPS.filter((group) => query.group_by.split(",").includes(group));
   const keyId = all ? null : caller.keyId;
-  const ledger = c.get("parts").ledgerOf(caller.tenant);
-  const rows = await ledger.usage({ from, to, groupBy, keyId }).catch(() => {
+  const { ledgerOf, config } = c.get("parts");
+  const { currency } = config;
+  const ledger = ledgerOf(caller.tenant);
+  const caps = capsOf(caller);
+  const user = userOf(caller);
+  const [rows, states] = await Promise.all([
+    ledger.usage({ from, to, groupBy, keyId }),
+    caps.length === 0 ? [] : ledger.caps(caller.keyId, { caps, user }),
+  ]).catch(() => {
     throw new Problem("ledger_unavailable");
   });
-  const data = rows.map(wireRow);
-  return c.json({ object: "list" as const, from, to, group_by: groupBy, data }, 200);
+  const body = {
+    ...{ object: "list" as const, from, to, group_by: groupBy, currency },
+    spending: states.map((state) => wireCap(state, currency)),
+    data: rows.map((row) => wireRow(row, currency)),
+  };
+  return c.json(body, 200);
 };
 
-function wireRow(row: UsageRow) {
+function wireCap(state: CapState, currency: string) {
+  const { of, period, micros, spentMicros, heldMicros, resetsAt } = state;
+  return {
+    ...{ of, period },
+    cap: wireMoney(micros, currency),
+    spent: wireMoney(spentMicros, currency),
+    held: wireMoney(heldMicros, currency),
+    resets_at: new Date(resetsAt).toISOString(),
+  };
+}
+
+function wireRow(row: UsageRow, currency: string) {
   return {
     ...(row.day === undefined ? {} : { day: row.day }),
     ...(row.key === undefined ? {} : { key: row.key }),
     ...(row.adapter === undefined ? {} : { adapter: row.adapter }),
+    ...(row.llm === undefined ? {} : { llm: row.llm }),
     requests: row.requests,
-    candidates_scored: row.candidates,
-    adapter_tokens: row.adapterTokens,
+    ...(row.candidates === undefined ? {} : { candidates_scored: row.candidates }),
+    ...(row.adapterTokens === undefined ? {} : { adapter_tokens: row.adapterTokens }),
     prompt_tokens: row.promptTokens,
+    ...(row.cachedTokens === undefined ? {} : { cached_tokens: row.cachedTokens }),
     completion_tokens: row.completionTokens,
     llm_requests: row.llmRequests,
+    cost: wireMoney(row.costMicros, currency),
+    unpriced_requests: row.unpricedRequests,
     estimated_requests: row.estimatedRequests,
   };
 }

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { parseJson } from "../../net/response.ts";
+import { LLM_NAME } from "../access/caller.ts";
 import type { Bindings } from "../config/parts.ts";
 import { type Price, readPrice, WirePrice } from "../ledger/money.ts";
 
@@ -50,8 +51,6 @@ declare module "../config/parts.ts" {
   }
 }
 
-/** Names of LLMs, plans and tags. A model's own name fits too. */
-export const LLM_NAME = /^[A-Za-z0-9@][A-Za-z0-9@/._:-]{0,127}$/u;
 const TAG = /^[a-z0-9][a-z0-9:._-]{0,63}$/u;
 /** The name of a variable that holds a secret. */
 const SECRET = /^[A-Z][A-Z0-9_]{0,63}$/u;

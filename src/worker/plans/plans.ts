@@ -4,9 +4,10 @@
  */
 import { z } from "zod";
 import { parseJson } from "../../net/response.ts";
+import { LLM_NAME } from "../access/caller.ts";
 import type { Bindings, Config } from "../config/parts.ts";
 import { readBound } from "../config/readers.ts";
-import { issuesOf, LLM_NAME, type Llm, readLlms } from "./llms.ts";
+import { issuesOf, type Llm, readLlms } from "./llms.ts";
 
 /** How many candidates LLMs write for one request, at most, and of how many tokens each. A deployment may lower both. */
 export const MAX_K = 32;

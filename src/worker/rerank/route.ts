@@ -143,7 +143,8 @@ async function scoreTexts(
   const admission = meter.open(
     estimateOf({
       candidates: texts.length,
-      promptChars: null,
+      promptChars: 0,
+      calls: [],
       adapter: source.current()?.ranker.manifest ?? null,
     }),
   );

@@ -181,6 +181,28 @@ describe("the admin routes", () => {
     expect((await call("/v1/admin/keys/0123456789abcdef", never)).status).toBe(404);
   });
 
+  it("bind a key to LLMs and to money, and refuse what is none", async () => {
+    const call = await deployed({ ADMIN_TOKEN: adminToken });
+    const make = (bounds: object) =>
+      call("/v1/admin/keys", { key: adminToken, body: { ...wish, ...bounds } });
+    const bounds = { llms: ["region:eu"], forbid_llms: ["strong"], spend_day: "2.50" };
+    const made = await make({ ...bounds, spend_month: 40.5 });
+    expect(made.body).toMatchObject({ ...bounds, spend_month: "40.5" });
+    const free = { llms: null, forbid_llms: [], spend_day: null, spend_month: null };
+    expect((await make({})).body).toMatchObject(free);
+    expect((await make({ llms: null, spend_day: null })).body).toMatchObject(free);
+    for (const [odd, field] of [
+      [{ spend_day: "-1" }, "spend_day"],
+      [{ spend_month: "1e3" }, "spend_month"],
+      [{ spend_day: 0.1234567 }, "spend_day"],
+      [{ llms: [] }, "llms"],
+      [{ forbid_llms: ["two words"] }, "forbid_llms[0]"],
+    ] as const) {
+      const { status, body } = await make(odd);
+      expect([status, body.errors[0].field]).toEqual([400, field]);
+    }
+  });
+
   it("list keys a page at a time, each once", async () => {
     const call = await deployed({ ADMIN_TOKEN: adminToken });
     const made = new Set<string>();

@@ -51,7 +51,27 @@ describe("an API key", () => {
     const { key, record } = await storedKey();
     expect(await identify(call(key), credentials())).toEqual({
       ok: true,
-      caller: { ...wish, keyId: record.id, principal: record.id, how: "key" },
+      caller: {
+        ...{ ...wish, keyId: record.id, principal: record.id, how: "key" },
+        // It bounds neither LLMs nor money.
+        ...{ llms: null, forbidLlms: [], spend: { day: null, month: null } },
+      },
+    });
+    // Such a record can be read by a Worker that knows no such bounds.
+    const stored = JSON.parse((await bindings.KEYS.get(`key/${record.id}`)) ?? "");
+    expect(Object.keys(stored).sort()).toEqual(
+      ["schema", "id", "created", "revoked", "hash", ...Object.keys(wish)].sort(),
+    );
+  });
+
+  it("names the LLMs that it is bound to, and what it may spend", async () => {
+    const bounds = { llms: ["region:eu"], forbid_llms: ["strong"], spend_month: "12.50" };
+    const { key } = await storedKey(bounds);
+    expect(await identify(call(key), credentials())).toMatchObject({
+      caller: {
+        ...{ llms: ["region:eu"], forbidLlms: ["strong"] },
+        spend: { day: null, month: 12_500_000 },
+      },
     });
   });
 

@@ -19,13 +19,18 @@ function keys(...args: readonly string[]) {
 
 describe("npm run keys", () => {
   it("makes a key, lists it without its secret, revokes it", () => {
-    const limits = ["--adapters", "mini", "--quota", "9"];
+    const money = ["--spend-day", "2.50", "--forbid-llms", "strong,region:us"];
+    const limits = ["--adapters", "mini", "--quota", "9", ...money];
     const flags = ["--tenant", "clinic-a", "--scopes", "answer,rerank", ...limits];
     const made = keys("create", ...flags);
     expect(made.status, made.stderr).toBe(0);
     const { key, id, ...rest } = JSON.parse(made.stdout);
     expect(parseKey(key)?.id).toBe(id);
-    const wish = { tenant: "clinic-a", scopes: ["answer", "rerank"], adapters: ["mini"], quota: 9 };
+    const wish = {
+      ...{ tenant: "clinic-a", scopes: ["answer", "rerank"], adapters: ["mini"], quota: 9 },
+      ...{ spend_day: "2.50", spend_month: null, llms: null },
+      forbid_llms: ["strong", "region:us"],
+    };
     expect(rest).toMatchObject({ ...wish, revoked: null });
     const listed = keys("list");
     expect(JSON.parse(listed.stdout)).toMatchObject([{ id, ...wish }]);
@@ -41,6 +46,10 @@ describe("npm run keys", () => {
     [["create", "--tenant", "a", "--scopes", "everything"], "--scopes"],
     [["create", "--tenant", "a", "--scopes", "answer", "--quota", "many"], "--quota"],
     [["create", "--tenant", "a", "--scopes", "answer", "--adapters", ""], "--adapters"],
+    [["create", "--tenant", "a", "--scopes", "answer", "--spend-day", "lots"], "--spend-day"],
+    [["create", "--tenant", "a", "--scopes", "answer", "--spend-month", "1e3"], "--spend-month"],
+    [["create", "--tenant", "a", "--scopes", "answer", "--llms", "a,"], "--llms"],
+    [["create", "--tenant", "a", "--scopes", "answer", "--forbid-llms", "a b"], "--forbid-llms"],
     [["revoke", "x"], "id"],
     [["revoke"], "--help"],
     [["list", "--local", "--remote"], "--remote"],

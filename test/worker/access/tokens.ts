@@ -10,6 +10,9 @@ export const tokenRules: TokenRules = {
   tenantClaim: "tenant",
   scopeClaim: "scope",
   quota: null,
+  spend: { day: null, month: null },
+  spendClaims: { day: "spend_day", month: "spend_month" },
+  llmClaims: { allow: "llms", forbid: "forbid_llms" },
   scopes: allScopes.known,
 };
 

@@ -85,9 +85,11 @@ describe("a question that is answered", () => {
     const outcome = await outcomeOf(run.events);
     expect(outcome).toMatchObject({ selection: { answer: "yes" }, stored: null });
     expect(await run.meter.settled).toBe("succeeded");
-    expect(run.counted).toEqual([
-      { ...spent, requests: 1, adapter: `${name}@${version}`, candidates: 2, adapterTokens: 9 },
-    ]);
+    const { promptTokens, completionTokens } = spent;
+    const tokens = { promptTokens, cachedTokens: 0, completionTokens };
+    const llms = [{ llm: "any", ...tokens, requests: 1, costMicros: null }];
+    const scored = { adapter: `${name}@${version}`, candidates: 2, adapterTokens: 9 };
+    expect(run.counted).toEqual([{ ...spent, requests: 1, ...scored, llms }]);
     expect(run.answered).toEqual([{ requestId: "req_1", servedBy: "canary", version }]);
     expect(run.figures).toMatchObject({ k: 2, candidates: 2, scored: 2, promptTokens: 11 });
     expect(run.closed()).toBe(1);

@@ -39,9 +39,9 @@ describe("a data point", () => {
       ["request", "400", "invalid_request", ""],
     ]);
     const [answered, refused] = requests.map(({ doubles }) => doubles ?? []);
-    expect(answered?.slice(5)).toEqual([2, 2, 0, 0, 1, 0, 11, 6, 1, 0, 0]);
+    expect(answered?.slice(5)).toEqual([2, 2, 0, 0, 1, 0, 11, 6, 1, 0, 0, 0]);
     expect(answered?.[0]).toBeGreaterThanOrEqual(answered?.[1] ?? Number.NaN);
-    expect(refused?.slice(1)).toEqual(Array(15).fill(0));
+    expect(refused?.slice(1)).toEqual(Array(16).fill(0));
     const logged = lines.map((line) => JSON.parse(line));
     const [line] = logged.filter(({ route }) => route === "/v1/answer");
     expect(line).toMatchObject({ k: 2, candidates: 2, degraded: true, promptTokens: 11 });
@@ -61,7 +61,7 @@ describe("a data point", () => {
     const point = figuresPoint("request", "/v1/answer", { status: 200, ms: 5 });
     expect(point.indexes).toEqual(["/v1/answer"]);
     expect(point.blobs?.length).toBeLessThanOrEqual(20);
-    expect(point.doubles?.length).toBe(16);
+    expect(point.doubles?.length).toBe(17);
   });
 });
 

@@ -13,6 +13,7 @@ export const estimate: Usage = {
   promptTokens: 300,
   completionTokens: 2_000,
   llmRequests: 1,
+  llms: [],
 };
 
 /** What they cost. */
@@ -24,6 +25,7 @@ export const used: Usage = {
   promptTokens: 333,
   completionTokens: 777,
   llmRequests: 2,
+  llms: [],
 };
 
 /** A reservation of key `k1` without a quota, held for a minute. */

@@ -1,19 +1,23 @@
 /** The ledger counts every request once: settled, released or given up; never over its quota. */
 import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
-import { dayOf } from "../../../src/worker/ledger/usageTables.ts";
+import { dayOf } from "../../../src/worker/ledger/calendar.ts";
 import { estimate, newLedger, reservation, totals, used } from "./fixtures.ts";
 
+/** No LLM had a price, and none was asked. */
+const free = { costMicros: 0, unpricedRequests: 0 };
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe("a reservation", () => {
   it("is counted when it is settled, by what was used", async () => {
     const { ledger } = newLedger();
-    expect(await ledger.reserve(reservation("r1"))).toEqual({ kind: "granted", limit: null });
+    expect(await ledger.reserve(reservation("r1"))).toEqual({
+      ...{ kind: "granted", limit: null, caps: [] },
+    });
     expect(await totals(ledger)).toEqual([]);
     expect(await ledger.settle("r1", used)).toBe("settled");
-    const { adapter: _adapter, ...counts } = used;
-    expect(await totals(ledger)).toEqual([{ ...counts, estimatedRequests: 0 }]);
+    const { adapter: _adapter, llms: _llms, ...counts } = used;
+    expect(await totals(ledger)).toEqual([{ ...counts, ...free, estimatedRequests: 0 }]);
   });
 
   it("is settled once, however often and at the same time", async () => {
@@ -75,8 +79,8 @@ describe("an orphan", () => {
     await ledger.reserve(reservation("alive"));
     await expect.poll(() => totals(ledger), { timeout: 5_000 }).toHaveLength(1);
     await runDurableObjectAlarm(stub);
-    const { adapter: _adapter, ...counts } = estimate;
-    expect(await totals(ledger)).toEqual([{ ...counts, estimatedRequests: 1 }]);
+    const { adapter: _adapter, llms: _llms, ...counts } = estimate;
+    expect(await totals(ledger)).toEqual([{ ...counts, ...free, estimatedRequests: 1 }]);
     expect(await ledger.settle("dead", used)).toBe("none");
     await ledger.settle("alive", used);
     expect(await totals(ledger)).toMatchObject([{ requests: 2, estimatedRequests: 1 }]);

@@ -33,6 +33,9 @@ describe("usage", () => {
         prompt_tokens: 22,
         completion_tokens: 15,
         llm_requests: llm.requests,
+        // No price is configured.
+        cost: { amount: "0.000000", currency: "USD", micros: 0 },
+        unpriced_requests: 2,
         estimated_requests: 0,
       },
     ]);

@@ -1,14 +1,8 @@
 /** Prices and sums of money, without a ledger. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import {
-  costMicros,
-  moneyText,
-  readMoney,
-  readPrice,
-  WirePrice,
-  worstMicros,
-} from "../../../src/worker/ledger/money.ts";
+import { moneyText, readMoney } from "../../../src/net/money.ts";
+import { costMicros, readPrice, WirePrice, worstMicros } from "../../../src/worker/ledger/money.ts";
 
 const price = readPrice(WirePrice.parse({ in: 0.15, out: "0.60", cached: 0.075 }));
 const tokens = fc.record({
