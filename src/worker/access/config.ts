@@ -95,9 +95,27 @@ function readTenants(text: string | undefined, faults: string[]): AdapterTenants
   }
 }
 
+/** Bounds of tokens: where no token is taken, whoever set one believes in a bound that is not there. */
+const ofTokens = [
+  "USER_SPEND_DAY",
+  "USER_SPEND_MONTH",
+  "JWT_SPEND_DAY_CLAIM",
+  "JWT_SPEND_MONTH_CLAIM",
+  "JWT_LLMS_CLAIM",
+  "JWT_FORBID_LLMS_CLAIM",
+] as const;
+
 function readTokens(env: Bindings, scopes: AllScopes, faults: string[]): AccessConfig["tokens"] {
   const { JWT_ISSUER: issuer, JWT_AUDIENCE: audience, JWT_JWKS_URL: jwksUrl } = env;
-  if (!issuer && !audience && !jwksUrl) return null;
+  const spend = {
+    day: readCap(env, "USER_SPEND_DAY", faults),
+    month: readCap(env, "USER_SPEND_MONTH", faults),
+  };
+  if (!issuer && !audience && !jwksUrl) {
+    const [unused] = ofTokens.filter((name) => env[name]);
+    if (unused !== undefined) faults.push(`${unused} goes with JWT_ISSUER only`);
+    return null;
+  }
   if (!issuer || !audience || !jwksUrl) {
     faults.push("JWT_ISSUER, JWT_AUDIENCE and JWT_JWKS_URL must be given together");
     return null;
@@ -114,10 +132,7 @@ function readTokens(env: Bindings, scopes: AllScopes, faults: string[]): AccessC
     scopeClaim: env.JWT_SCOPE_CLAIM || "scope",
     quota: readQuota(env.JWT_QUOTA, faults),
     scopes: scopes.known,
-    spend: {
-      day: readCap(env, "USER_SPEND_DAY", faults),
-      month: readCap(env, "USER_SPEND_MONTH", faults),
-    },
+    spend,
     spendClaims: {
       day: env.JWT_SPEND_DAY_CLAIM || null,
       month: env.JWT_SPEND_MONTH_CLAIM || null,

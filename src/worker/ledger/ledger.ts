@@ -3,7 +3,7 @@
  * reserved before it costs anything and settled once after, whatever happened between. Behind it is a Durable Object.
  */
 import { retried, stubOf } from "./durable.ts";
-import type { CapState, LlmSpent, SpendWish } from "./spend.ts";
+import type { CapState, LlmSpent, SpendWish, UserSpent } from "./spend.ts";
 
 /** What a request used, or is thought to have used. All whole numbers, 0 or more. */
 export interface Counts {
@@ -134,6 +134,8 @@ export interface Ledger {
   usage(query: UsageQuery): Promise<UsageRow[]>;
   /** What is gone of caps now. */
   caps(keyId: string, wish: Pick<SpendWish, "caps" | "user">): Promise<CapState[]>;
+  /** The users of apps who have spent most in the running month. */
+  topUsers(limit: number): Promise<UserSpent[]>;
 }
 
 /** The object's methods as its namespace has them. */
@@ -164,5 +166,6 @@ export function durableLedger(
     keep: (requestId, answer) => retried(() => stub().keep(requestId, answer)),
     usage: (query) => retried(() => stub().usage(query)),
     caps: (keyId, wish) => retried(() => stub().caps(keyId, wish)),
+    topUsers: (limit) => retried(() => stub().topUsers(limit)),
   };
 }

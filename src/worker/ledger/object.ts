@@ -13,7 +13,7 @@ import type {
   UsageRow,
 } from "./ledger.ts";
 import { Replays } from "./replays.ts";
-import type { CapState, SpendWish } from "./spend.ts";
+import type { CapState, SpendWish, UserSpent } from "./spend.ts";
 import { UsageTables } from "./usageTables.ts";
 
 /** Least time between two alarms: expiries that lie closer are swept together. */
@@ -60,6 +60,10 @@ export class LedgerObject extends DurableObject {
 
   caps(keyId: string, wish: Pick<SpendWish, "caps" | "user">): CapState[] {
     return this.#usage.caps(wish, keyId, Date.now());
+  }
+
+  topUsers(limit: number): UserSpent[] {
+    return this.#usage.topUsers(limit, Date.now());
   }
 
   override async alarm(): Promise<void> {

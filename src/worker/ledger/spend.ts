@@ -52,6 +52,14 @@ export interface CapState extends SpendCap {
   readonly resetsAt: number;
 }
 
+/** What one user of an app has spent in the running day and month. */
+export interface UserSpent {
+  /** The hash of the token's subject. */
+  readonly user: string;
+  readonly dayMicros: number;
+  readonly monthMicros: number;
+}
+
 /** The caps that hold for a caller. */
 export function capsOf({ how, spend }: Pick<Caller, "how" | "spend">): SpendCap[] {
   const of = how === "token" ? "user" : "key";

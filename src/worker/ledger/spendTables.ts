@@ -5,7 +5,14 @@
  */
 import { DAY_MS, dayOf, endOf, firstDayOf } from "./calendar.ts";
 import type { UsageQuery } from "./ledger.ts";
-import { type CapState, costOfAll, type LlmSpent, PERIODS, type SpendCap } from "./spend.ts";
+import {
+  type CapState,
+  costOfAll,
+  type LlmSpent,
+  PERIODS,
+  type SpendCap,
+  type UserSpent,
+} from "./spend.ts";
 
 /** Rows of users that a tenant keeps: one for a day, one for a month each. At a hundred bytes, 20 MB. */
 const MOST_USER_ROWS = 200_000;
@@ -97,6 +104,22 @@ export class SpendTables {
             ];
       return { ...cap, spentMicros, heldMicros, resetsAt: endOf(cap.period, now) };
     });
+  }
+
+  /** Those users who have spent most in the month, the first the most. */
+  topUsers(limit: number, now: number): UserSpent[] {
+    const [day, month] = PERIODS.map((period) => periodName(period, dayOf(now)));
+    return this.#sql
+      .exec<{ user: string; day: number; month: number }>(
+        `SELECT m.user AS user, m.micros AS month, COALESCE(d.micros, 0) AS day
+         FROM user_spend m LEFT JOIN user_spend d ON d.period = ? AND d.user = m.user
+         WHERE m.period = ? ORDER BY m.micros DESC, m.user LIMIT ?`,
+        day,
+        month,
+        limit,
+      )
+      .toArray()
+      .map((row) => ({ user: row.user, dayMicros: row.day, monthMicros: row.month }));
   }
 
   /** What LLMs were used for, in the groups of the query. */

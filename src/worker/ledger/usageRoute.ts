@@ -6,9 +6,11 @@ import { Problem } from "../http/problems.ts";
 import { problemResponses } from "../http/schema.ts";
 import { dayOf } from "./calendar.ts";
 import { GROUPS, type UsageRow } from "./ledger.ts";
-import { CAPPED, type CapState, capsOf, PERIODS, userOf } from "./spend.ts";
+import { CAPPED, type CapState, capsOf, PERIODS, type UserSpent, userOf } from "./spend.ts";
 
 const Day = z.iso.date().openapi({ example: "2026-11-23" });
+
+const MOST_USERS = 500;
 
 const UsageQuery = z.object({
   from: Day.optional().openapi({ description: "First day in UTC (default: of this month)." }),
@@ -21,6 +23,10 @@ const UsageQuery = z.object({
       description:
         "Of day, key, adapter, llm, separated by commas. With llm a request counts for each LLM that it asked.",
     }),
+  users: z.coerce.number().int().min(1).max(MOST_USERS).optional().openapi({
+    description:
+      "How many of the apps' users to list, those first who have spent most in this month. Needs the scope `usage`.",
+  }),
 });
 
 const count = z.int().min(0);
@@ -44,6 +50,13 @@ const UsageList = z
     spending: z.array(Cap).openapi({
       description: "The spending caps of the calling key, or of the token's user.",
     }),
+    users: z
+      .array(z.object({ user: z.string(), spent_day: Money, spent_month: Money }))
+      .optional()
+      .openapi({
+        description:
+          "Asked for by `users`: what users of apps have spent in the running day and month, by the hash of their token's subject.",
+      }),
     data: z.array(
       z.object({
         day: z.string().optional(),
@@ -113,15 +126,18 @@ export const getUsage: RouteHandler<typeof usageRoute, AppEnv> = async (c) => {
   const ledger = ledgerOf(caller.tenant);
   const caps = capsOf(caller);
   const user = userOf(caller);
-  const [rows, states] = await Promise.all([
+  if (query.users !== undefined && !all) throw new Problem("insufficient_scope");
+  const [rows, states, users] = await Promise.all([
     ledger.usage({ from, to, groupBy, keyId }),
     caps.length === 0 ? [] : ledger.caps(caller.keyId, { caps, user }),
+    query.users === undefined ? null : ledger.topUsers(query.users),
   ]).catch(() => {
     throw new Problem("ledger_unavailable");
   });
   const body = {
     ...{ object: "list" as const, from, to, group_by: groupBy, currency },
     spending: states.map((state) => wireCap(state, currency)),
+    ...(users === null ? {} : { users: users.map((one) => wireUser(one, currency)) }),
     data: rows.map((row) => wireRow(row, currency)),
   };
   return c.json(body, 200);
@@ -135,6 +151,14 @@ function wireCap(state: CapState, currency: string) {
     spent: wireMoney(spentMicros, currency),
     held: wireMoney(heldMicros, currency),
     resets_at: new Date(resetsAt).toISOString(),
+  };
+}
+
+function wireUser({ user, dayMicros, monthMicros }: UserSpent, currency: string) {
+  return {
+    user,
+    spent_day: wireMoney(dayMicros, currency),
+    spent_month: wireMoney(monthMicros, currency),
   };
 }
 

@@ -12,7 +12,14 @@ import type {
   UsageQuery,
   UsageRow,
 } from "./ledger.ts";
-import { type CapState, costOfAll, hasRoom, type LlmSpent, type SpendWish } from "./spend.ts";
+import {
+  type CapState,
+  costOfAll,
+  hasRoom,
+  type LlmSpent,
+  type SpendWish,
+  type UserSpent,
+} from "./spend.ts";
 import { type LlmSums, MOST_MICROS, SpendTables, wholeUpTo } from "./spendTables.ts";
 
 type Admission =
@@ -142,6 +149,10 @@ export class UsageTables {
   /** What is gone of caps now. */
   caps({ caps, user }: Omit<SpendWish, "worstMicros">, keyId: string, now: number): CapState[] {
     return this.#spend.states(caps, keyId, user ?? "", now);
+  }
+
+  topUsers(limit: number, now: number): UserSpent[] {
+    return this.#spend.topUsers(limit, now);
   }
 
   /** Counts the request on the day it was reserved. */

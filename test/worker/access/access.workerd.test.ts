@@ -293,6 +293,9 @@ describe("a configuration of access with faults", () => {
     ["CORS_ORIGINS", "https://app.example/path"],
     ["JWT_ISSUER", "https://issuer.example"],
     ["LEDGER_JURISDICTION", "mars"],
+    ["USER_SPEND_DAY", "a lot"],
+    ["USER_SPEND_MONTH", "0.0000001"],
+    ["JWT_LLMS_CLAIM", "llms"],
   ])("%s = %s refuses all calls and is named", async (name, value) => {
     const call = await deployed({ [name]: value });
     expect((await call("/v1/models")).status).toBe(500);

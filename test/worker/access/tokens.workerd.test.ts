@@ -1,6 +1,11 @@
 /** Tokens: the good ones become callers, every kind of bad one is refused, a failing JWKS host locks nobody out. */
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { Jwks, readToken, type TokenFault } from "../../../src/worker/access/tokens.ts";
+import {
+  Jwks,
+  readToken,
+  type TokenFault,
+  type TokenRules,
+} from "../../../src/worker/access/tokens.ts";
 import {
   claims,
   forged,
@@ -67,6 +72,37 @@ describe("a good token", () => {
       return new Uint8Array(await crypto.subtle.sign(how, key, new TextEncoder().encode(text)));
     });
     expect((await read(signed)).ok).toBe(true);
+  });
+
+  it("may bound money and LLMs, in several forms; without such claims the deployment's bounds hold", async () => {
+    const of = async (changes: object, rules: Partial<TokenRules> = {}) => {
+      const set = { ...tokenRules, spend: { day: 5, month: null }, ...rules };
+      const result = await readToken(await token(ec, { ...changes }), set, host.client());
+      if (!result.ok) return result.fault;
+      const { spend, llms, forbidLlms } = result.caller;
+      return { spend, llms, forbidLlms };
+    };
+    const free = { spend: { day: 5, month: null }, llms: null, forbidLlms: [] };
+    expect(await of({})).toEqual(free);
+    expect(await of({ spend_day: "2.5", spend_month: 0, llms: "a region:eu" })).toEqual({
+      ...{ spend: { day: 2_500_000, month: 0 }, llms: ["a", "region:eu"], forbidLlms: [] },
+    });
+    expect(await of({ llms: [], forbid_llms: ["b"] })).toEqual({
+      ...{ ...free, llms: [], forbidLlms: ["b"] },
+    });
+    // No claim is read that the deployment does not name.
+    const none = {
+      spendClaims: { day: null, month: null },
+      llmClaims: { allow: null, forbid: null },
+    };
+    expect(await of({ spend_day: "9", llms: ["a"], forbid_llms: 7 }, none)).toEqual(free);
+    // What is no bound must not be taken for none.
+    for (const odd of [null, "", "much", -1, 1e9, ["1"], true]) {
+      expect(await of({ spend_day: odd })).toEqual({ kind: "claims_refused", claim: "spend" });
+    }
+    for (const odd of [null, 7, [7], ["two words"], { a: 1 }]) {
+      expect(await of({ forbid_llms: odd })).toEqual({ kind: "claims_refused", claim: "llms" });
+    }
   });
 
   it("tells users apart without keeping their names", async () => {

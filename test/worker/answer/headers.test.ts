@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { EXPOSED } from "../../../src/worker/access/authenticate.ts";
 import { figureHeaders, figuresOf, withFigures } from "../../../src/worker/answer/headers.ts";
+import { answerHeaders } from "../../../src/worker/http/schema.ts";
 
 const parts = {
   answer: "B" as string | null,
@@ -62,6 +63,7 @@ describe("the headers of an answer", () => {
 
   it("may be read by scripts of other origins", () => {
     expect(EXPOSED).toEqual(expect.arrayContaining(Object.keys(figureHeaders)));
+    expect(EXPOSED).toEqual(expect.arrayContaining(Object.keys(answerHeaders)));
   });
 });
 

@@ -1,10 +1,12 @@
 /** Lines that wait: where there is no room, or a store is down, for longer than any number of attempts. */
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { KeyWish } from "../../../src/worker/access/keys.ts";
 import { isBackpressure } from "../../../src/worker/batches/line.ts";
 import type { Bindings } from "../../../src/worker/config/parts.ts";
 import { Problem } from "../../../src/worker/http/problems.ts";
 import { fakeLlm, newKey } from "../access/worker.ts";
+import { configured, fakeLlms } from "../plans/llms.ts";
 import { type Batching, batchingWorker, parsed } from "./worker.ts";
 
 const ask = { question: "Is water wet?", options: { yes: "yes", no: "no" }, k: 2 };
@@ -21,8 +23,8 @@ afterEach(() => {
 });
 
 /** A batch of one line, and how often it is delivered: its pauses, until it is done. */
-async function begun(worker: Batching, line: object = ask) {
-  const owner = await newKey({ scopes: ["batch", "usage"], quota: 1 });
+async function begun(worker: Batching, line: object = ask, wish: Partial<KeyWish> = {}) {
+  const owner = await newKey({ scopes: ["batch", "usage"], quota: 1, ...wish });
   const { body } = await worker.batch(owner.key, [line]);
   const to = { tenant: owner.tenant, batch: body.id as string };
   const read = async (file: string) =>
@@ -30,7 +32,17 @@ async function begun(worker: Batching, line: object = ask) {
   const deliver = async (by: Batching, attempts: number) =>
     (await by.deliver(to, [0], false, attempts)).again[0]?.[1] ?? "done";
   const usage = async () => (await worker.send(owner.key, "/v1/usage")).body.data;
-  return { deliver, read, usage };
+  return { deliver, read, usage, key: owner.key };
+}
+
+/** What a cap of nothing says of a request. */
+async function worstOf(worker: Batching): Promise<{ request: string }> {
+  const { key } = await newKey({ spend_day: "0" });
+  const refused = await worker.send(key, "/v1/answer", {
+    ...{ method: "POST", body: JSON.stringify(ask) },
+    headers: { "content-type": "application/json" },
+  });
+  return refused.body.spending;
 }
 
 /** A binding that throws while it is down, whatever it is asked for. */
@@ -95,6 +107,33 @@ describe("a line", () => {
       expect(await usage()).toMatchObject([{ requests: 1, estimated_requests: 0 }]);
     },
   );
+
+  it("whose key's cap is held by requests that run now waits for them, and ends where it is spent", async () => {
+    const gate = Promise.withResolvers<void>();
+    fakeLlms({ cheap: { says: ["yes"], gate: gate.promise } });
+    const price = { in: 1, out: 1 };
+    const worker = await batchingWorker(
+      configured({ cheap: { price, max_tokens: 10 } }, [], {}) as Partial<Bindings>,
+    );
+    const refused = await worstOf(worker);
+    const { deliver, read, usage, key } = await begun(worker, ask, {
+      ...{ quota: null, spend_day: refused.request, scopes: ["answer", "batch", "usage"] },
+    });
+    const running = worker.send(key, "/v1/answer", {
+      ...{ method: "POST", body: JSON.stringify(ask) },
+      headers: { "content-type": "application/json" },
+    });
+    await expect
+      .poll(async () => (await worker.send(key, "/v1/usage")).body.spending[0].held.micros)
+      .toBeGreaterThan(0);
+    expect([await deliver(worker, 1), await deliver(worker, 2)]).toEqual([5, 10]);
+    gate.resolve();
+    expect((await running).status).toBe(200);
+    // What the request did not cost is not enough for another one's worst.
+    expect(await deliver(worker, 3)).toBe("done");
+    expect(await read("errors")).toMatchObject([{ error: { code: "spending_cap_reached" } }]);
+    expect(await usage()).toMatchObject([{ requests: 1 }]);
+  });
 
   it("that pins a version while R2 is down is tried again", async () => {
     fakeLlm();

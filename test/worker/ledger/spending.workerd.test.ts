@@ -1,5 +1,7 @@
 /** Spending caps over HTTP, with several LLMs of known prices behind the Worker: by key, and by user of an app. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { durableLedger } from "../../../src/worker/ledger/ledger.ts";
+import { bindings } from "../access/bindings.ts";
 import { claims, issuerKey, token, tokenRules } from "../access/tokens.ts";
 import { isolate, newKey } from "../access/worker.ts";
 import {
@@ -10,6 +12,7 @@ import {
   type Seen,
   TOKENS_EACH,
 } from "../plans/llms.ts";
+import { reservation, used } from "./fixtures.ts";
 
 const ask = { question: "Which one is it?", options: { A: "one", B: "two", C: "three" } };
 const price = { cheap: { in: 1, out: 4 }, strong: { in: 20, out: 80, cached: 5 } };
@@ -180,6 +183,31 @@ describe("a key with a spending cap", () => {
   });
 });
 
+describe("a stream", () => {
+  it("is warned in its head, and refused before its first byte, like a plain answer", async () => {
+    fakeLlms(sure);
+    const call = await isolate(variables);
+    const cap = 20 * (await worstOf({ model: "sure" }));
+    const { key, id, tenant } = await newKey({ spend_day: text(cap) });
+    const headers = { accept: "text/event-stream" };
+    const stream = () => call("/v1/answer", { key, headers, body: { ...ask, model: "sure" } });
+    const spend = async (name: string, costMicros: number) => {
+      const ledger = durableLedger(bindings.LEDGER, tenant, null);
+      await ledger.reserve(reservation(name, { keyId: id }));
+      const tokens = { promptTokens: 1, cachedTokens: 0, completionTokens: 1, requests: 1 };
+      await ledger.settle(name, { ...used, llms: [{ llm: "cheap", ...tokens, costMicros }] });
+    };
+    expect((await stream()).headers.has("x-medadapter-spend-warning")).toBe(false);
+    await spend("r1", 0.8 * cap);
+    const warned = await stream();
+    expect(warned.headers.get("content-type")).toContain("text/event-stream");
+    expect(warned.headers.get("x-medadapter-spend-warning")).toMatch(/^key-day;/);
+    await spend("r2", 0.2 * cap);
+    const refused = await stream();
+    expect([refused.status, refused.body.code]).toEqual([429, "spending_cap_reached"]);
+  });
+});
+
 describe("a user of an app", () => {
   const rules = {
     JWT_ISSUER: tokenRules.issuer,
@@ -213,6 +241,10 @@ describe("a user of an app", () => {
         call("/v1/answer", { key, body: { ...ask, ...body } });
     };
     const [one, two] = [await user("one"), await user("two")];
+    const seen = async (scopes: string, query: string) => {
+      const key = await token(issuer, { ...claims(), ...{ tenant, sub: "one", scope: scopes } });
+      return call(`/v1/usage?${query}`, { key });
+    };
     expect((await one()).status).toBe(200);
     expect((await one()).status).toBe(200);
     const refused = await one();
@@ -220,6 +252,17 @@ describe("a user of an app", () => {
       ...{ code: "spending_cap_reached", spending: { of: "user", period: "day" } },
     });
     expect((await two()).status).toBe(200);
+    const told = (await seen("usage", "users=2")).body;
+    expect(told.users).toMatchObject([
+      { spent_day: { micros: 2 * cost }, spent_month: { micros: 2 * cost, currency: "EUR" } },
+      { spent_day: { micros: cost } },
+    ]);
+    expect(JSON.stringify(told.users)).not.toContain("one");
+    expect(told.users[0].user).toMatch(/^token-[0-9a-f]{32}$/);
+    expect(told.spending).toMatchObject([
+      { of: "user", period: "day", spent: { micros: 2 * cost }, held: { micros: 0 } },
+    ]);
+    expect((await seen("answer", "users=2")).status).toBe(403);
     const rich = await user("one", { spend_day: "5" });
     expect((await rich()).status).toBe(200);
     const poor = await user("three", { spend_day: 0 });
