@@ -177,8 +177,9 @@ export class Pipeline {
     await Promise.all(this.#calls);
     const { usage, requests, used } = this.#spending;
     const { promptTokens, completionTokens } = usage;
-    const llms = used.map(({ llm, micros, reasoningTokens: _thought, ...tokens }) => {
-      return { llm: llm.name, costMicros: micros, ...tokens };
+    const llms = used.map(({ llm, countedMicros: costMicros, ...one }) => {
+      const { promptTokens, cachedTokens, completionTokens, requests } = one;
+      return { llm: llm.name, promptTokens, cachedTokens, completionTokens, requests, costMicros };
     });
     const asked = { promptTokens, completionTokens, llmRequests: requests, llms };
     return { ...asked, ...spentOf(this.#scoring) };
@@ -285,8 +286,8 @@ export class Pipeline {
 
   /** At once when an event comes, also when nobody reads on. */
   #arrived({ call, event }: CallEvent): void {
+    this.#spending.saw(call, event);
     if (event.kind === "usage") {
-      this.#spending.add(call.llm, event.usage, event.requests);
       for (const name of event.ignored) this.#ignored.add(name);
     } else if (event.kind === "candidate" && isSpoken(event.candidate)) {
       this.#scoring.begin(this.#optionOf(event.candidate), event.candidate.text);

@@ -1,9 +1,10 @@
 /** What a request has used and cost at each LLM, and what it may still cost. */
-import type { TokenUsage } from "../../llm/generator.ts";
-import { costMicros, worstMicros } from "../ledger/money.ts";
+import type { GenerateEvent, TokenUsage } from "../../llm/generator.ts";
+import { costMicros, type PricedTokens, worstMicros } from "../ledger/money.ts";
 import type { BoundPlan } from "../plans/bounds.ts";
 import type { Llm } from "../plans/llms.ts";
 import type { Call } from "../plans/schedule.ts";
+import { CallTally } from "./unreported.ts";
 
 /** One LLM's part in a request. */
 export interface LlmUsage {
@@ -15,8 +16,10 @@ export interface LlmUsage {
   readonly reasoningTokens: number | null;
   /** HTTP requests, with retries. */
   readonly requests: number;
-  /** In micro-units, by the tokens that it reported; null: its price is not known. */
+  /** In micro-units, by the tokens that it reported; null: its price is not known, or it wrote and reported nothing. */
   readonly micros: number | null;
+  /** The same with what it did not report, by estimate: for the ledger. Null: its price is not known. */
+  readonly countedMicros: number | null;
 }
 
 export interface SpendingOptions {
@@ -32,6 +35,9 @@ export interface SpendingOptions {
 export class Spending {
   readonly #options: SpendingOptions;
   readonly #used = new Map<string, LlmUsage>();
+  readonly #tallies = new Map<object, CallTally>();
+  /** By LLM: tokens that were not reported, and whether candidates are among them. */
+  readonly #unreported = new Map<string, { tokens: PricedTokens; isSilent: boolean }>();
   /** The worst of all calls that were begun. */
   #committed = 0;
 
@@ -61,14 +67,35 @@ export class Spending {
     return sum;
   }
 
-  /** Adds what an LLM reports. */
-  add(llm: Llm, usage: TokenUsage, requests: number): void {
+  /** Takes note of a call's event: what comes, and what the LLM reports at its end. */
+  saw(call: Pick<Call, "llm">, event: GenerateEvent): void {
+    const tally = this.#tallies.get(call) ?? new CallTally();
+    this.#tallies.set(call, tally);
+    tally.saw(event);
+    if (event.kind !== "usage") return;
+    const { name } = call.llm;
+    const { promptBytes, maxTokensOf } = this.#options;
+    const bounds = { promptBytes, maxTokens: maxTokensOf(call.llm) };
+    const { tokens, isSilent } = tally.unreported(event, bounds);
+    const before = this.#unreported.get(name);
+    this.#unreported.set(name, {
+      tokens: sumOf(before?.tokens ?? NO_TOKENS, tokens),
+      isSilent: isSilent || (before?.isSilent ?? false),
+    });
+    this.#add(call.llm, event.usage, event.requests);
+  }
+
+  #add(llm: Llm, usage: TokenUsage, requests: number): void {
     const before = this.#used.get(llm.name);
     const thought = usage.reasoningTokens;
     const promptTokens = (before?.promptTokens ?? 0) + usage.promptTokens;
     const cachedTokens = (before?.cachedTokens ?? 0) + (usage.cachedTokens ?? 0);
     const completionTokens = (before?.completionTokens ?? 0) + usage.completionTokens;
     const tokens = { promptTokens, cachedTokens, completionTokens };
+    const { price } = llm;
+    const told = price === null ? null : costMicros(tokens, price);
+    const unreported = this.#unreported.get(llm.name);
+    const rest = price === null ? 0 : costMicros(unreported?.tokens ?? NO_TOKENS, price);
     this.#used.set(llm.name, {
       llm,
       ...tokens,
@@ -77,7 +104,8 @@ export class Spending {
           ? (before?.reasoningTokens ?? null)
           : (before?.reasoningTokens ?? 0) + thought,
       requests: (before?.requests ?? 0) + requests,
-      micros: llm.price === null ? null : costMicros(tokens, llm.price),
+      micros: unreported?.isSilent ? null : told,
+      countedMicros: told === null ? null : told + rest,
     });
   }
 
@@ -103,6 +131,16 @@ export class Spending {
   get requests(): number {
     return this.used.reduce((all, { requests }) => all + requests, 0);
   }
+}
+
+const NO_TOKENS: PricedTokens = { promptTokens: 0, cachedTokens: 0, completionTokens: 0 };
+
+function sumOf(a: PricedTokens, b: PricedTokens): PricedTokens {
+  return {
+    promptTokens: a.promptTokens + b.promptTokens,
+    cachedTokens: a.cachedTokens + b.cachedTokens,
+    completionTokens: a.completionTokens + b.completionTokens,
+  };
 }
 
 /**

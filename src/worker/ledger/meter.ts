@@ -21,7 +21,7 @@ import { Problem } from "../http/problems.ts";
 import type { RequestId } from "../http/request.ts";
 import { type Idempotency, refusal } from "./idempotency.ts";
 import type { Ledger, LimitState, ReserveResult, Usage } from "./ledger.ts";
-import { costMicros, type Price } from "./money.ts";
+import { costMicros, type Price, type PricedTokens } from "./money.ts";
 import { type CapState, capProblem, capsOf, type LlmSpent, percentOf, userOf } from "./spend.ts";
 
 export interface MeterOptions {
@@ -212,12 +212,23 @@ export interface Forecast {
   readonly adapter: { readonly name: string; readonly version: string } | null;
 }
 
+/** Tokens of which nothing more is known than their text's length and number. @param prompts times that the prompt is read */
+export function expectedTokens(
+  promptChars: number,
+  prompts: number,
+  candidates: number,
+): PricedTokens {
+  return {
+    promptTokens: Math.ceil(promptChars / CHARS_PER_TOKEN) * prompts,
+    cachedTokens: 0,
+    completionTokens: candidates * CANDIDATE_TOKENS,
+  };
+}
+
 /** What such a request is expected to use. */
 export function estimateOf({ candidates, promptChars, calls, adapter }: Forecast): Usage {
-  const promptTokens = Math.ceil(promptChars / CHARS_PER_TOKEN);
   const llms = calls.map(({ llm: { name: llm, price }, candidates }): LlmSpent => {
-    const completionTokens = candidates * CANDIDATE_TOKENS;
-    const tokens = { promptTokens, cachedTokens: 0, completionTokens };
+    const tokens = expectedTokens(promptChars, 1, candidates);
     return { llm, ...tokens, requests: 1, costMicros: price && costMicros(tokens, price) };
   });
   return {
@@ -225,7 +236,7 @@ export function estimateOf({ candidates, promptChars, calls, adapter }: Forecast
     requests: 1,
     candidates,
     adapterTokens: PREFIX_TOKENS + candidates * CANDIDATE_TOKENS,
-    promptTokens: promptTokens * llms.length,
+    promptTokens: llms.reduce((sum, { promptTokens }) => sum + promptTokens, 0),
     completionTokens: llms.reduce((sum, { completionTokens }) => sum + completionTokens, 0),
     llmRequests: llms.length,
     llms,

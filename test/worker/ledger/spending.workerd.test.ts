@@ -183,6 +183,30 @@ describe("a key with a spending cap", () => {
   });
 });
 
+describe("a client that leaves while the LLM writes", () => {
+  it("has spent an estimate, so that leaving early is no way around a cap", async () => {
+    const { seen } = fakeLlms({ cheap: { says: ["B"], gate: new Promise(() => {}) } });
+    const call = await isolate(variables);
+    const worst = await worstOf({ model: "sure" });
+    const { key } = await newKey({ spend_day: text(worst), scopes: ["answer", "usage"] });
+    const client = new AbortController();
+    const body = { ...ask, model: "sure" };
+    const asked = call("/v1/answer", { key, body, signal: client.signal });
+    await expect.poll(() => seen.length).toBe(1);
+    client.abort();
+    expect((await asked).status).toBe(499);
+    const usage = (await call("/v1/usage", { key })).body;
+    const spent = usage.spending[0].spent.micros;
+    // Two candidates of at most 50 tokens at 4, and the prompt.
+    expect(spent).toBeGreaterThan(2 * 50 * 4);
+    expect(spent).toBeLessThan(worst);
+    expect(usage.data).toMatchObject([
+      { requests: 1, completion_tokens: 0, cost: { micros: spent } },
+    ]);
+    expect((await call("/v1/answer", { key, body })).body.code).toBe("spending_cap_reached");
+  });
+});
+
 describe("a stream", () => {
   it("is warned in its head, and refused before its first byte, like a plain answer", async () => {
     fakeLlms(sure);
