@@ -1,35 +1,21 @@
 /**
  * Tokens of mobile apps (JWT, RFC 7519 and 8725), and the public keys of their issuer (RFC 7517). jose checks signature
- * and registered claims. Here is what it leaves open: which algorithms and types are allowed, tenant and scopes from
- * claims, and how long an issuer's keys are believed.
+ * and registered claims. Here is what it leaves open: which algorithms and types are allowed, and how long an issuer's keys
+ * are believed. What the claims say of the user is read in claims.ts.
  */
 import { decodeProtectedHeader, errors, type JWK, jwtVerify } from "jose";
 import { z } from "zod";
-import { readMoney } from "../../net/money.ts";
-import { hex } from "../http/seal.ts";
-import { type Caller, LLM_NAME, NAME, type Scope, type SpendLimits } from "./caller.ts";
-import { hashSecret } from "./keys.ts";
+import type { Caller } from "./caller.ts";
+import { type ClaimName, type ClaimRules, readClaims } from "./claims.ts";
 
 /** Asymmetric only: with HS256 the public key would be the secret. */
 const ALGORITHMS = ["RS256", "ES256", "EdDSA"] as const;
 const TYPES = ["JWT", "at+jwt"];
 const MAX_TOKEN_CHARS = 8_192;
 
-export interface TokenRules {
+export interface TokenRules extends ClaimRules {
   readonly issuer: string;
   readonly audience: string;
-  readonly tenantClaim: string;
-  readonly scopeClaim: string;
-  /** Requests a month of all tokens of a tenant together; null: no limit. */
-  readonly quota: number | null;
-  /** The scopes that a claim may name. Others are ignored. */
-  readonly scopes: readonly Scope[];
-  /** What each user may spend, where no claim says otherwise. */
-  readonly spend: SpendLimits;
-  /** Claims that say it for one user; null: none is read. */
-  readonly spendClaims: { readonly day: string | null; readonly month: string | null };
-  /** Claims with LLMs that alone may be asked for the user, and with those that must not be; null: none is read. */
-  readonly llmClaims: { readonly allow: string | null; readonly forbid: string | null };
 }
 
 /** Why a token is refused. The caller learns only that it is. */
@@ -41,7 +27,6 @@ export type TokenFault =
   | { readonly kind: "not_verified"; readonly rule: VerifyRule }
   | { readonly kind: "claims_refused"; readonly claim: "exp" | ClaimName };
 
-type ClaimName = "sub" | "tenant" | "scope" | "spend" | "llms";
 type VerifyRule = "expired" | "not_yet" | "issuer" | "audience" | "signature" | "form";
 
 export type TokenResult =
@@ -85,7 +70,10 @@ export async function readToken(
         audience: rules.audience,
         requiredClaims: ["exp"],
       });
-      return await readClaims(payload, rules);
+      const caller = await readClaims(payload, rules);
+      return typeof caller === "string"
+        ? refuse({ kind: "claims_refused", claim: caller })
+        : { ok: true, caller };
     } catch (error) {
       fault = faultOf(error);
     }
@@ -119,74 +107,6 @@ function faultOf(error: unknown): TokenFault {
     return { kind: "not_verified", rule: claimRules[error.claim] ?? "form" };
   }
   return { kind: "not_verified", rule: "form" };
-}
-
-async function readClaims(
-  payload: Readonly<Record<string, unknown>>,
-  rules: TokenRules,
-): Promise<TokenResult> {
-  const refuseClaim = (claim: ClaimName) => refuse({ kind: "claims_refused", claim });
-  const { sub, [rules.tenantClaim]: tenant, [rules.scopeClaim]: scope } = payload;
-  if (typeof sub !== "string" || sub === "") return refuseClaim("sub");
-  if (typeof tenant !== "string" || !NAME.test(tenant)) return refuseClaim("tenant");
-  const scopes = scopesOf(scope, rules.scopes);
-  if (scopes === null) return refuseClaim("scope");
-  const principal = `token-${hex(await hashSecret(`${tenant}\n${sub}`)).slice(0, 32)}`;
-  const spend = spendOf(payload, rules);
-  if (spend === null) return refuseClaim("spend");
-  const bounds = llmsOf(payload, rules.llmClaims);
-  if (bounds === null) return refuseClaim("llms");
-  const { quota } = rules;
-  return {
-    ok: true,
-    caller: {
-      ...{ tenant, keyId: "token", principal, how: "token", scopes, adapters: null, quota },
-      ...bounds,
-      spend,
-    },
-  };
-}
-
-type Payload = Readonly<Record<string, unknown>>;
-
-/** Decimal money, as a text or a number. An absent claim leaves the deployment's cap. Null: a claim is not valid. */
-function spendOf(payload: Payload, { spend, spendClaims }: TokenRules): SpendLimits | null {
-  const read = (period: "day" | "month") => {
-    const claim = spendClaims[period];
-    const value = claim === null ? undefined : payload[claim];
-    if (value === undefined) return { micros: spend[period] };
-    const micros =
-      typeof value === "string" || typeof value === "number" ? readMoney(String(value)) : null;
-    return micros === null ? null : { micros };
-  };
-  const [day, month] = [read("day"), read("month")];
-  return day === null || month === null ? null : { day: day.micros, month: month.micros };
-}
-
-/** Names or tags, as a list or as one text with spaces. Null: a claim is not valid, and nothing may be taken for no bound. */
-function llmsOf(
-  payload: Payload,
-  { allow, forbid }: TokenRules["llmClaims"],
-): Pick<Caller, "llms" | "forbidLlms"> | null {
-  const read = (claim: string | null) => {
-    const value = claim === null ? undefined : payload[claim];
-    if (value === undefined) return { words: null };
-    const words: unknown = typeof value === "string" ? value.split(" ").filter(Boolean) : value;
-    const known = LlmWords.safeParse(words);
-    return known.success ? { words: known.data } : null;
-  };
-  const [allowed, forbidden] = [read(allow), read(forbid)];
-  if (allowed === null || forbidden === null) return null;
-  return { llms: allowed.words, forbidLlms: forbidden.words ?? [] };
-}
-
-const LlmWords = z.array(z.string().regex(LLM_NAME)).max(64);
-
-/** Scopes as a list, or as one text with spaces (RFC 8693, 4.2). Unknown scopes are ignored. */
-function scopesOf(claim: unknown, known: readonly Scope[]): Scope[] | null {
-  const names: unknown = typeof claim === "string" ? claim.split(" ") : claim;
-  if (!Array.isArray(names)) return null;
-  return names.flatMap((name) => known.find((scope) => scope === name) ?? []);
 }
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;

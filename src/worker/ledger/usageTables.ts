@@ -4,7 +4,6 @@
  */
 import { dayOf, endOf } from "./calendar.ts";
 import type {
-  Counts,
   LimitState,
   Reservation,
   SettleResult,
@@ -12,15 +11,24 @@ import type {
   UsageQuery,
   UsageRow,
 } from "./ledger.ts";
+import { type CapState, hasRoom, type LlmSpent, type SpendWish, type UserSpent } from "./spend.ts";
+import { SpendTables } from "./spendTables.ts";
 import {
-  type CapState,
-  costOfAll,
-  hasRoom,
-  type LlmSpent,
-  type SpendWish,
-  type UserSpent,
-} from "./spend.ts";
-import { type LlmSums, MOST_MICROS, SpendTables, wholeUpTo } from "./spendTables.ts";
+  COUNT_COLUMNS,
+  costIn,
+  countsIn,
+  countsOf,
+  type Held,
+  llmRow,
+  MOST_MICROS,
+  type OrphanRow,
+  type UsageSums,
+  type Used,
+  usageRow,
+  wholeUpTo,
+} from "./usageRows.ts";
+import { makeUsageTables } from "./usageSchema.ts";
+import { UserSpend } from "./userSpend.ts";
 
 type Admission =
   | {
@@ -35,82 +43,19 @@ type Admission =
 /** What SQLite holds where no adapter scored. */
 const NO_ADAPTER = "";
 
-/** Columns of `Counts`, in one order for all statements. */
-const COUNT_COLUMNS =
-  "requests, candidates, adapter_tokens, prompt_tokens, completion_tokens, llm_requests";
-
-/** Days are `YYYY-MM-DD` in UTC, times milliseconds since 1970. No column can hold content. */
-const TABLES = `
-    CREATE TABLE IF NOT EXISTS reservation (
-      request_id TEXT PRIMARY KEY,
-      key_id TEXT NOT NULL,
-      day TEXT NOT NULL,
-      held INTEGER NOT NULL,
-      expires_at INTEGER NOT NULL,
-      adapter TEXT NOT NULL,
-      requests INTEGER NOT NULL,
-      candidates INTEGER NOT NULL,
-      adapter_tokens INTEGER NOT NULL,
-      prompt_tokens INTEGER NOT NULL,
-      completion_tokens INTEGER NOT NULL,
-      llm_requests INTEGER NOT NULL
-    ) WITHOUT ROWID;
-    CREATE INDEX IF NOT EXISTS reservation_held ON reservation (key_id, day) WHERE held = 1;
-    CREATE INDEX IF NOT EXISTS reservation_expiry ON reservation (expires_at);
-    CREATE TABLE IF NOT EXISTS usage (
-      key_id TEXT NOT NULL,
-      day TEXT NOT NULL,
-      adapter TEXT NOT NULL,
-      estimated INTEGER NOT NULL,
-      requests INTEGER NOT NULL,
-      candidates INTEGER NOT NULL,
-      adapter_tokens INTEGER NOT NULL,
-      prompt_tokens INTEGER NOT NULL,
-      completion_tokens INTEGER NOT NULL,
-      llm_requests INTEGER NOT NULL,
-      PRIMARY KEY (key_id, day, adapter, estimated)
-    ) WITHOUT ROWID;
-`;
-
-/** Columns that came later: an object that was filled before has rows without money, which count as free. */
-const ADDED = {
-  reservation: {
-    cost_micros: "INTEGER NOT NULL DEFAULT 0",
-    /** The most that the request can cost. */
-    worst_micros: "INTEGER NOT NULL DEFAULT 0",
-    /** The hash of a token's subject; "": a key's request. */
-    user: "TEXT NOT NULL DEFAULT ''",
-    /** The estimate's parts by LLM: a JSON list of `LlmSpent`. */
-    llms: "TEXT NOT NULL DEFAULT '[]'",
-  },
-  usage: {
-    cost_micros: "INTEGER NOT NULL DEFAULT 0",
-    unpriced_requests: "INTEGER NOT NULL DEFAULT 0",
-  },
-} as const;
-const INDEX = `
-    CREATE INDEX IF NOT EXISTS reservation_user ON reservation (user, day) WHERE held = 1;
-`;
-
 /** Nothing that costs money, and nobody's cap: also what older Workers mean who say nothing of it. */
 const NO_SPEND: SpendWish = { worstMicros: 0, caps: [], user: null };
 
 export class UsageTables {
   readonly #sql: SqlStorage;
   readonly #spend: SpendTables;
+  readonly #users: UserSpend;
 
   constructor(sql: SqlStorage) {
-    sql.exec(TABLES);
-    for (const [table, columns] of Object.entries(ADDED)) {
-      const there = sql.exec<{ name: string }>(`SELECT name FROM pragma_table_info('${table}')`);
-      const names = new Set(there.toArray().map(({ name }) => name));
-      for (const [name, type] of Object.entries(columns)) {
-        if (!names.has(name)) sql.exec(`ALTER TABLE ${table} ADD COLUMN ${name} ${type}`);
-      }
-    }
-    sql.exec(INDEX);
+    makeUsageTables(sql);
     this.#sql = sql;
-    this.#spend = new SpendTables(sql);
+    this.#users = new UserSpend(sql);
+    this.#spend = new SpendTables(sql, this.#users);
   }
 
   /** Holds a place for the request, if its key's month has one left, and its caps leave room for what it can cost. */
@@ -152,7 +97,7 @@ export class UsageTables {
   }
 
   topUsers(limit: number, now: number): UserSpent[] {
-    return this.#spend.topUsers(limit, now);
+    return this.#users.top(limit, now);
   }
 
   /** Counts the request on the day it was reserved. */
@@ -181,7 +126,7 @@ export class UsageTables {
       this.#count(orphan, 1, { ...countsIn(orphan), llms });
     }
     this.#sql.exec("DELETE FROM reservation WHERE expires_at <= ?", now);
-    this.#spend.sweep(now);
+    this.#users.sweep(now);
   }
 
   /** When the next reservation, or what is kept of a user, expires; null where there is none. */
@@ -189,7 +134,7 @@ export class UsageTables {
     const { at } = this.#sql
       .exec<{ at: number | null }>("SELECT MIN(expires_at) AS at FROM reservation")
       .one();
-    const ends = [at, this.#spend.nextExpiry()].filter((end) => end !== null);
+    const ends = [at, this.#users.nextExpiry()].filter((end) => end !== null);
     return ends.length === 0 ? null : Math.min(...ends);
   }
 
@@ -265,80 +210,4 @@ export class UsageTables {
       )
       .one().used;
   }
-}
-
-type CountRow = {
-  requests: number;
-  candidates: number;
-  adapter_tokens: number;
-  prompt_tokens: number;
-  completion_tokens: number;
-  llm_requests: number;
-};
-type Held = { key_id: string; day: string; user: string };
-type OrphanRow = CountRow & Held & { adapter: string; llms: string };
-type UsageSums = CountRow & {
-  cost_micros: number;
-  unpriced_requests: number;
-  day?: string;
-  key_id?: string;
-  adapter?: string;
-  estimated_requests: number;
-};
-
-function countsIn(row: CountRow): Counts {
-  return {
-    requests: row.requests,
-    candidates: row.candidates,
-    adapterTokens: row.adapter_tokens,
-    promptTokens: row.prompt_tokens,
-    completionTokens: row.completion_tokens,
-    llmRequests: row.llm_requests,
-  };
-}
-
-function usageRow(sums: UsageSums): UsageRow {
-  return {
-    ...(sums.day === undefined ? {} : { day: sums.day }),
-    ...(sums.key_id === undefined ? {} : { key: sums.key_id }),
-    ...(sums.adapter === undefined ? {} : { adapter: sums.adapter || null }),
-    ...countsIn(sums),
-    costMicros: sums.cost_micros,
-    unpricedRequests: sums.unpriced_requests,
-    estimatedRequests: sums.estimated_requests,
-  };
-}
-
-/** What the encoder did is no LLM's. */
-function llmRow(sums: LlmSums): UsageRow {
-  return {
-    ...(sums.day === undefined ? {} : { day: sums.day }),
-    ...(sums.key_id === undefined ? {} : { key: sums.key_id }),
-    ...(sums.adapter === undefined ? {} : { adapter: sums.adapter || null }),
-    ...(sums.llm === undefined ? {} : { llm: sums.llm }),
-    requests: sums.requests,
-    promptTokens: sums.prompt_tokens,
-    cachedTokens: sums.cached_tokens,
-    completionTokens: sums.completion_tokens,
-    llmRequests: sums.llm_requests,
-    costMicros: sums.cost_micros,
-    unpricedRequests: sums.unpriced_requests,
-    estimatedRequests: sums.estimated_requests,
-  };
-}
-
-type Used = Counts & Pick<Usage, "llms">;
-
-/** Rounded up for each LLM, and summed. */
-function costIn({ llms }: Pick<Usage, "llms">): number {
-  return wholeUpTo(costOfAll(llms ?? []), MOST_MICROS);
-}
-
-/** In the order of `COUNT_COLUMNS`. */
-function countsOf(counts: Counts): number[] {
-  const { requests, candidates, adapterTokens, promptTokens, completionTokens, llmRequests } =
-    counts;
-  return [requests, candidates, adapterTokens, promptTokens, completionTokens, llmRequests].map(
-    (count) => wholeUpTo(count),
-  );
 }

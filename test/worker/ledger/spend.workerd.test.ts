@@ -3,8 +3,8 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "c
 import { describe, expect, it } from "vitest";
 import { dayOf } from "../../../src/worker/ledger/calendar.ts";
 import type { LlmSpent, SpendCap, SpendWish } from "../../../src/worker/ledger/spend.ts";
-import { SpendTables } from "../../../src/worker/ledger/spendTables.ts";
 import { UsageTables } from "../../../src/worker/ledger/usageTables.ts";
+import { UserSpend } from "../../../src/worker/ledger/userSpend.ts";
 import { estimate, newLedger, reservation, totals, used } from "./fixtures.ts";
 
 const ever = { from: "2000-01-01", to: "2999-12-31", keyId: null };
@@ -216,10 +216,9 @@ describe("what is kept of users", () => {
   it("is bounded: those who spent least make room", async () => {
     const { stub } = newLedger();
     const rows = await runInDurableObject(stub, (_, { storage }) => {
-      const tables = new SpendTables(storage.sql, 20);
+      const users = new UserSpend(storage.sql, 20);
       for (let user = 1; user <= 30; user += 1) {
-        const counted = { keyId: "token", day: "2026-11-30", adapter: "", estimated: 0 } as const;
-        tables.count({ ...counted, user: `token-${user}` }, [part("a", user)]);
+        users.add(`token-${user}`, "2026-11-30", user);
       }
       return storage.sql.exec("SELECT user, micros FROM user_spend ORDER BY micros DESC").toArray();
     });
