@@ -3,8 +3,6 @@
  * the shipped adapter in between. One of them fails at random: no request is without an answer, and what is told of
  * tokens and money is what the LLMs have billed.
  */
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -19,57 +17,12 @@ import {
 } from "../../scripts/lib/localStack.ts";
 import { seedAdapter } from "../../scripts/lib/seed.mjs";
 import type { AnswerBody } from "../../src/worker/answer/schema.ts";
+import { type LiveLlm, live } from "./liveLlm.ts";
 
 const question = {
   question: "Which mineral do the bones store most of?",
   options: { A: "Calcium", B: "Iron", C: "Zinc" },
 };
-
-/** An LLM on this machine, with what it has billed. */
-interface LiveLlm {
-  readonly url: string;
-  readonly billed: { requests: number; prompt: number; completion: number };
-  /** Whether the next request is refused, cut before its first word, or answered. */
-  mood: () => "well" | "refuses" | "hangs up";
-  readonly server: Server;
-}
-
-async function live(answers: readonly string[]): Promise<LiveLlm> {
-  const billed = { requests: 0, prompt: 0, completion: 0 };
-  let at = 0;
-  const server = createServer(async (incoming, outgoing) => {
-    let text = "";
-    for await (const piece of incoming) text += piece;
-    const { n = 1 } = JSON.parse(text) as { n?: number };
-    billed.requests += 1;
-    const mood = llm.mood();
-    if (mood === "hangs up") return incoming.socket.destroy();
-    if (mood === "refuses") {
-      outgoing.writeHead(401, { "content-type": "application/json" });
-      return outgoing.end('{"error":{"message":"no"}}');
-    }
-    billed.prompt += 150;
-    billed.completion += 20 * n;
-    outgoing.writeHead(200, { "content-type": "text/event-stream" });
-    const send = (chunk: object) => outgoing.write(`data: ${JSON.stringify(chunk)}\n\n`);
-    for (let index = 0; index < n; index += 1) {
-      const answer = answers[at++ % answers.length];
-      const content = `Bones are mostly a store of one mineral.\n\nAnswer: ${answer}`;
-      send({ id: "c", choices: [{ index, delta: { role: "assistant", content } }] });
-      send({ id: "c", choices: [{ index, delta: {}, finish_reason: "stop" }] });
-    }
-    const usage = { prompt_tokens: 150, completion_tokens: 20 * n, total_tokens: 150 + 20 * n };
-    send({ id: "c", choices: [], usage });
-    return outgoing.end("data: [DONE]\n\n");
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  const llm: LiveLlm = {
-    ...{ url: `http://127.0.0.1:${port}/v1`, billed, server },
-    mood: () => "well",
-  };
-  return llm;
-}
 
 let folder: string;
 let worker: Worker;
