@@ -9,6 +9,7 @@ const confidenceReasons: Readonly<Record<string, string>> = {
   not_validated_for_llm_task: "no confidence: the adapter was not validated with this LLM and task",
   not_calibrated_for_strategy: "no confidence: not calibrated for this strategy",
   too_few_candidates: "no confidence: fewer than three candidates gave an answer",
+  plan_incomplete: "no confidence: an LLM of the plan has written nothing",
   no_answer: "no confidence: no candidate gave an answer",
 };
 
