@@ -29,6 +29,8 @@ export interface CohereParts {
   readonly notice: string;
   /** The query was cut before the adapter counted its tokens. */
   readonly queryCut: boolean;
+  /** What a plan came to; null: none was named. */
+  readonly plan?: CohereAnswer["medadapter"]["plan"] | null;
 }
 
 /** @param ranked best first, all of them */
@@ -36,7 +38,7 @@ export function cohereBody(
   body: CohereBody,
   ranked: readonly ScoredText[],
   scoring: Pick<Scoring, "adapter" | "truncated" | "figures">,
-  { id, task, notice, queryCut }: CohereParts,
+  { id, task, notice, queryCut, plan }: CohereParts,
 ): CohereAnswer {
   const adapter = scoring.adapter ?? { name: "", version: "", channel: "stable" as const };
   const first = ranked.slice(0, body.top_n ?? body.top_k ?? ranked.length);
@@ -62,7 +64,7 @@ export function cohereBody(
       ...(warnings.length > 0 ? { warnings } : {}),
     },
     usage: { total_tokens: scoring.figures.tokens },
-    medadapter: { adapter, task, truncated, notice },
+    medadapter: { adapter, task, truncated, notice, ...(plan ? { plan } : {}) },
   };
 }
 

@@ -23,6 +23,7 @@ import { type Ending, estimateOf, NOTHING } from "../ledger/meter.ts";
 import { cohereBody, type ScoredText, teiBody } from "./body.ts";
 import { cutMiddle, type GivenText, textsOf } from "./documents.ts";
 import { type RerankBody, RerankRequest, RerankResponse } from "./schema.ts";
+import { readWeighing, weigh } from "./weighing.ts";
 
 const describe = (path: string, summary: string) =>
   createRoute({
@@ -81,6 +82,8 @@ export const postRerank: RouteHandler<(typeof rerankRoutes)[number], AppEnv> = a
     ? { question: given.question, options: given.options, context: readByAdapter(given) }
     : given;
   const { task, question } = readTaskAndQuestion(body.task, asked, fields);
+  const waitUntil = (work: Promise<unknown>) => c.executionCtx.waitUntil(work);
+  const weighing = await readWeighing(body, question.options, c.get("parts"), waitUntil);
   const answers = readAnswers(body, texts.length, question.options);
   const read = answerReader(task, question.options);
   const answerOf: AnswerOf = ({ text, index }) =>
@@ -89,11 +92,14 @@ export const postRerank: RouteHandler<(typeof rerankRoutes)[number], AppEnv> = a
   // It has the form of the first answer, which its type does not tell.
   if (answered instanceof Response) return answered as never;
   const { scored, scoring } = answered;
-  const ranked = scored.sort((a, b) => b.score.logit - a.score.logit || a.index - b.index);
+  const byScore = scored.sort((a, b) => b.score.logit - a.score.logit || a.index - b.index);
+  const weighed = weighing && weigh(weighing, byScore, question.options, task.id, scoring.adapter);
+  const ranked = weighed?.ranked ?? byScore;
   Object.assign(c.get("figures"), scoringLog(scoring));
   if ("texts" in body) return c.json(teiBody(body, ranked), 200);
   const { notice } = c.get("parts").config;
-  const parts = { id: c.get("requestId"), task: task.id, notice, queryCut: query.cut };
+  const plan = weighed?.plan ?? null;
+  const parts = { id: c.get("requestId"), task: task.id, notice, queryCut: query.cut, plan };
   return c.json(cohereBody(body, ranked, scoring, parts), 200);
 };
 

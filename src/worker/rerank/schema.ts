@@ -47,6 +47,14 @@ const extras = {
     .max(MAX_TEXTS)
     .nullish()
     .openapi({ description: "Each text's label; read from the text by default." }),
+  plan: z.string().min(1).max(256).nullish().openapi({
+    description:
+      "A plan of `GET /v1/models` that is fitted: texts of the best answer come first, each LLM's vote counted by its weight. Needs options, and who wrote each text.",
+  }),
+  llms: z.array(z.string().min(1).max(128).nullable()).max(MAX_TEXTS).nullish().openapi({
+    description:
+      "With `plan`: the LLM that wrote each text, as the plan names it; or the field `llm` of each document. Null, or one that was never fitted: it counts as much as LLMs of the first stage do in the mean.",
+  }),
 };
 
 const top = z.int().min(1).nullish();
@@ -135,6 +143,17 @@ const CohereResponse = z
       task: z.string(),
       truncated: z.boolean().openapi({ description: "Query or context was cut." }),
       notice: z.string(),
+      plan: z
+        .object({
+          fit: z.string(),
+          version: z.string(),
+          answer: z.string().nullable(),
+          confidence: z.number().nullable().openapi({
+            description: "That the answer is right; null where an LLM of the plan wrote nothing.",
+          }),
+        })
+        .optional()
+        .openapi({ description: "Where a plan was named." }),
     }),
   })
   .openapi("CohereRerankResponse");
