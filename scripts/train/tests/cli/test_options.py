@@ -41,11 +41,19 @@ def told() -> dict[str, set[str]]:
     return found
 
 
+def commands_of(group: Any, before: str = "") -> dict[str, Any]:
+    """All commands, those of groups by both words."""
+    found: dict[str, Any] = {}
+    for name, command in group.commands.items():
+        inner = getattr(command, "commands", None)
+        found |= commands_of(command, f"{name} ") if inner else {f"{before}{name}": command}
+    return found
+
+
 def test_every_option_of_a_command_is_explained_and_no_other() -> None:
-    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     there = {
         name: {p.opts[0] for p in command.params if p.param_type_name == "option"} - {"--help"}
-        for name, command in commands.items()
+        for name, command in commands_of(typer.main.get_command(app)).items()
     }
     assert told() == {name: options for name, options in there.items() if options}
 
