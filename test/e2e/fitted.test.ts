@@ -168,7 +168,7 @@ describe("abstain", () => {
       expect(body).toMatchObject({ answer: "yes", text: body.candidates?.[0]?.text });
     } else {
       expect(body).toMatchObject({ answer: null, text: null });
-      expect(body.votes[0]).toEqual({ answer: "yes", count: 5 });
+      expect(body.votes[0]).toEqual({ answer: "yes", count: 5, by_llm: { replay: 5 } });
     }
   });
 
