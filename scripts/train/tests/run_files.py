@@ -52,10 +52,24 @@ sets = ["held_out_x4.jsonl.gz"]
 split = "all"
 sets = ["held_out_x4.jsonl.gz"]
 
+[[plan]]
+file = "plan.toml"
+
 [publish]
 channel = "stable"
 endpoint = "{endpoint}"
 bucket = "{bucket}"
+"""
+
+
+_PLAN = """
+name = "made"
+data = ["held_out_x4.jsonl.gz"]
+
+[[stage]]
+[[stage.llm]]
+name = "fake"
+model = "fake"
 """
 
 
@@ -64,6 +78,7 @@ def write_run(folder: Path, url: str, endpoint: str, bucket: str, base: Path, na
     path = folder / "run.toml"
     values = {"url": url, "endpoint": endpoint, "bucket": bucket, "base": base, "name": name}
     path.write_text(_RUN.format(**values))
+    (folder / "plan.toml").write_text(_PLAN)
     write_jsonl(folder / "questions.jsonl", [_question(i) for i in range(QUESTIONS)])
     held_out = [_labelled(_question(i)) for i in range(QUESTIONS, QUESTIONS + HELD_OUT)]
     write_jsonl(folder / "held_out_x4.jsonl.gz", held_out)

@@ -56,7 +56,13 @@ export function recordOf(id: string, outcome: Outcome, caller: Caller, now: Date
     context: ask.question.context,
     ...(ask.question.evidence === undefined ? {} : { evidence: ask.question.evidence }),
     options: ask.question.options.map(({ label, text }) => [label, text]),
-    candidates: candidates.map(({ text, answer, logit }) => ({ text, answer, score: logit })),
+    candidates: candidates.map(({ text, answer, logit, llm }) => ({
+      text,
+      answer,
+      score: logit,
+      // An earlier version of the Worker can read the record, too, where there is no plan.
+      ...(outcome.writer === null ? { llm: llm.model } : {}),
+    })),
     chosen: place < 0 ? null : place,
     outcome: null,
     trusted: false,
@@ -76,7 +82,11 @@ export function trainingLine(record: FeedbackRecord, tenant: string): object {
     llm: record.llm,
     task: record.task,
     adapter: record.adapter,
-    candidates: record.candidates.map(({ text, answer }) => ({ text, answer })),
+    candidates: record.candidates.map(({ text, answer, llm }) => ({
+      text,
+      answer,
+      ...(llm === undefined ? {} : { llm }),
+    })),
     scores: record.candidates.map(({ score }) => score),
     chosen: record.chosen,
     outcome: record.outcome,

@@ -41,6 +41,8 @@ export const FeedbackRecord = z.strictObject({
       text: z.string(),
       answer: z.string().nullable(),
       score: z.number().nullable(),
+      /** Who wrote it, as the provider names the model; absent where one LLM wrote all. */
+      llm: z.string().optional(),
     }),
   ),
   /** The index of the chosen candidate; null: abstained. */

@@ -91,6 +91,17 @@ def faulty_plan_field(data: bytes) -> str | None:
     return None if answer["field"] is None else str(answer["field"])
 
 
+def open_plan(path: Path) -> Bundle:
+    """A fitted plan: a bundle whose manifest is all. Raises `PublishError` file_missing,
+    bad_manifest."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        raise PublishError("file_missing", f"{path.name}: cannot be read") from None
+    name, version, files = read_manifest(data)
+    return Bundle(path.parent, name, version, data, files)
+
+
 def open_bundle(folder: Path) -> Bundle:
     """Read the manifest and check every file that it lists.
 

@@ -10,7 +10,6 @@ import typer
 from rich.console import Console
 
 from medadapter_train.cli.publish import Bucket, Endpoint, Key, store_of
-from medadapter_train.errors import DataError
 
 app = typer.Typer(
     no_args_is_help=True, help="Plans: several LLMs in stages (docs/several-llms.md)."
@@ -111,16 +110,11 @@ def publish(
 ) -> None:
     """Upload a fitted plan, as an adapter without files: `promote`, `rollback` and `list` know it
     as plan.NAME."""
-    from medadapter_train.bundle.folder import Bundle, read_manifest
+    from medadapter_train.bundle.folder import open_plan
     from medadapter_train.publish.channels import publish_to
     from medadapter_train.publish.signing import Signer
 
-    try:
-        data = fitted.read_bytes()
-    except OSError:
-        raise DataError("file_missing", f"{fitted.name}: cannot be read") from None
-    name, version, files = read_manifest(data)
-    bundle = Bundle(fitted.parent, name, version, data, files)
+    bundle = open_plan(fitted)
     store, signer = store_of(endpoint, bucket), Signer.from_environment(key)
     publish_to(channel, store, bundle, signer, say=console.print)
 

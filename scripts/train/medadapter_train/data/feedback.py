@@ -111,7 +111,7 @@ def _convert(raw: dict[str, Any], tenant: str | None) -> tuple[str, dict[str, An
         "candidates": [
             {
                 "cid": str(index),
-                "model": model,
+                "model": candidates[index][2] or model,
                 "method": "feedback",
                 "text": candidates[index][0],
                 "answer": candidates[index][1],
@@ -127,7 +127,8 @@ def _task(raw: Any) -> str:
     return raw if isinstance(raw, str) and raw in task_ids() else ""
 
 
-def _candidates(raw: Any) -> list[tuple[str, str | None]]:
+def _candidates(raw: Any) -> list[tuple[str, str | None, str]]:
+    """Text, answer, and the LLM that wrote it (empty: the record's)."""
     if not isinstance(raw, list) or not raw:
         raise _Quarantined("malformed")
     found = []
@@ -138,12 +139,12 @@ def _candidates(raw: Any) -> list[tuple[str, str | None]]:
             raise _Quarantined("malformed")
         if not (answer is None or isinstance(answer, str)):
             raise _Quarantined("malformed")
-        found.append((text, answer))
+        found.append((text, answer, str(entry.get("llm") or "")))
     return found
 
 
 def _judge(
-    raw: dict[str, Any], candidates: list[tuple[str, str | None]], labels: list[str]
+    raw: dict[str, Any], candidates: list[tuple[str, str | None, str]], labels: list[str]
 ) -> tuple[str, list[tuple[int, bool]]]:
     """The gold label ("" for free text) and `(candidate, right)` of those the outcome decides."""
     outcome, chosen = raw.get("outcome"), raw.get("chosen")
@@ -153,7 +154,7 @@ def _judge(
     if kind == "gold":
         if not labels or value not in labels:
             raise _Quarantined("gold_unknown")
-        return value, [(i, answer == value) for i, (_text, answer) in enumerate(candidates)]
+        return value, [(i, answer == value) for i, (_text, answer, _llm) in enumerate(candidates)]
     right = _right(kind, value)
     if not isinstance(chosen, int) or not 0 <= chosen < len(candidates):
         raise _Quarantined("malformed")
@@ -168,7 +169,7 @@ def _judge(
         if len(others) != 1:
             raise _Quarantined("gold_unknown")
         [answer] = others
-    return answer, [(i, given == answer) for i, (_text, given) in enumerate(candidates)]
+    return answer, [(i, given == answer) for i, (_text, given, _llm) in enumerate(candidates)]
 
 
 def _right(kind: str, value: Any) -> bool:

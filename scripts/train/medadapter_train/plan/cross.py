@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ def cross_validated(
     """The metrics of a fitted plan: each question decided by a fit without its fold. Another hash
     than the fit's own folds, or the folds inside would be uneven."""
     fold = np.array([fold_key(q.key[::-1]) % FOLDS for q in questions])
+    # All of them are enough, or the plan was refused: so is a part.
+    smaller = replace(plan, least=1)
     decided: list[Sequence[Winner | None]] = [()] * len(questions)
     for k in range(FOLDS):
         inside = [q for q, f in zip(questions, fold, strict=True) if f != k]
@@ -33,7 +36,7 @@ def cross_validated(
         if not outside:
             continue
         say(f"fold {k + 1} of {FOLDS}")
-        fit = fit_plan(plan, inside, "cross", adapter)
+        fit = fit_plan(smaller, inside, "cross", adapter)
         rows = decide([questions[i] for i in outside], fit, fit["adapter"])
         for i, row in zip(outside, rows, strict=True):
             decided[i] = row

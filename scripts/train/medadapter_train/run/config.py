@@ -98,6 +98,13 @@ class CalibrateTable(FitTable):
 
 
 @dataclass(frozen=True, config=STRICT)
+class PlanTable:
+    """A plan that the run fits: its plan file, whose data are candidate files of the run."""
+
+    file: Text
+
+
+@dataclass(frozen=True, config=STRICT)
 class PublishTable:
     """Where the bundle goes. Without this table nothing is published."""
 
@@ -122,6 +129,7 @@ class _File:
     provenance: list[dict[str, Any]] = field(default_factory=list)
     calibrate: CalibrateTable = field(default_factory=CalibrateTable)
     evaluate: FitTable = field(default_factory=FitTable)
+    plan: tuple[PlanTable, ...] = ()
     publish: PublishTable | None = None
 
 

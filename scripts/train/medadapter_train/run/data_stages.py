@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from medadapter_train.plan.config import load_plan
 from medadapter_train.run.config import (
     FEEDBACK_SET,
     FeedbackTable,
@@ -158,4 +159,6 @@ class RunData:
         """The names of all candidate files that the run reads."""
         wanted = {str(entry.get("file")) for entry in self.sets()}
         wanted |= {*self.config.train.get("validate_sets", [])}
+        for table in self.config.plan:
+            wanted |= {*load_plan(self.config.path(table.file)).data}
         return wanted | {*self.config.calibrate.sets, *self.config.evaluate.sets}

@@ -19,7 +19,7 @@ from typing import Any
 from medadapter_train.data.candidates import check_names, read_records
 from medadapter_train.data.split import check_leak, is_trained_on, records_of
 from medadapter_train.fit.config import TrainConfig, load_config
-from medadapter_train.run.config import FitTable, RunConfig
+from medadapter_train.run.config import FitTable, PlanTable, RunConfig
 from medadapter_train.run.data_stages import RunData
 from medadapter_train.system.files import whole_folder, write_atomic, write_json
 from medadapter_train.system.processes import launch
@@ -53,6 +53,8 @@ class Run:
             return
         self.stages.do(self._calibrate(run))
         self.stages.do(self._evaluate())
+        for table in self.config.plan:
+            self.stages.do(self._plan(table))
         if self.config.publish is not None:
             self.stages.do(self._publish())
 
@@ -226,20 +228,48 @@ class Run:
             (record for file in files for record in records_of(file, split)),
         )
 
+    def _plan(self, table: PlanTable) -> Stage:
+        """Fits a plan on its candidate files, by votes alone: NAME.plan.json."""
+        from medadapter_train.plan.config import files_of, load_plan
+
+        source = self.config.path(table.file)
+        plan = load_plan(source)
+        files = files_of(plan, [self.data])
+        out = self.folder / f"{plan.name}.plan.json"
+        stamp = make_stamp(f"plan-{plan.name}", [source, *files], {})
+
+        def work() -> None:
+            from medadapter_train.plan.cross import cross_validated
+            from medadapter_train.plan.fit import fit_plan
+            from medadapter_train.plan.questions import join
+
+            questions = join(plan, files).whole
+            fitted = fit_plan(plan, questions, stamp.value[:12])
+            fitted["metrics"] = cross_validated(plan, questions)
+            write_json(out, fitted)
+
+        return Stage(f"plan-{plan.name}", [source, *files], {}, [out], work)
+
     def _publish(self) -> Stage:
         table = self.config.publish
         assert table is not None
         bundle = self.folder / "bundle"
+        plans = sorted(self.folder.glob("*.plan.json")) if self.config.plan else []
         key = self.config.path(table.key) if table.key else None
 
         def work() -> None:
-            from medadapter_train.bundle.folder import open_bundle
+            from medadapter_train.bundle.folder import open_bundle, open_plan
             from medadapter_train.publish.channels import publish_to
             from medadapter_train.publish.signing import Signer
             from medadapter_train.system.object_store import Store
 
             opened = open_bundle(bundle)
             store = Store.from_environment(table.endpoint or None, table.bucket or None)
-            publish_to(table.channel, store, opened, Signer.from_environment(key), say=print)
+            signer = Signer.from_environment(key)
+            publish_to(table.channel, store, opened, signer, say=print)
+            # A plan has one channel: what is measured is used.
+            channel = "stable" if table.channel else ""
+            for path in plans:
+                publish_to(channel, store, open_plan(path), signer, say=print)
 
-        return Stage("publish", [bundle], dataclasses.asdict(table), [], work)
+        return Stage("publish", [bundle, *plans], dataclasses.asdict(table), [], work)

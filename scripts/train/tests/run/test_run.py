@@ -54,6 +54,7 @@ def test_one_file_makes_and_publishes_an_adapter(place: dict[str, Any]) -> None:
         "export",
         "calibrate",
         "evaluate",
+        "plan-made",
         "publish",
     ]
     assert len(place["llm"].requests) == QUESTIONS
@@ -66,6 +67,10 @@ def test_one_file_makes_and_publishes_an_adapter(place: dict[str, Any]) -> None:
     assert set(manifest["training"]["stages"]) >= {"generate/made_x4.jsonl.gz", "train", "export"}
     assert manifest["calibration"] is not None
     assert str(place["folder"]) not in stored.body.decode()
+    plan = read_pointer(place["store"], "plan.made", "stable")
+    assert plan is not None
+    assert plan.serial == 1
+    assert place["store"].get(f"adapters/plan.made/{plan.version}/manifest.json") is not None
 
 
 def test_running_again_does_nothing(place: dict[str, Any]) -> None:
@@ -91,6 +96,8 @@ POINTS = [
     "calibrate@calibrated",
     "evaluate@bundle",
     "evaluate@stamp",
+    "plan-made@made.plan.json",
+    "plan-made@stamp",
     "publish@manifest.json",
     "publish@stable.json",
     "publish@stamp",
